@@ -1,0 +1,291 @@
+"""The configuration of a pre-training run: every field is exactly one flag.
+
+Names are the authors' where they have one. Values that depend on the model's
+size (paper, Tables 1 and 6) stand in SIZES; a flag given explicitly wins.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from electra_tf.errors import InputError
+from electra_tf.validation import validate
+
+
+def _field(default=dataclasses.MISSING, help="", choices=None, defines=True):
+    """A field; `defines` says whether it defines the run (see RUN_DEFINING)."""
+    metadata = {"help": help, "choices": choices, "defines": defines}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True)
+class ElectraConfig:
+    """The networks: what a checkpoint's shapes and forward pass depend on."""
+
+    model_size: str = _field(
+        "small", "row of the paper's table that sets the defaults"
+    )
+    vocab_size: int = _field(30522, "pieces in the vocabulary")
+    embedding_size: int = _field(128, "E, width of the token embeddings")
+    hidden_size: int = _field(256, "H, width of the discriminator")
+    num_hidden_layers: int = _field(12, "blocks of the discriminator")
+    num_attention_heads: int = _field(4, "N, heads of the discriminator")
+    intermediate_size: int = _field(1024, "width of the feed-forward layer")
+    max_position_embeddings: int = _field(512, "rows of the position table")
+    type_vocab_size: int = _field(2, "rows of the segment table")
+    hidden_dropout_prob: float = _field(0.1, "dropout of hidden states")
+    attention_probs_dropout_prob: float = _field(
+        0.1, "dropout of attention probabilities"
+    )
+    generator_hidden_size: float = _field(
+        0.25, "generator's width, FFN and heads as a fraction of the main's"
+    )
+    generator_layers: float = _field(
+        1.0, "generator's depth as a fraction of the main network's"
+    )
+    tying: str = _field(
+        "embeddings",
+        "what generator and discriminator share",
+        choices=("none", "embeddings", "all"),
+    )
+    position_init: str = _field(
+        "normal",
+        "start of the position table; sinusoidal leaves the unigram "
+        "plateau sooner on little text",
+        choices=("normal", "sinusoidal"),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class ObjectiveConfig:
+    """What is learned: masking, sampling and the weights of the losses."""
+
+    objective: str = _field(
+        "electra", "training system", choices=("electra", "mlm")
+    )
+    mask_prob: float = _field(0.15, "fraction of the tokens to mask")
+    gen_weight: float = _field(1.0, "weight of the masked-LM loss")
+    disc_weight: float = _field(50.0, "weight of the detection loss")
+    temperature: float = _field(1.0, "of the generator's samples")
+    disallow_correct: bool = _field(
+        False, "never sample the token that stood there"
+    )
+    compat: str = _field(
+        "none",
+        "google repeats the authors' code: masks drawn with replacement",
+        choices=("none", "google"),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizerConfig:
+    """How it is learned: AdamW and its schedule."""
+
+    learning_rate: float = _field(5e-4, "peak learning rate")
+    num_train_steps: int = _field(1_000_000, "steps of the run")
+    num_warmup_steps: int = _field(10_000, "steps of linear warm-up")
+    lr_decay_power: float = _field(1.0, "power of the polynomial decay")
+    weight_decay_rate: float = _field(
+        0.01, "decoupled decay, not on LayerNorm and biases"
+    )
+    clip_norm: float = _field(1.0, "global norm the gradients are clipped to")
+    adam_bias_correction: bool = _field(
+        False, "correct Adam's moments for their zero start (paper: no)"
+    )
+    train_batch_size: int = _field(128, "sequences a step, over all replicas")
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """What is read."""
+
+    data_dir: str = _field(
+        "",
+        "records: a folder of build_pretraining_data, the authors' folder, "
+        "or a glob of TFRecords; empty: the embedded corpus",
+        defines=False,
+    )
+    vocab_file: str = _field(
+        "",
+        "vocabulary for the embedded corpus, or for records without one",
+        defines=False,
+    )
+    do_lower_case: bool = _field(True, "lower-case as BERT uncased does")
+    strip_accents: bool = _field(True, "strip accents as BERT uncased does")
+    max_seq_length: int = _field(128, "L, tokens of an example")
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """Where the run happens and how often it reports."""
+
+    model_dir: str = _field("", "the run's folder", defines=False)
+    init_checkpoint: str = _field(
+        "", "start from these weights alone (a run's folder)", defines=False
+    )
+    seed: int = _field(0, "of weights, data order, masks, samples, dropout")
+    log_every_steps: int = _field(100, "steps between log lines", defines=False)
+    eval_every_steps: int = _field(
+        1000, "steps between evaluations (0: at the end only)", defines=False
+    )
+    num_eval_steps: int = _field(
+        100, "batches of an evaluation at most", defines=False
+    )
+    eval_batch_size: int = _field(
+        128, "sequences an evaluation batch", defines=False
+    )
+    save_checkpoints_steps: int = _field(
+        1000, "steps between checkpoints", defines=False
+    )
+    keep_checkpoint_max: int = _field(5, "checkpoints to keep", defines=False)
+    iterations_per_loop: int = _field(
+        10, "steps in one graph call", defines=False
+    )
+    preempted_exit_code: int = _field(
+        0, "exit code after SIGTERM, once the checkpoint is saved", defines=False
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class PretrainingConfig:
+    """The whole configuration of `pretrain.py`."""
+
+    model: ElectraConfig
+    objective: ObjectiveConfig
+    optimizer: OptimizerConfig
+    data: DataConfig
+    run: RunConfig
+
+
+GROUPS = {f.name: f.type for f in dataclasses.fields(PretrainingConfig)}
+
+_SMALL = {
+    "embedding_size": 128,
+    "hidden_size": 256,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 4,
+    "intermediate_size": 1024,
+    "generator_hidden_size": 0.25,
+    "mask_prob": 0.15,
+    "learning_rate": 5e-4,
+    "train_batch_size": 128,
+    "num_train_steps": 1_000_000,
+    "max_seq_length": 128,
+}
+
+# Paper, Table 6, and the authors' comments for the sizes they released.
+SIZES: dict[str, dict[str, Any]] = {
+    "small": _SMALL,
+    # The released "small" checkpoints have a generator of full width.
+    "small_released": {**_SMALL, "generator_hidden_size": 1.0},
+    "base": {
+        "embedding_size": 768,
+        "hidden_size": 768,
+        "num_hidden_layers": 12,
+        "num_attention_heads": 12,
+        "intermediate_size": 3072,
+        "generator_hidden_size": 1 / 3,
+        "mask_prob": 0.15,
+        "learning_rate": 2e-4,
+        "train_batch_size": 256,
+        "num_train_steps": 766_000,
+        "max_seq_length": 512,
+    },
+    "large": {
+        "embedding_size": 1024,
+        "hidden_size": 1024,
+        "num_hidden_layers": 24,
+        "num_attention_heads": 16,
+        "intermediate_size": 4096,
+        "generator_hidden_size": 0.25,
+        "mask_prob": 0.25,
+        "learning_rate": 2e-4,
+        "train_batch_size": 2048,
+        "num_train_steps": 400_000,
+        "max_seq_length": 512,
+    },
+}
+
+
+def all_fields() -> dict[str, dataclasses.Field]:
+    """Every field by its flat name, which is its flag's name."""
+    return {
+        field.name: field
+        for group in GROUPS.values()
+        for field in dataclasses.fields(group)
+    }
+
+
+def make_config(values: Mapping[str, Any]) -> PretrainingConfig:
+    """A validated configuration: the size's values, `values` over them.
+
+    Raises:
+      InputError: an unknown name or size, or a value that breaks a rule.
+    """
+    unknown = sorted(set(values) - set(all_fields()))
+    if unknown:
+        raise InputError(f"unknown configuration fields: {', '.join(unknown)}")
+    size = values.get("model_size", ElectraConfig.model_size)
+    if size not in SIZES:
+        raise InputError(
+            f"model_size must be one of {', '.join(SIZES)}; received {size!r}"
+        )
+    flat = {**SIZES[size], **values}
+    if "strip_accents" not in values:
+        flat["strip_accents"] = flat.get("do_lower_case", True)
+    if flat.get("tying") == "all":
+        # One shared encoder: its own size is the only one that makes sense.
+        flat["generator_hidden_size"] = values.get("generator_hidden_size", 1.0)
+    config = PretrainingConfig(
+        **{
+            name: group(
+                **{
+                    field.name: flat[field.name]
+                    for field in dataclasses.fields(group)
+                    if field.name in flat
+                }
+            )
+            for name, group in GROUPS.items()
+        }
+    )
+    choices = {n: f.metadata["choices"] for n, f in all_fields().items()}
+    validate(flat_values(config), choices)
+    return config
+
+
+def flat_values(config: PretrainingConfig) -> dict[str, Any]:
+    """All values by flat name; `make_config` gives the same back."""
+    return {
+        name: value
+        for group in dataclasses.asdict(config).values()
+        for name, value in group.items()
+    }
+
+
+def differences(
+    old: PretrainingConfig, new: PretrainingConfig
+) -> dict[str, tuple[Any, Any]]:
+    """Fields that differ in what defines the run: name -> (old, new)."""
+    old_values, new_values = flat_values(old), flat_values(new)
+    return {
+        name: (old_values[name], new_values[name])
+        for name, field in all_fields().items()
+        if field.metadata["defines"] and old_values[name] != new_values[name]
+    }
+
+
+def to_json(config: PretrainingConfig) -> str:
+    """The configuration as JSON, one object a group."""
+    return json.dumps(dataclasses.asdict(config), indent=2) + "\n"
+
+
+def from_json(text: str) -> PretrainingConfig:
+    """Reads `to_json` back; an unknown group or field raises InputError."""
+    groups = json.loads(text)
+    unknown = sorted(set(groups) - set(GROUPS))
+    if unknown:
+        raise InputError(f"unknown configuration groups: {', '.join(unknown)}")
+    return make_config(
+        {key: value for group in groups.values() for key, value in group.items()}
+    )

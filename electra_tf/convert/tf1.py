@@ -1,0 +1,85 @@
+"""Checkpoints and configurations of the authors' TensorFlow 1 code.
+
+The variables of `electra_tf` bear the authors' names, so the table of names
+is the identity; what stands here is reading and what to leave out.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from electra_tf.config import PretrainingConfig, make_config
+from electra_tf.errors import InputError
+
+ADAM_M, ADAM_V = "/adam_m", "/adam_v"
+
+# The authors' names whose meaning and name are ours as well.
+_SAME = (
+    "gen_weight disc_weight mask_prob learning_rate lr_decay_power "
+    "weight_decay_rate num_warmup_steps num_train_steps vocab_size "
+    "embedding_size do_lower_case generator_layers generator_hidden_size "
+    "disallow_correct temperature max_seq_length train_batch_size "
+    "eval_batch_size model_size"
+).split()
+_OVERRIDES = (
+    "hidden_size num_hidden_layers num_attention_heads intermediate_size "
+    "hidden_dropout_prob attention_probs_dropout_prob "
+    "max_position_embeddings type_vocab_size"
+).split()
+
+
+def read_tf1_checkpoint(prefix: str) -> dict[str, np.ndarray]:
+    """All variables of a TF1 checkpoint but the step, Adam's slots included.
+
+    Args:
+      prefix: path without `.index`, as `.../model.ckpt-8`.
+
+    Raises:
+      InputError: no such checkpoint, or a corrupt one.
+    """
+    try:
+        reader = tf.train.load_checkpoint(prefix)
+        return {
+            name: reader.get_tensor(name)
+            for name in reader.get_variable_to_shape_map()
+            if name != "global_step"
+        }
+    except (tf.errors.OpError, ValueError) as error:
+        raise InputError(
+            f"cannot read a TensorFlow 1 checkpoint at {prefix!r}: "
+            f"{str(error).splitlines()[0]}"
+        ) from error
+
+
+def weights_alone(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The model's variables, without Adam's slots."""
+    return {
+        name: array
+        for name, array in arrays.items()
+        if not name.endswith((ADAM_M, ADAM_V))
+    }
+
+
+def tf1_config(text: str) -> PretrainingConfig:
+    """Our configuration from the authors' hyperparameters (JSON).
+
+    With one encoder for both networks the authors' code ignores the
+    generator's size, and so does this.
+    """
+    theirs = json.loads(text)
+    values: dict[str, Any] = {n: theirs[n] for n in _SAME if n in theirs}
+    overrides = theirs.get("model_hparam_overrides", {})
+    values |= {n: overrides[n] for n in _OVERRIDES if n in overrides}
+    if theirs.get("electra_objective", True):
+        values["objective"] = "electra"
+    else:
+        values["objective"] = "mlm"
+    if theirs.get("untied_generator_embeddings", False):
+        values["tying"] = "none"
+    if not theirs.get("untied_generator", True):
+        values |= {"tying": "all"}
+        values |= {"generator_hidden_size": 1.0, "generator_layers": 1.0}
+    return make_config(values)

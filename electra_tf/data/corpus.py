@@ -1,0 +1,146 @@
+"""Text files: the ones in the package, finding the user's, reading them."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import tensorflow as tf
+
+from electra_tf.errors import InputError
+
+_ASSETS = Path(__file__).resolve().parent.parent / "assets"
+_READ_BYTES = 1 << 22
+_UTF8_MARK = b"\xef\xbb\xbf"
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
+
+def embedded_corpus_path() -> str:
+    """The State of the Union addresses 1961 - 2021, a sentence a line."""
+    return str(_ASSETS / "sotu" / "sotu.txt")
+
+
+def embedded_vocab_path() -> str:
+    """BERT's uncased English vocabulary, 30,522 pieces."""
+    return str(_ASSETS / "bert_uncased" / "vocab.txt")
+
+
+def expand_inputs(patterns: Sequence[str]) -> list[str]:
+    """Finds the files that patterns stand for.
+
+    Args:
+      patterns: files, globs, or directories (all files in and below them, but
+        for names that begin with a dot).
+
+    Returns:
+      the paths, sorted, each once.
+
+    Raises:
+      InputError: there is no pattern, or one of them matches no file.
+    """
+    if isinstance(patterns, str):
+        raise InputError(
+            f"Inputs must be a list of paths. Received: the text {patterns!r}."
+        )
+    patterns = [pattern.strip() for pattern in patterns]
+    if not any(patterns):
+        raise InputError(
+            "Inputs must name a file, a glob or a directory. Received: nothing."
+        )
+    files: set[str] = set()
+    for pattern in filter(None, patterns):
+        found = _matches(pattern)
+        if not found:
+            raise InputError(
+                "Each input must match a file. Received: "
+                f"{pattern!r}, which matches none."
+            )
+        files.update(found)
+    return sorted(files)
+
+
+def _matches(pattern: str) -> list[str]:
+    # A file may have a name that reads as a glob.
+    if tf.io.gfile.exists(pattern):
+        if not tf.io.gfile.isdir(pattern):
+            return [pattern]
+        return _files_below(pattern)
+    found = []
+    for path in tf.io.gfile.glob(pattern):
+        found += _files_below(path) if tf.io.gfile.isdir(path) else [path]
+    return found
+
+
+def _files_below(folder: str) -> list[str]:
+    return [
+        os.path.join(parent, name)
+        for parent, _, names in tf.io.gfile.walk(folder)
+        for name in names
+        if not _is_hidden(os.path.relpath(os.path.join(parent, name), folder))
+    ]
+
+
+def _is_hidden(path: str) -> bool:
+    return any(part.startswith(".") for part in path.split(os.sep))
+
+
+def read_documents(
+    files: Sequence[str], replaced: Counter[str] | None = None
+) -> Iterator[list[str]]:
+    """Reads text files as documents.
+
+    A blank line, or the end of a file, ends a document. Text is UTF-8; bytes
+    that are not are replaced by U+FFFD, which the tokenizer leaves out.
+
+    Args:
+      files: paths, as `expand_inputs` returns them.
+      replaced: counts, for each file, the lines with replaced bytes.
+
+    Yields:
+      the lines of a document, stripped, none empty; no document is empty.
+
+    Raises:
+      InputError: a file is missing, or is UTF-16.
+    """
+    for file in files:
+        document: list[str] = []
+        for raw in _read_lines(file):
+            line = raw.decode("utf-8", errors="replace").strip()
+            if replaced is not None and "\ufffd" in line and not _is_utf8(raw):
+                replaced[file] += 1
+            if line:
+                document.append(line)
+            elif document:
+                yield document
+                document = []
+        if document:
+            yield document
+
+
+def _read_lines(file: str) -> Iterator[bytes]:
+    """The lines of a file; only "\\n" ends one, as in the authors' reader."""
+    try:
+        with tf.io.gfile.GFile(file, "rb") as f:
+            rest = f.read(_READ_BYTES)
+            if rest.startswith(_UTF16_MARKS):
+                raise InputError(
+                    f"Text must be UTF-8. Received: {file!r}, which is "
+                    "UTF-16; convert it."
+                )
+            rest = rest.removeprefix(_UTF8_MARK)
+            while block := f.read(_READ_BYTES):
+                *lines, rest = (rest + block).split(b"\n")
+                yield from lines
+            yield from rest.split(b"\n")
+    except tf.errors.NotFoundError:
+        raise InputError(
+            f"Inputs must be files. Received: {file!r}, which does not exist."
+        ) from None
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,49 @@
+"""BERT's text normalisation as TensorFlow ops.
+
+What the authors' `BasicTokenizer` does to characters (google-research/electra,
+model/tokenization.py), but with casing and accents as separate switches. TF
+Text's own lower-casing is not used: it folds compatibility characters ("…",
+"½", "ﬁ") and ß, which BERT's does not.
+"""
+
+import tensorflow as tf
+import tensorflow_text as tf_text
+
+# All of Unicode's category C (control, format, private, unassigned), but the
+# three that count as white space; and the replacement character. RE2 has no
+# name for "unassigned", so the class is the complement of all the others.
+_DELETED = r"[^\t\n\r\p{L}\p{M}\p{N}\p{P}\p{S}\p{Z}]+|\x{FFFD}+"
+MARK = r"\p{Mn}"
+
+
+def normalize(
+    texts: tf.Tensor, do_lower_case: bool, strip_accents: bool
+) -> tf.Tensor:
+    """Cleans texts, and on demand lower-cases them and strips accents.
+
+    Args:
+      texts: string [B]; invalid UTF-8 is left out, as in the authors' code.
+      do_lower_case: full Unicode lower-casing, nothing folded.
+      strip_accents: NFD, then non-spacing marks (category Mn) are deleted.
+
+    Returns:
+      string [B], valid UTF-8.
+    """
+    texts = tf.strings.regex_replace(_valid_utf8(texts), _DELETED, "")
+    if do_lower_case:
+        texts = tf.strings.lower(texts, encoding="utf-8")
+    if strip_accents:
+        texts = tf_text.normalize_utf8(texts, "NFD")
+        texts = tf.strings.regex_replace(texts, MARK + "+", "")
+    return texts
+
+
+def _valid_utf8(texts: tf.Tensor) -> tf.Tensor:
+    """Puts U+FFFD for invalid bytes."""
+    # RE2's "." matches whole characters only. Transcoding is three times as
+    # slow as all the rest, so the valid texts are kept from it.
+    is_valid = tf.strings.regex_full_match(texts, r"(?s).*")
+    repaired = tf.strings.unicode_transcode(
+        tf.where(is_valid, "", texts), "UTF-8", "UTF-8", errors="replace"
+    )
+    return tf.where(is_valid, texts, repaired)

@@ -1,0 +1,150 @@
+"""Multi-head self-attention and the post-LN transformer block."""
+
+import keras
+import tensorflow as tf
+
+from electra_tf.modeling.dropout import Dropout
+from electra_tf.modeling.embeddings import LAYER_NORM_EPSILON
+from electra_tf.modeling.initializers import truncated_normal
+
+# Added to the scores of padded keys, as the authors' code does.
+PADDED_KEY = -10000.0
+
+
+def attention_bias(input_mask: tf.Tensor, dtype: str) -> tf.Tensor:
+    """0 on real keys, -10000 on padded ones: [B, 1, 1, L]."""
+    mask = tf.cast(input_mask, dtype)[:, None, None, :]
+    return (1 - mask) * tf.cast(PADDED_KEY, dtype)
+
+
+def gelu(x: tf.Tensor) -> tf.Tensor:
+    """x Phi(x), the exact erf form."""
+    return tf.nn.gelu(x, approximate=False)
+
+
+@keras.saving.register_keras_serializable("electra_tf")
+class EncoderBlock(keras.layers.Layer):
+    """Self-attention and feed-forward layer, each added and normalised.
+
+    Args:
+      hidden_size: H.
+      num_attention_heads: N; H must be a multiple of it.
+      intermediate_size: width of the feed-forward layer.
+      hidden_dropout: rate on the two layers' outputs.
+      attention_dropout: rate on the attention probabilities.
+
+    Call arguments:
+      x: float [B, L, H].
+      bias: float broadcastable to [B, N, L, L], added to the scores.
+      training: whether to drop.
+
+    Returns float [B, L, H]. Reference: BERT, section 3; post-LN, exact GELU.
+    """
+
+    def __init__(
+        self,
+        hidden_size: int,
+        num_attention_heads: int,
+        intermediate_size: int,
+        hidden_dropout: float = 0.1,
+        attention_dropout: float = 0.1,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if hidden_size % num_attention_heads:
+            raise ValueError(
+                "hidden_size must be a multiple of num_attention_heads "
+                f"({num_attention_heads}); received {hidden_size}"
+            )
+        self.hidden_size = hidden_size
+        self.num_attention_heads = num_attention_heads
+        self.intermediate_size = intermediate_size
+        self.hidden_dropout_rate = hidden_dropout
+        self.attention_dropout_rate = attention_dropout
+        self.query = self._dense("query", hidden_size)
+        self.key = self._dense("key", hidden_size)
+        self.value = self._dense("value", hidden_size)
+        self.attention_dropout = self._dropout(attention_dropout)
+        self.attention_dense = self._dense("dense", hidden_size)
+        self.attention_output_dropout = self._dropout(hidden_dropout)
+        self.attention_layer_norm = self._layer_norm()
+        self.intermediate_dense = self._dense("dense", intermediate_size)
+        self.output_dense = self._dense("dense", hidden_size)
+        self.output_dropout = self._dropout(hidden_dropout)
+        self.output_layer_norm = self._layer_norm()
+
+    def _dense(self, name: str, units: int) -> keras.layers.Dense:
+        return keras.layers.Dense(
+            units,
+            kernel_initializer=truncated_normal(),
+            name=name,
+            dtype=self.dtype_policy,
+        )
+
+    def _layer_norm(self) -> keras.layers.LayerNormalization:
+        return keras.layers.LayerNormalization(
+            epsilon=LAYER_NORM_EPSILON, name="LayerNorm", dtype=self.dtype_policy
+        )
+
+    def _dropout(self, rate: float) -> Dropout:
+        # The name enters the noise (see Dropout), so it is fixed.
+        return Dropout(rate, name="dropout", dtype=self.dtype_policy)
+
+    def build(self, input_shape, bias_shape=None):
+        """Names the variables by the authors' scopes (see convert/)."""
+        wide = (None, None, self.hidden_size)
+        scope = keras.name_scope
+        with scope("attention"), scope("self"):
+            for layer in (self.query, self.key, self.value):
+                layer.build(wide)
+            self.attention_dropout.build((None, None, None, None))
+        with scope("attention"), scope("output"):
+            self.attention_dense.build(wide)
+            self.attention_output_dropout.build(wide)
+            self.attention_layer_norm.build(wide)
+        with scope("intermediate"):
+            self.intermediate_dense.build(wide)
+        with scope("output"):
+            self.output_dense.build((None, None, self.intermediate_size))
+            self.output_dropout.build(wide)
+            self.output_layer_norm.build(wide)
+
+    def call(self, x, bias, training=False):
+        a = self._attend(x, bias, training)  # [B, L, H]
+        a = self.attention_output_dropout(a, training=training)
+        x = self.attention_layer_norm(a + x)  # [B, L, H]
+        h = gelu(self.intermediate_dense(x))  # [B, L, 4H]
+        h = self.output_dense(h)  # [B, L, H]
+        h = self.output_dropout(h, training=training)
+        return self.output_layer_norm(h + x)  # [B, L, H]
+
+    def _attend(self, x, bias, training):
+        q = self._heads(self.query(x))  # [B, N, L, H/N]
+        k = self._heads(self.key(x))  # [B, N, L, H/N]
+        v = self._heads(self.value(x))  # [B, N, L, H/N]
+        head_size = self.hidden_size // self.num_attention_heads
+        scores = tf.matmul(q * head_size**-0.5, k, transpose_b=True)
+        probs = tf.nn.softmax(scores + bias)  # [B, N, L, L]
+        probs = self.attention_dropout(probs, training=training)
+        context = tf.transpose(probs @ v, [0, 2, 1, 3])  # [B, L, N, H/N]
+        context = tf.reshape(context, tf.shape(x))  # [B, L, H]
+        return self.attention_dense(context)
+
+    def _heads(self, x):
+        heads = self.num_attention_heads
+        shape = tf.shape(x)
+        x = tf.reshape(x, [shape[0], shape[1], heads, self.hidden_size // heads])
+        return tf.transpose(x, [0, 2, 1, 3])
+
+    def compute_output_shape(self, input_shape, bias_shape=None):
+        return input_shape
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "hidden_size": self.hidden_size,
+            "num_attention_heads": self.num_attention_heads,
+            "intermediate_size": self.intermediate_size,
+            "hidden_dropout": self.hidden_dropout_rate,
+            "attention_dropout": self.attention_dropout_rate,
+        }

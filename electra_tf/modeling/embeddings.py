@@ -1,0 +1,124 @@
+"""Token ids to vectors: what generator and discriminator share."""
+
+import keras
+import tensorflow as tf
+
+from electra_tf.modeling.dropout import Dropout
+from electra_tf.modeling.initializers import (
+    position_initializer,
+    truncated_normal,
+)
+
+# B batch, L length, M masked slots, V vocabulary, E embedding, H hidden,
+# N heads: the letters of every shape comment in this package.
+
+LAYER_NORM_EPSILON = 1e-12
+
+
+@keras.saving.register_keras_serializable("electra_tf")
+class Embeddings(keras.layers.Layer):
+    """Sum of word, position and type embeddings, LayerNorm, dropout.
+
+    Args:
+      vocab_size: V.
+      embedding_size: E.
+      max_position_embeddings: rows of the position table.
+      type_vocab_size: rows of the type (segment) table.
+      dropout: rate after LayerNorm.
+      position_init: start of the position table, "normal" or "sinusoidal".
+
+    Call arguments:
+      input_ids: int [B, L].
+      segment_ids: int [B, L].
+      training: whether to drop.
+
+    Returns float [B, L, E]. The projection from E to a network's width stands
+    in `Encoder`, since networks of two widths share these tables.
+
+    Raises:
+      ValueError: at build, for L above max_position_embeddings.
+
+    Reference: ELECTRA, section 3.2 "Weight sharing"; BERT, section 3.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        embedding_size: int,
+        max_position_embeddings: int = 512,
+        type_vocab_size: int = 2,
+        dropout: float = 0.1,
+        position_init: str = "normal",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.vocab_size = vocab_size
+        self.embedding_size = embedding_size
+        self.max_position_embeddings = max_position_embeddings
+        self.type_vocab_size = type_vocab_size
+        self.dropout_rate = dropout
+        self.position_init = position_init
+        self.layer_norm = keras.layers.LayerNormalization(
+            epsilon=LAYER_NORM_EPSILON, name="LayerNorm", dtype=self.dtype_policy
+        )
+        self.dropout = Dropout(
+            dropout, name="dropout", dtype=self.dtype_policy
+        )
+
+    def build(self, input_shape=None, segment_shape=None):
+        def table(name, rows, initializer):
+            shape = (rows, self.embedding_size)
+            return self.add_weight(shape, initializer, name=name)
+
+        self.word_embeddings = table(
+            "word_embeddings", self.vocab_size, truncated_normal()
+        )
+        self.token_type_embeddings = table(
+            "token_type_embeddings", self.type_vocab_size, truncated_normal()
+        )
+        self.position_embeddings = table(
+            "position_embeddings",
+            self.max_position_embeddings,
+            position_initializer(self.position_init),
+        )
+        self.layer_norm.build((None, None, self.embedding_size))
+        self.dropout.build((None, None, self.embedding_size))
+
+    def call(self, input_ids, segment_ids, training=False):
+        length = _length(input_ids, self.max_position_embeddings)
+        words = tf.gather(self._table("word_embeddings"), input_ids)  # [B, L, E]
+        # A product, not a lookup: its gradient is dense, and so is its norm.
+        types = tf.one_hot(segment_ids, self.type_vocab_size, dtype=words.dtype)
+        types = types @ self._table("token_type_embeddings")  # [B, L, E]
+        places = self._table("position_embeddings")[:length]  # [L, E]
+        x = self.layer_norm(words + types + places)  # [B, L, E]
+        return self.dropout(x, training=training)
+
+    def _table(self, name: str) -> tf.Tensor:
+        value = tf.convert_to_tensor(getattr(self, name))
+        return tf.cast(value, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape, segment_shape=None):
+        return (*input_shape, self.embedding_size)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "vocab_size": self.vocab_size,
+            "embedding_size": self.embedding_size,
+            "max_position_embeddings": self.max_position_embeddings,
+            "type_vocab_size": self.type_vocab_size,
+            "dropout": self.dropout_rate,
+            "position_init": self.position_init,
+        }
+
+
+def _length(input_ids: tf.Tensor, rows: int) -> tf.Tensor | int:
+    static = input_ids.shape[1]
+    if static is None:
+        return tf.shape(input_ids)[1]
+    if static > rows:
+        raise ValueError(
+            f"the position table has {rows} rows; received a length of {static}"
+        )
+    return static

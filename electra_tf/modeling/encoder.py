@@ -1,0 +1,103 @@
+"""The encoder: embeddings, a projection where widths differ, blocks."""
+
+import keras
+
+from electra_tf.modeling.attention import EncoderBlock, attention_bias
+from electra_tf.modeling.embeddings import Embeddings
+
+
+@keras.saving.register_keras_serializable("electra_tf")
+class Encoder(keras.layers.Layer):
+    """Ids to hidden states: discriminator, generator or plain BERT.
+
+    Args:
+      embeddings: an `Embeddings` layer, which another encoder may share.
+      hidden_size: H. Where it differs from the embeddings' size a linear
+        projection stands between, without activation.
+      num_hidden_layers: number of blocks.
+      num_attention_heads: N.
+      intermediate_size: width of the feed-forward layers.
+      hidden_dropout, attention_dropout: rates.
+
+    Call arguments:
+      input_ids, input_mask, segment_ids: int [B, L].
+      training: whether to drop.
+
+    Returns float [B, L, H].
+
+    Example:
+      embeddings = Embeddings(vocab_size=30522, embedding_size=128)
+      encoder = Encoder(embeddings, 256, 12, 4, 1024)
+      ids = tf.ones([2, 16], tf.int32)
+      states = encoder(ids, tf.ones_like(ids), tf.zeros_like(ids))
+    """
+
+    def __init__(
+        self,
+        embeddings: Embeddings,
+        hidden_size: int,
+        num_hidden_layers: int,
+        num_attention_heads: int,
+        intermediate_size: int,
+        hidden_dropout: float = 0.1,
+        attention_dropout: float = 0.1,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.embeddings = embeddings
+        self.sizes = {
+            "hidden_size": hidden_size,
+            "num_attention_heads": num_attention_heads,
+            "intermediate_size": intermediate_size,
+            "hidden_dropout": hidden_dropout,
+            "attention_dropout": attention_dropout,
+        }
+        self.hidden_size = hidden_size
+        self.projection = None
+        if embeddings.embedding_size != hidden_size:
+            # Glorot, as in the authors' code, where all else starts at 0.02.
+            self.projection = keras.layers.Dense(
+                hidden_size, name="embeddings_project", dtype=self.dtype_policy
+            )
+        self.blocks = [
+            EncoderBlock(
+                **self.sizes, name=f"layer_{i}", dtype=self.dtype_policy
+            )
+            for i in range(num_hidden_layers)
+        ]
+
+    def build(self, input_shape=None, mask_shape=None, segment_shape=None):
+        if not self.embeddings.built:
+            self.embeddings.build()
+        if self.projection is not None:
+            self.projection.build((None, None, self.embeddings.embedding_size))
+        with keras.name_scope("encoder"):
+            for block in self.blocks:
+                block.build((None, None, self.hidden_size))
+
+    def call(self, input_ids, input_mask, segment_ids, training=False):
+        x = self.embeddings(input_ids, segment_ids, training=training)
+        if self.projection is not None:
+            x = self.projection(x)  # [B, L, H]
+        bias = attention_bias(input_mask, x.dtype)  # [B, 1, 1, L]
+        for block in self.blocks:
+            x = block(x, bias, training=training)  # [B, L, H]
+        return x
+
+    def compute_output_shape(self, input_shape, mask_shape, segment_shape):
+        return (*input_shape, self.hidden_size)
+
+    def get_config(self):
+        embeddings = keras.saving.serialize_keras_object(self.embeddings)
+        return {
+            **super().get_config(),
+            **self.sizes,
+            "num_hidden_layers": len(self.blocks),
+            "embeddings": embeddings,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        embeddings = config.pop("embeddings")
+        embeddings = keras.saving.deserialize_keras_object(embeddings)
+        return cls(embeddings=embeddings, **config)

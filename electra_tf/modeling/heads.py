@@ -1,0 +1,111 @@
+"""The two heads: which token stood here, and was this token replaced."""
+
+import keras
+import tensorflow as tf
+
+from electra_tf.modeling.attention import gelu
+from electra_tf.modeling.embeddings import LAYER_NORM_EPSILON
+from electra_tf.modeling.initializers import truncated_normal
+
+
+@keras.saving.register_keras_serializable("electra_tf")
+class MaskedLMHead(keras.layers.Layer):
+    """Logits over the vocabulary, tied to a word table.
+
+    Dense to E with GELU, LayerNorm, product with the word table, plus a bias.
+    It is given the masked positions' states alone: the product with V columns
+    is the most expensive of the whole step.
+
+    Args:
+      vocab_size: V.
+      embedding_size: E, the word table's width.
+
+    Call arguments:
+      states: float [B, M, H], the encoder's states at the masked positions.
+      word_embeddings: float [V, E].
+
+    Returns float [B, M, V]. Reference: ELECTRA, section 2.
+    """
+
+    def __init__(self, vocab_size: int, embedding_size: int, **kwargs):
+        super().__init__(**kwargs)
+        self.vocab_size = vocab_size
+        self.embedding_size = embedding_size
+        self.dense = keras.layers.Dense(
+            embedding_size,
+            kernel_initializer=truncated_normal(),
+            name="dense",
+            dtype=self.dtype_policy,
+        )
+        self.layer_norm = keras.layers.LayerNormalization(
+            epsilon=LAYER_NORM_EPSILON, name="LayerNorm", dtype=self.dtype_policy
+        )
+
+    def build(self, states_shape, table_shape=None):
+        self.dense.build(states_shape)
+        self.layer_norm.build((None, None, self.embedding_size))
+        self.output_bias = self.add_weight(
+            (self.vocab_size,), "zeros", name="output_bias"
+        )
+
+    def call(self, states, word_embeddings):
+        x = self.layer_norm(gelu(self.dense(states)))  # [B, M, E]
+        table = tf.cast(word_embeddings, x.dtype)  # [V, E]
+        shape = tf.shape(x)
+        x = tf.reshape(x, [-1, self.embedding_size])  # [B M, E]
+        logits = tf.matmul(x, table, transpose_b=True) + self.output_bias
+        return tf.reshape(logits, [shape[0], shape[1], self.vocab_size])
+
+    def compute_output_shape(self, states_shape, table_shape=None):
+        return (*states_shape[:-1], self.vocab_size)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "vocab_size": self.vocab_size,
+            "embedding_size": self.embedding_size,
+        }
+
+
+@keras.saving.register_keras_serializable("electra_tf")
+class DiscriminatorHead(keras.layers.Layer):
+    """A logit for each token; positive means replaced.
+
+    Dense to H with GELU, Dense to 1.
+
+    Args:
+      hidden_size: H.
+
+    Call arguments:
+      states: float [B, L, H].
+
+    Returns float [B, L]. Reference: ELECTRA, section 2, D(x, t).
+    """
+
+    def __init__(self, hidden_size: int, **kwargs):
+        super().__init__(**kwargs)
+        self.hidden_size = hidden_size
+        self.dense = keras.layers.Dense(
+            hidden_size,
+            kernel_initializer=truncated_normal(),
+            name="dense",
+            dtype=self.dtype_policy,
+        )
+        # Glorot, as in the authors' code.
+        self.prediction = keras.layers.Dense(
+            1, name="dense_1", dtype=self.dtype_policy
+        )
+
+    def build(self, states_shape):
+        self.dense.build(states_shape)
+        self.prediction.build((None, None, self.hidden_size))
+
+    def call(self, states):
+        x = gelu(self.dense(states))  # [B, L, H]
+        return tf.squeeze(self.prediction(x), -1)  # [B, L]
+
+    def compute_output_shape(self, states_shape):
+        return states_shape[:-1]
+
+    def get_config(self):
+        return {**super().get_config(), "hidden_size": self.hidden_size}

@@ -1,0 +1,85 @@
+"""From a configuration to a pre-training model."""
+
+import keras
+
+from electra_tf.config import ObjectiveConfig, PretrainingConfig
+from electra_tf.data.tokenizer import Tokenizer
+from electra_tf.modeling.networks import (
+    Discriminator,
+    MaskedLM,
+    make_generator_encoder,
+    make_main_encoder,
+)
+from electra_tf.pretraining.masking import TokenMasker
+from electra_tf.pretraining.metrics import PretrainingMetrics
+from electra_tf.pretraining.objectives import (
+    Electra,
+    MaskedLanguageModel,
+    Masker,
+    Objective,
+    Sampling,
+)
+from electra_tf.pretraining.pretrainer import Pretrainer
+from electra_tf.pretraining.sampling import Sampler
+
+
+def make_masker(
+    config: ObjectiveConfig, max_seq_length: int, tokenizer: Tokenizer
+) -> TokenMasker:
+    """The masker of a configuration; specials are never masked."""
+    return TokenMasker(
+        mask_prob=config.mask_prob,
+        max_seq_length=max_seq_length,
+        mask_id=tokenizer.mask_id,
+        never_masked=(
+            tokenizer.cls_id,
+            tokenizer.sep_id,
+            tokenizer.mask_id,
+            tokenizer.pad_id,
+        ),
+        with_replacement=config.compat == "google",
+    )
+
+
+def make_objective(
+    config: PretrainingConfig, masker: Masker, sampler: Sampling
+) -> Objective:
+    """The objective that `--objective` names, with fresh networks."""
+    weights = config.objective
+    main = make_main_encoder(config.model)
+    if weights.objective == "mlm":
+        network = MaskedLM(main, name="masked_lm")
+        return MaskedLanguageModel(masker, network, weights.gen_weight)
+    generator = make_generator_encoder(config.model, main)
+    return Electra(
+        masker,
+        MaskedLM(generator, name="masked_lm"),
+        sampler,
+        Discriminator(main, name="detector"),
+        gen_weight=weights.gen_weight,
+        disc_weight=weights.disc_weight,
+    )
+
+
+def build_pretrainer(
+    config: PretrainingConfig,
+    tokenizer: Tokenizer,
+    unigram_log_probs=None,
+) -> Pretrainer:
+    """A fresh pre-training model; its weights follow from the seed.
+
+    Args:
+      config: the run's configuration.
+      tokenizer: gives the special ids.
+      unigram_log_probs: float [V]; adds `unigram_loss` to the metrics.
+    """
+    keras.utils.set_random_seed(config.run.seed)
+    weights = config.objective
+    masker = make_masker(weights, config.data.max_seq_length, tokenizer)
+    sampler = Sampler(weights.temperature, weights.disallow_correct)
+    objective = make_objective(config, masker, sampler)
+    terms = {"mlm": weights.gen_weight, "disc": weights.disc_weight}
+    if weights.objective == "mlm":
+        del terms["disc"]
+    metrics = PretrainingMetrics(terms, tokenizer.mask_id, unigram_log_probs)
+    return Pretrainer(objective, metrics, seed=config.run.seed)

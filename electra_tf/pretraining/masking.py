@@ -1,0 +1,166 @@
+"""Which tokens are masked: m of the paper's section 2."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import keras
+import tensorflow as tf
+
+from electra_tf.modeling.noise import Noise, current_noise, fresh_noise
+
+
+def num_slots(mask_prob: float, max_seq_length: int) -> int:
+    """M, the slots of an example, used or not (authors' code)."""
+    slots = int((mask_prob + 0.005) * max_seq_length)
+    return min(max(1, slots), max_seq_length)
+
+
+@dataclasses.dataclass(frozen=True)
+class MaskedBatch:
+    """A batch with tokens masked out.
+
+    Attributes:
+      input_ids: int32 [B, L], [MASK] at most of the masked positions.
+      positions: int32 [B, M], 0 in unused slots.
+      ids: int32 [B, M], the true tokens, 0 in unused slots.
+      weights: float32 [B, M], 1 in used slots.
+    """
+
+    input_ids: tf.Tensor
+    positions: tf.Tensor
+    ids: tf.Tensor
+    weights: tf.Tensor
+
+
+def write_slots(
+    input_ids: tf.Tensor, positions: tf.Tensor, ids: tf.Tensor, used: tf.Tensor
+) -> tf.Tensor:
+    """`input_ids` [B, L] with `ids` [B, M] at `positions`, where `used`.
+
+    Where two used slots share a position their ids are averaged and floored,
+    as in the authors' code; only `compat=google` draws such slots.
+    """
+    length = tf.shape(input_ids)[1]
+    # An extra column takes what unused slots would write.
+    columns = tf.where(used, positions, length)
+    rows = tf.broadcast_to(
+        tf.range(tf.shape(ids)[0])[:, None], tf.shape(columns)
+    )
+    places = tf.stack([rows, columns], -1)  # [B, M, 2]
+    shape = tf.shape(input_ids) + [0, 1]
+    counts = tf.scatter_nd(places, tf.ones_like(ids), shape)[:, :-1]
+    totals = tf.scatter_nd(places, ids, shape)[:, :-1]
+    written = totals // tf.maximum(counts, 1)
+    return tf.where(counts > 0, written, input_ids)
+
+
+@keras.saving.register_keras_serializable("electra_tf")
+class TokenMasker(keras.layers.Layer):
+    """Masks a fraction of the tokens, anew at every step.
+
+    Of a row with n tokens (counting [CLS] and [SEP]) k = max(1, min(M,
+    round(n * mask_prob))) are chosen, halves rounded to even, never [CLS],
+    [SEP], [MASK] or padding. 85 % of them show [MASK], the others stay.
+
+    Args:
+      mask_prob: fraction of the tokens.
+      max_seq_length: L; sets the number of slots M.
+      mask_id: id of [MASK].
+      never_masked: ids that are left alone.
+      with_replacement: draw positions with replacement, as the authors' code
+        does (about 7 % of the slots then repeat a position).
+      show_prob: probability that a chosen token shows [MASK].
+
+    Call arguments:
+      batch: `input_ids`, `input_mask`: int [B, L].
+
+    Returns a `MaskedBatch`. A row without candidates has weight 0 throughout.
+    Reference: ELECTRA, section 2; k and 85/15 as in the authors' code.
+    """
+
+    def __init__(
+        self,
+        mask_prob: float,
+        max_seq_length: int,
+        mask_id: int,
+        never_masked: tuple[int, ...],
+        with_replacement: bool = False,
+        show_prob: float = 0.85,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if not 0 < mask_prob < 1:
+            raise ValueError(
+                "mask_prob must lie strictly between 0 and 1; "
+                f"received {mask_prob!r}"
+            )
+        self.mask_prob = mask_prob
+        self.max_seq_length = max_seq_length
+        self.mask_id = mask_id
+        self.never_masked = tuple(never_masked)
+        self.with_replacement = with_replacement
+        self.show_prob = show_prob
+        self.num_slots = num_slots(mask_prob, max_seq_length)
+
+    def call(self, batch: Mapping[str, tf.Tensor]) -> MaskedBatch:
+        noise = current_noise() or fresh_noise()
+        ids = tf.cast(batch["input_ids"], tf.int32)  # [B, L]
+        mask = tf.cast(batch["input_mask"], tf.int32)  # [B, L]
+        candidates = self._candidates(ids, mask)  # [B, L]
+        choose = self._with if self.with_replacement else self._without
+        positions, possible = choose(candidates, noise)  # [B, M], [B, M]
+        count = tf.cast(tf.reduce_sum(mask, 1), tf.float32) * self.mask_prob
+        count = tf.clip_by_value(tf.round(count), 1.0, self.num_slots)  # [B]
+        slot = tf.range(self.num_slots, dtype=tf.float32)
+        used = (slot < count[:, None]) & possible  # [B, M]
+        positions = tf.where(used, positions, 0)
+        true_ids = tf.gather(ids, positions, batch_dims=1)
+        true_ids = tf.where(used, true_ids, 0)  # [B, M]
+        draws = noise.uniform("show_mask", tf.shape(ids)[0], self.num_slots)
+        shown = used & (draws < self.show_prob)
+        masks = tf.fill(tf.shape(positions), self.mask_id)
+        return MaskedBatch(
+            input_ids=write_slots(ids, positions, masks, shown),
+            positions=positions,
+            ids=true_ids,
+            weights=tf.cast(used, tf.float32),
+        )
+
+    def _candidates(self, ids, mask):
+        candidates = mask > 0
+        for special in self.never_masked:
+            candidates &= ids != special
+        return candidates
+
+    def _without(self, candidates, noise: Noise):
+        """The M candidates of highest score: a draw without replacement."""
+        shape = tf.shape(candidates)
+        scores = noise.uniform("positions", shape[0], self.max_seq_length)
+        scores = tf.where(candidates, scores[:, : shape[1]], -1.0)
+        top, positions = tf.math.top_k(scores, self.num_slots)
+        return positions, top >= 0
+
+    def _with(self, candidates, noise: Noise):
+        """M independent draws among the candidates."""
+        # Differs from TF1: a uniform number picks the candidate; the authors
+        # draw from tf.random.categorical. The distribution is the same.
+        shape = tf.shape(candidates)
+        total = tf.reduce_sum(tf.cast(candidates, tf.int32), 1)[:, None]
+        draws = noise.uniform("positions", shape[0], self.num_slots)
+        rank = tf.cast(draws * tf.cast(total, tf.float32), tf.int32)
+        rank = tf.minimum(rank, total - 1)  # [B, M]
+        order = tf.cumsum(tf.cast(candidates, tf.int32), axis=1)  # [B, L]
+        positions = tf.searchsorted(order, rank + 1, side="left")
+        possible = tf.broadcast_to(total > 0, tf.shape(positions))
+        return tf.where(possible, positions, 0), possible
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "mask_prob": self.mask_prob,
+            "max_seq_length": self.max_seq_length,
+            "mask_id": self.mask_id,
+            "never_masked": self.never_masked,
+            "with_replacement": self.with_replacement,
+            "show_prob": self.show_prob,
+        }

@@ -1,0 +1,148 @@
+"""What is measured in training and evaluation, each as (sum, count)."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from electra_tf.pretraining.losses import summed
+from electra_tf.pretraining.objectives import Outcome
+
+# The discriminator's probabilities crowd near the base rate, so the curve
+# needs far more thresholds than Keras' 200.
+AUC_THRESHOLDS = 2000
+
+
+class Ratio(keras.metrics.Metric):
+    """A sum over a count, both accumulated in float32."""
+
+    def __init__(self, name: str):
+        super().__init__(name=name)
+        self.sum = self.add_weight((), "zeros", name="sum")
+        self.count = self.add_weight((), "zeros", name="count")
+
+    def update_state(self, total, count):
+        self.sum.assign_add(total)
+        self.count.assign_add(count)
+
+    def result(self):
+        return tf.math.divide_no_nan(
+            tf.convert_to_tensor(self.sum), tf.convert_to_tensor(self.count)
+        )
+
+
+class PretrainingMetrics(keras.metrics.Metric):
+    """All measures of a pre-training run; padding never counts.
+
+    Args:
+      weights: loss term -> its weight in the total.
+      mask_id: id of [MASK].
+      unigram_log_probs: float [V], log frequencies of the training tokens;
+        with them the unigram level of the same targets is measured.
+
+    `result()` is a dict of floats: `loss` is the weighted sum of the terms'
+    means; `mlm_loss_masked` counts only slots that show [MASK], since a kept
+    token can be copied; `disc_base_rate` is the fraction of tokens that were
+    not replaced, the accuracy of a discriminator that says "original" always;
+    precision and recall are of "replaced", at probability 0.5.
+    """
+
+    def __init__(
+        self,
+        weights: dict[str, float],
+        mask_id: int,
+        unigram_log_probs: Sequence[float] | None = None,
+    ):
+        super().__init__(name="pretraining")
+        self.weights_of_terms = weights
+        self.mask_id = mask_id
+        self.unigram_log_probs = unigram_log_probs
+        names = ["mlm_loss", "mlm_loss_masked", "mlm_accuracy"]
+        if unigram_log_probs is not None:
+            names.append("unigram_loss")
+        self.has_discriminator = "disc" in weights
+        if self.has_discriminator:
+            names += ["sampled_accuracy", "disc_loss", "disc_accuracy"]
+            names += ["disc_precision", "disc_recall", "disc_base_rate"]
+            self.auc = keras.metrics.AUC(
+                num_thresholds=AUC_THRESHOLDS, name="disc_auc"
+            )
+        self.ratios = [Ratio(name) for name in names]
+        # How many rows were seen: the place of the next evaluation batch.
+        self.rows = self.add_weight((), "zeros", dtype="int64", name="rows")
+
+    def update_state(self, outcome: Outcome) -> None:
+        """Adds one batch's sums and counts."""
+        values = {
+            f"{term.name}_loss": (term.sum, term.count)
+            for term in outcome.losses
+        }
+        values |= self._masked_lm(outcome)
+        if self.has_discriminator:
+            values |= self._detection(outcome)
+            self.auc.update_state(
+                outcome.is_replaced,
+                tf.sigmoid(outcome.disc_logits),
+                sample_weight=tf.cast(outcome.input_mask, tf.float32),
+            )
+        for ratio in self.ratios:
+            ratio.update_state(*values[ratio.name])
+        rows = tf.shape(outcome.input_mask, out_type=tf.int64)[0]
+        self.rows.assign_add(rows)
+
+    def _masked_lm(self, outcome: Outcome) -> dict[str, tuple]:
+        masked = outcome.masked
+        read = tf.gather(masked.input_ids, masked.positions, batch_dims=1)
+        shown = masked.weights * tf.cast(read == self.mask_id, tf.float32)
+        best = tf.argmax(outcome.mlm_logits, -1, tf.int32)
+        values = {
+            "mlm_loss_masked": summed(outcome.mlm_losses, shown),
+            "mlm_accuracy": summed(_equal(best, masked.ids), masked.weights),
+        }
+        if self.unigram_log_probs is not None:
+            level = -tf.gather(
+                tf.constant(self.unigram_log_probs, tf.float32), masked.ids
+            )
+            values["unigram_loss"] = summed(level, shown)
+        return values
+
+    def _detection(self, outcome: Outcome) -> dict[str, tuple]:
+        masked = outcome.masked
+        real = tf.cast(outcome.input_mask, tf.float32)
+        replaced = tf.cast(outcome.is_replaced, tf.float32)
+        called = tf.cast(outcome.disc_logits > 0, tf.float32)
+        sampled = _equal(outcome.sampled_ids, masked.ids)
+        return {
+            "sampled_accuracy": summed(sampled, masked.weights),
+            "disc_accuracy": summed(_equal(called, replaced), real),
+            "disc_precision": summed(replaced, called * real),
+            "disc_recall": summed(called, replaced * real),
+            "disc_base_rate": summed(1 - replaced, real),
+        }
+
+    def result(self) -> dict[str, tf.Tensor]:
+        values = {ratio.name: ratio.result() for ratio in self.ratios}
+        if self.has_discriminator:
+            values["disc_auc"] = self.auc.result()
+        total = tf.add_n(
+            [w * values[f"{n}_loss"] for n, w in self.weights_of_terms.items()]
+        )
+        return {"loss": total, **values}
+
+
+def unigram_log_probs(
+    token_counts: np.ndarray, special_ids: Sequence[int]
+) -> np.ndarray:
+    """Add-one log frequencies over all tokens but the special ones: [V]."""
+    counts = token_counts.astype(np.float64) + 1
+    counts[list(special_ids)] = 0
+    with np.errstate(divide="ignore"):
+        logs = np.log(counts / counts.sum())
+    # Specials are never targets; unused slots point at id 0.
+    logs[list(special_ids)] = 0.0
+    return logs.astype(np.float32)
+
+
+def _equal(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    return tf.cast(tf.equal(a, b), tf.float32)

@@ -1,0 +1,123 @@
+"""What stands out in a run's figures, in sentences that state the numbers.
+
+The thresholds are this project's own (docs/expected.md), not published ones.
+"""
+
+import dataclasses
+import math
+
+from electra_tf.report.examples import sentences
+from electra_tf.report.runs import Run
+
+COLLAPSED_RECALL = 0.01
+FIRST_LOSS_RANGE = 4.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Note:
+    text: str
+    is_warning: bool
+
+
+def notes(run: Run) -> list[Note]:
+    """Warnings first, then what is worth a glance."""
+    found = [
+        Note(text, True)
+        for text in (
+            *run.problems,
+            sentences(run)[1],
+            _not_finite(run),
+            _collapse(run),
+            _first_loss(run),
+        )
+        if text
+    ]
+    return found + [
+        Note(text, False)
+        for text in (_nothing_yet(run), _against_unigram(run), _auc(run))
+        if text
+    ]
+
+
+def _nothing_yet(run: Run) -> str:
+    if not run.train and not run.evals:
+        return "Nothing has been logged yet."
+    if not run.evals:
+        return "No evaluation yet: held-out figures are missing."
+    return ""
+
+
+def _not_finite(run: Run) -> str:
+    # Losses only: precision without a token flagged is undefined, not wrong.
+    for line in sorted((*run.train, *run.evals), key=lambda x: x["step"]):
+        for key, value in line.items():
+            is_loss = key.endswith("loss") and isinstance(value, float)
+            if is_loss and not math.isfinite(value):
+                return f"{key} is {value} at step {line['step']}."
+    return ""
+
+
+def _collapse(run: Run) -> str:
+    line = run.last("evals")
+    recall = line.get("eval_disc_recall")
+    warmup = run.setting("num_warmup_steps")
+    if recall is None or warmup is None or line["step"] < 2 * warmup:
+        return ""
+    if recall >= COLLAPSED_RECALL:
+        return ""
+    return (
+        f"Held-out recall is {recall:.4f} at step {line['step']}, past twice "
+        "the warm-up: the discriminator calls every token original. If it "
+        "stays so, lower the learning rate."
+    )
+
+
+def _first_loss(run: Run) -> str:
+    """The first step's loss against ln V + weight * ln 2, electra only."""
+    line = run.train[0] if run.train else {}
+    vocab_size, weight = run.setting("vocab_size"), run.setting("disc_weight")
+    if line.get("step") != 1 or not vocab_size or weight is None:
+        return ""
+    if run.setting("objective") != "electra" or run.setting("init_checkpoint"):
+        return ""
+    generator_weight = run.setting("gen_weight")
+    expected = weight * math.log(2) + math.log(vocab_size) * (
+        1.0 if generator_weight is None else generator_weight
+    )
+    loss = line.get("loss", math.nan)
+    if not abs(loss - expected) > FIRST_LOSS_RANGE:
+        return ""
+    return (
+        f"The loss of step 1 is {loss:.2f}; a fresh model starts within "
+        f"{FIRST_LOSS_RANGE:g} of {expected:.2f}. Look at the initialisation "
+        "and at the weights of the losses."
+    )
+
+
+def _against_unigram(run: Run) -> str:
+    line = run.last("evals")
+    loss = line.get("eval_mlm_loss_masked")
+    level = line.get("eval_unigram_loss")
+    if loss is None or level is None:
+        return ""
+    gap = level - loss
+    if gap <= 0:
+        return (
+            f"Masked-LM loss is {-gap:.2f} above the unigram level: context "
+            "is not used yet."
+        )
+    return f"Masked-LM loss is {gap:.2f} below the unigram level."
+
+
+def _auc(run: Run) -> str:
+    line = run.last("evals")
+    auc, accuracy = line.get("eval_disc_auc"), line.get("eval_disc_accuracy")
+    rate = line.get("eval_disc_base_rate")
+    if auc is None or accuracy is None or rate is None:
+        return ""
+    points = round(100 * (accuracy - rate), 1)
+    side = f"{abs(points)} points {'above' if points > 0 else 'below'}"
+    return (
+        f"Held-out AUC is {auc:.3f}; accuracy is {side if points else 'at'} "
+        "the base rate."
+    )

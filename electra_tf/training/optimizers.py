@@ -1,0 +1,138 @@
+"""AdamW as the authors' code has it."""
+
+import re
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+NO_DECAY = r"LayerNorm|layer_norm|bias"
+
+
+def decay_groups(
+    variables: Sequence[keras.Variable], no_decay: str = NO_DECAY
+) -> dict[str, list[keras.Variable]]:
+    """Splits variables into "decayed" and "not_decayed" by their full path.
+
+    Keras' own `exclude_from_weight_decay` sees the last name alone, so that
+    "LayerNorm" would exclude nothing.
+    """
+    groups = {"decayed": [], "not_decayed": []}
+    for variable in variables:
+        free = re.search(no_decay, variable.path)
+        groups["not_decayed" if free else "decayed"].append(variable)
+    return groups
+
+
+@keras.saving.register_keras_serializable("electra_tf")
+class AdamW(keras.optimizers.Optimizer):
+    """Adam with decoupled weight decay and a global norm clipped once.
+
+    m <- b1 m + (1 - b1) g;  v <- b2 v + (1 - b2) g^2
+    theta <- theta - rate * (m / (sqrt(v) + eps) + decay * theta)
+
+    Gradients are summed over replicas before their global norm is clipped, so
+    that N replicas take the step that one would. Moments are not corrected
+    for their start at zero unless `bias_correction` is set: the paper's
+    results have none.
+
+    Args:
+      learning_rate: float or schedule.
+      decay_rate: of the variables whose path does not match `no_decay`.
+      clip_norm: largest global norm of the gradients, None for no limit.
+      bias_correction: divide m by 1 - b1^t and v by 1 - b2^t.
+      beta_1, beta_2, epsilon: as in the paper's Table 6.
+      no_decay: regular expression searched in variables' full paths.
+
+    Reference: ELECTRA, Table 6; Loshchilov and Hutter 2019, Algorithm 2.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
+        decay_rate: float = 0.01,
+        clip_norm: float | None = 1.0,
+        bias_correction: bool = False,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-6,
+        no_decay: str = NO_DECAY,
+        name: str = "adamw",
+        **kwargs,
+    ):
+        super().__init__(learning_rate=learning_rate, name=name, **kwargs)
+        self.decay_rate = decay_rate
+        self.clip_norm = clip_norm
+        self.bias_correction = bias_correction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.no_decay = no_decay
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        slot = self.add_variable_from_reference
+        self.adam_m = [slot(v, name="adam_m") for v in variables]
+        self.adam_v = [slot(v, name="adam_v") for v in variables]
+        decayed = decay_groups(variables, self.no_decay)["decayed"]
+        decayed = {id(v) for v in decayed}
+        self._decay_rates = [
+            self.decay_rate if id(v) in decayed else 0.0 for v in variables
+        ]
+
+    def _backend_update_step(self, grads, trainable_variables, learning_rate):
+        # Keras clips each replica's own gradient; here they are summed first.
+        variables = [
+            v.value if isinstance(v, keras.Variable) else v
+            for v in trainable_variables
+        ]
+        # Norms of sparse gradients count repeated rows apart: make all dense.
+        grads = [tf.convert_to_tensor(g) for g in grads]
+        pairs = self._all_reduce_sum_gradients(list(zip(grads, variables)))
+        grads = [gradient for gradient, _ in pairs]
+        if self.clip_norm is not None:
+            grads, _ = tf.clip_by_global_norm(grads, self.clip_norm)
+        tf.__internal__.distribute.interim.maybe_merge_call(
+            self._distributed_tf_update_step,
+            tf.distribute.get_strategy(),
+            list(zip(grads, variables)),
+            learning_rate,
+        )
+
+    def update_step(self, gradient, variable, learning_rate):
+        index = self._get_variable_index(variable)
+        m, v = self.adam_m[index].value, self.adam_v[index].value
+        rate = tf.cast(learning_rate, variable.dtype)
+        new_m = self.beta_1 * m + (1 - self.beta_1) * gradient
+        new_v = self.beta_2 * v + (1 - self.beta_2) * tf.square(gradient)
+        m_hat, v_hat = self._corrected(new_m, new_v)
+        update = m_hat / (tf.sqrt(v_hat) + self.epsilon)
+        if self._decay_rates[index]:
+            update += self._decay_rates[index] * variable
+        m.assign(new_m)
+        v.assign(new_v)
+        variable.assign_sub(rate * update)
+
+    def _corrected(self, m, v):
+        if not self.bias_correction:
+            return m, v
+        step = tf.cast(self.iterations.value + 1, m.dtype)
+        m_hat = m / (1 - self.beta_1**step)
+        v_hat = v / (1 - self.beta_2**step)
+        return m_hat, v_hat
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "decay_rate": self.decay_rate,
+            "clip_norm": self.clip_norm,
+            "bias_correction": self.bias_correction,
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+            "no_decay": self.no_decay,
+        }
+
+

@@ -1,0 +1,50 @@
+"""The learning rate as a function of the step."""
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable("electra_tf")
+class WarmupPolynomialDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """peak * (1 - t / T) ** power * min(1, t / warm-up).
+
+    t is the number of updates already made, so the first update has rate 0
+    and moves only the moments; after T it stays at 0.
+
+    Args:
+      peak: the nominal learning rate.
+      num_train_steps: T.
+      num_warmup_steps: 0 for none.
+      power: 1 decays linearly.
+
+    Reference: ELECTRA, Table 6; the product of warm-up and decay is the
+    authors' code's, and peaks a little below the nominal rate.
+    """
+
+    def __init__(
+        self,
+        peak: float,
+        num_train_steps: int,
+        num_warmup_steps: int = 0,
+        power: float = 1.0,
+    ):
+        self.peak = peak
+        self.num_train_steps = num_train_steps
+        self.num_warmup_steps = num_warmup_steps
+        self.power = power
+
+    def __call__(self, step):
+        step = tf.cast(step, tf.float32)
+        done = tf.minimum(step / self.num_train_steps, 1.0)
+        rate = self.peak * (1 - done) ** self.power
+        if self.num_warmup_steps:
+            rate *= tf.minimum(1.0, step / self.num_warmup_steps)
+        return rate
+
+    def get_config(self):
+        return {
+            "peak": self.peak,
+            "num_train_steps": self.num_train_steps,
+            "num_warmup_steps": self.num_warmup_steps,
+            "power": self.power,
+        }

@@ -1,0 +1,92 @@
+"""The rules a configuration keeps; each breach is one clear line."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from electra_tf.errors import InputError
+
+_POSITIVE = (
+    "vocab_size embedding_size hidden_size num_hidden_layers "
+    "num_attention_heads intermediate_size max_position_embeddings "
+    "type_vocab_size generator_hidden_size generator_layers temperature "
+    "learning_rate num_train_steps clip_norm train_batch_size "
+    "log_every_steps num_eval_steps eval_batch_size save_checkpoints_steps "
+    "keep_checkpoint_max iterations_per_loop"
+).split()
+_NOT_NEGATIVE = (
+    "gen_weight disc_weight num_warmup_steps lr_decay_power "
+    "weight_decay_rate seed eval_every_steps preempted_exit_code"
+).split()
+_PROBABILITIES = "hidden_dropout_prob attention_probs_dropout_prob".split()
+
+
+def _check(holds: bool, rule: str, value: object) -> None:
+    if not holds:
+        raise InputError(f"{rule}; received {value!r}")
+
+
+def validate(
+    values: Mapping[str, Any], choices: Mapping[str, tuple[str, ...] | None]
+) -> None:
+    """Checks flat values; raises InputError at the first breach.
+
+    Args:
+      values: every field of the configuration by its flat name.
+      choices: for each field the values it may take, or None.
+    """
+    for name, allowed in choices.items():
+        if allowed:
+            rule = f"{name} must be one of {', '.join(allowed)}"
+            _check(values[name] in allowed, rule, values[name])
+    for name in _POSITIVE:
+        _check(values[name] > 0, f"{name} must be positive", values[name])
+    for name in _NOT_NEGATIVE:
+        rule = f"{name} must not be negative"
+        _check(values[name] >= 0, rule, values[name])
+    for name in _PROBABILITIES:
+        rule = f"{name} must lie in [0, 1)"
+        _check(0 <= values[name] < 1, rule, values[name])
+    _check(
+        0 < values["mask_prob"] < 1,
+        "mask_prob must lie strictly between 0 and 1",
+        values["mask_prob"],
+    )
+    length, rows = values["max_seq_length"], values["max_position_embeddings"]
+    _check(length >= 5, "max_seq_length must be at least 5", length)
+    _check(
+        length <= rows,
+        f"max_seq_length must not exceed max_position_embeddings ({rows})",
+        length,
+    )
+    _validate_networks(values)
+
+
+def _validate_networks(values: Mapping[str, Any]) -> None:
+    hidden_size, heads = values["hidden_size"], values["num_attention_heads"]
+    _check(
+        hidden_size % heads == 0,
+        f"hidden_size must be a multiple of num_attention_heads ({heads})",
+        hidden_size,
+    )
+    width, depth = values["generator_hidden_size"], values["generator_layers"]
+    if values["tying"] == "all":
+        _check(
+            width == 1 and depth == 1,
+            "tying=all shares one encoder, so generator_hidden_size and "
+            "generator_layers must be 1",
+            (width, depth),
+        )
+        return
+    hidden = round(hidden_size * width)
+    heads = max(1, hidden // 64)
+    _check(
+        hidden > 0 and hidden % heads == 0,
+        "hidden_size times generator_hidden_size must be a positive multiple "
+        f"of the generator's {heads} heads (one per 64)",
+        hidden,
+    )
+    _check(
+        round(values["num_hidden_layers"] * depth) > 0,
+        "num_hidden_layers times generator_layers must round to 1 or more",
+        depth,
+    )

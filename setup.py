@@ -1,0 +1,44 @@
+"""Packaging; tool settings stand in pyproject.toml."""
+
+import pathlib
+
+from setuptools import find_packages, setup
+
+REPORT = ["matplotlib>=3.8", "jinja2>=3.1"]
+
+setup(
+    name="electra_tf",
+    version="0.1.0",
+    description="ELECTRA for TensorFlow and Keras 3",
+    long_description=pathlib.Path("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    packages=find_packages(include=["electra_tf", "electra_tf.*"]),
+    package_data={"electra_tf": ["assets/**/*", "report/templates/*"]},
+    python_requires=">=3.11",
+    install_requires=[
+        "tensorflow>=2.20,<2.22",
+        "tensorflow-text>=2.20,<2.22",
+        "keras>=3.12",
+        "tensorflow-datasets>=4.9.9",
+        "keras-nlp>=0.25",
+        "absl-py>=2.1",
+        "numpy>=1.26",
+        "tqdm>=4.66",
+    ],
+    extras_require={
+        "gpu": ["tensorflow[and-cuda]>=2.20,<2.22"],
+        "report": REPORT,
+        "test": ["pytest>=8", "ruff>=0.9", *REPORT],
+    },
+    entry_points={
+        "console_scripts": [
+            "electra-pretrain = electra_tf.cli.pretrain:entry",
+            "electra-export = electra_tf.cli.export_saved_model:entry",
+            "electra-build-data = electra_tf.cli.build_pretraining_data:entry",
+            "electra-train-vocab = electra_tf.cli.train_vocab:entry",
+            "electra-evaluate = electra_tf.cli.evaluate_pretraining:entry",
+            "electra-report = electra_tf.cli.report:entry",
+        ]
+    },
+)
