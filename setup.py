@@ -24,6 +24,7 @@ setup(
         "keras-nlp>=0.25",
         "absl-py>=2.1",
         "numpy>=1.26",
+        "tensorboard>=2.19",
         "tqdm>=4.66",
     ],
     extras_require={

@@ -25,6 +25,10 @@ class ExampleSerializer:
     def __init__(self, vocab_size: int, max_seq_length: int):
         self._varints = [_varint(i) for i in range(max(vocab_size, 2))]
         self._length = max_seq_length
+        self._heads = {}  # by the number of bytes of the encoded ids
+        self._mask_head, self._segments_head = (
+            _feature(name, max_seq_length) for name in FEATURES[1:]
+        )
 
     def __call__(
         self, ids: Sequence[int], first_length: int, second_length: int
@@ -39,15 +43,47 @@ class ExampleSerializer:
         used = first_length + second_length
         padding = bytes(self._length - used)
         encoded = b"".join(map(self._varints.__getitem__, ids)) + padding
-        mask = b"\x01" * used + padding
-        segments = bytes(first_length) + b"\x01" * second_length + padding
-        features = b"".join(
-            _field(_field(name.encode(), 1) + _int64_list(values), 1)
-            for name, values in zip(
-                FEATURES, (encoded, mask, segments), strict=True
+        head = self._heads.get(len(encoded))
+        if head is None:
+            head = self._heads[len(encoded)] = self._head(len(encoded))
+        return b"".join(
+            (
+                head,
+                encoded,
+                self._mask_head,
+                b"\x01" * used,
+                padding,
+                self._segments_head,
+                bytes(first_length),
+                b"\x01" * second_length,
+                padding,
             )
         )
-        return _field(features, 1)
+
+    def _head(self, size: int) -> bytes:
+        """What comes before the ids: Example.features (1), the first entry."""
+        ids_head = _feature(FEATURES[0], size)
+        rest = len(self._mask_head) + len(self._segments_head)
+        rest += 2 * self._length
+        return _tag(1, len(ids_head) + size + rest) + ids_head
+
+
+def _feature(name: str, size: int) -> bytes:
+    """What comes before `size` bytes of packed numbers.
+
+    Features.feature (1) is a map entry of a key (1) and a value (2), which is
+    a Feature; its int64_list (3) holds packed values (1).
+    """
+    head = _tag(1, size)
+    for number in (3, 2):
+        head = _tag(number, len(head) + size) + head
+    head = _tag(1, len(name)) + name.encode() + head
+    return _tag(1, len(head) + size) + head
+
+
+def _tag(number: int, size: int) -> bytes:
+    """Begins a length-delimited field (wire type 2)."""
+    return bytes([number << 3 | 2]) + _varint(size)
 
 
 def _varint(value: int) -> bytes:
@@ -56,16 +92,6 @@ def _varint(value: int) -> bytes:
         low.append(value & 0x7F | 0x80)
         value >>= 7
     return bytes(low) + bytes([value])
-
-
-def _field(content: bytes, number: int) -> bytes:
-    """A length-delimited field (wire type 2)."""
-    return bytes([number << 3 | 2]) + _varint(len(content)) + content
-
-
-def _int64_list(packed: bytes) -> bytes:
-    """Map value (2) > Feature.int64_list (3) > Int64List.value (1)."""
-    return _field(_field(_field(packed, 1), 3), 2)
 
 
 def parse_examples(

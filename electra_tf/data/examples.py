@@ -136,37 +136,44 @@ class ExampleBuilder:
         for line in document:
             whole = sum(map(len, line)) <= room
             for part in [_join(line)] if whole else line:
-                while len(part) > room:
-                    head, part = self._tear(part, room, capacity)
-                    if head:
-                        gathered.append(head)
+                start = 0
+                while len(part) - start > room:
+                    end, later = self._tear(part, start, room, capacity)
+                    if end > start:
+                        gathered.append(part[start:end])
                     yield self._divide(gathered, target, single, draw)
                     gathered = []
                     target, single = self._plan(draw)
                     room = capacity = _capacity(target, single)
-                if part:
-                    gathered.append(part)
-                    room -= len(part)
+                    start = later
+                if start < len(part):
+                    gathered.append(part[start:])
+                    room -= len(part) - start
         if gathered:
             yield self._divide(gathered, target, single, draw)
 
     def _tear(
-        self, part: list[int], room: int, capacity: int
-    ) -> tuple[list[int], list[int]]:
-        """Splits a part that is longer than `room`: (now, later)."""
+        self, part: list[int], start: int, room: int, capacity: int
+    ) -> tuple[int, int]:
+        """Splits part[start:], which is longer than `room`.
+
+        Returns:
+          (end of what goes into this example, start of what comes after).
+        """
         longest = self._max - _SPECIALS_PAIR
-        if room <= capacity * _MAX_EMPTY and len(part) <= longest:
-            return [], part
-        cut = room
-        while cut and not self._is_word_start(part[cut]):
+        remains = len(part) - start
+        if room <= capacity * _MAX_EMPTY and remains <= longest:
+            return start, start
+        cut = start + room
+        while cut > start and not self._is_word_start(part[cut]):
             cut -= 1
-        if cut or room < capacity:
-            return part[:cut], part[cut:]
+        if cut > start or room < capacity:
+            return cut, cut
         # A single word longer than the (perhaps short) target.
-        end = 1
+        end = start + 1
         while end < len(part) and not self._is_word_start(part[end]):
             end += 1
-        return part[: min(end, longest)], part[end:]
+        return min(end, start + longest), end
 
     def _is_word_start(self, token: int) -> bool:
         return self._starts_word is None or self._starts_word[token]

@@ -14,6 +14,13 @@ import tensorflow_text as tf_text
 # name for "unassigned", so the class is the complement of all the others.
 _DELETED = r"[^\t\n\r\p{L}\p{M}\p{N}\p{P}\p{S}\p{Z}]+|\x{FFFD}+"
 MARK = r"\p{Mn}"
+# Characters that are words by themselves: punctuation, with all of ASCII that
+# is neither letter nor digit, and the CJK ideographs.
+_ALONE = (
+    r"([!-/:-@\[-`{-~\p{P}"
+    r"\x{3400}-\x{4DBF}\x{4E00}-\x{9FFF}\x{F900}-\x{FAFF}"
+    r"\x{20000}-\x{2A6DF}\x{2A700}-\x{2CEAF}\x{2F800}-\x{2FA1F}])"
+)
 
 
 def normalize(
@@ -36,6 +43,21 @@ def normalize(
         texts = tf_text.normalize_utf8(texts, "NFD")
         texts = tf.strings.regex_replace(texts, MARK + "+", "")
     return texts
+
+
+def split_words(texts: tf.Tensor) -> tf.Tensor:
+    """Puts spaces around the characters that are words by themselves.
+
+    White space then separates the words that WordPiece sees. (`WordPiece`
+    splits so by itself; this is for those who count words.)
+
+    Args:
+      texts: string [B], normalised.
+
+    Returns:
+      string [B].
+    """
+    return tf.strings.regex_replace(texts, _ALONE, r" \1 ")
 
 
 def _valid_utf8(texts: tf.Tensor) -> tf.Tensor:

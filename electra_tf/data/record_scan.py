@@ -140,8 +140,9 @@ def _read_batches(path: str) -> Iterator[tuple[int, list[bytes]]]:
 
 
 def first_line(message: str) -> str:
-    """The first line of TensorFlow's message, without the op's name."""
-    return (message or "?").splitlines()[0].split(" [Op:")[0]
+    """The first line of TensorFlow's message, without names of ops."""
+    line = (message or "?").splitlines()[0].split(" [Op:")[0]
+    return re.sub(r"^(\{\{.*?\}\} ?)+", "", line)
 
 
 def _parse(

@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,28 +16,31 @@ from electra_tf.data.manifest import (
     read_manifest,
     write_manifest,
 )
-from electra_tf.data.record_index import IndexBuilder, save_index
+from electra_tf.data.shard_writer import (
+    MAX_SHARDS,
+    TEMPORARY,
+    ShardWriter,
+    naming_write_errors,
+)
 from electra_tf.data.tokenizer import Tokenizer
 from electra_tf.errors import InputError
 
-MAX_SHARDS = 500  # All are open at once.
-
 
 class RecordWriter:
-    """Deals the records of each split out to its shards.
+    """Collects records under temporary names; `finish` makes them a folder.
 
-    Record i goes to shard i modulo their number. Files get temporary names;
-    `finish` renames them and writes the manifest last. Use it in a `with`
-    statement: when that is left by an error, the files are removed.
+    Use it in a `with` statement: when that is left without `finish`, the
+    files are removed.
 
     Args:
       folder: made if missing.
       num_shards: {split: number of files}.
-      overwrite: replace a finished folder, which else is an error.
+      overwrite: replace a finished folder, which is an error otherwise. The
+        old records stay until the new ones are complete.
 
     Raises:
       InputError: finished records are there already; a folder that cannot be
-        written; too many shards. Methods raise it for a full disk.
+        written; too many shards. The methods raise it for a full disk.
     """
 
     def __init__(
@@ -55,19 +58,16 @@ class RecordWriter:
                 "--output_dir, or --overwrite to replace them."
             )
         self._folder = folder
-        self._is_new = not tf.io.gfile.exists(folder)
-        self._index = {split: IndexBuilder() for split in num_shards}
-        self._written = dict.fromkeys(num_shards, 0)
-        self._names = {
-            split: [
-                f"{split}-{shard:05d}-of-{count:05d}.tfrecord"
-                for shard in range(count)
-            ]
+        self._splits = {
+            split: ShardWriter(folder, split, count)
             for split, count in num_shards.items()
         }
-        self._files = {split: [] for split in num_shards}
+        self._is_new = not tf.io.gfile.exists(folder)
         try:
-            self._open()
+            with naming_write_errors(folder):
+                tf.io.gfile.makedirs(folder)
+                for shards in self._splits.values():
+                    shards.open()
         except InputError:
             self._remove()
             raise
@@ -80,12 +80,8 @@ class RecordWriter:
 
     def write(self, split: str, record: bytes) -> None:
         """Appends one serialised example."""
-        files = self._files[split]
-        shard = self._written[split] % len(files)
-        with self._naming():
-            files[shard].write(record)
-        self._index[split].add(shard, record)
-        self._written[split] += 1
+        with naming_write_errors(self._folder):
+            self._splits[split].write(record)
 
     def finish(
         self,
@@ -94,7 +90,7 @@ class RecordWriter:
         token_counts: np.ndarray,
         about: Mapping[str, Any],
     ) -> dict[str, Any]:
-        """Gives the files their names, then writes index and manifest.
+        """Gives the files their names, and writes the manifest last.
 
         Args:
           tokenizer: saved in the folder.
@@ -105,39 +101,52 @@ class RecordWriter:
         Returns:
           The manifest.
         """
-        with self._naming():
-            for file in self._all_files():
-                file.close()
-        content = json.dumps([tokenizer.settings(), max_seq_length])
+        settings = tokenizer.settings()
+        content = json.dumps([settings, max_seq_length], sort_keys=True)
         fingerprint = hashlib.sha256(content.encode())
-        splits = {}
-        with self._naming():
-            for split, names in self._names.items():
-                index = self._index[split].build()
-                fingerprint.update(index.digest())
+        with naming_write_errors(self._folder):
+            for split, shards in self._splits.items():
                 counts = token_counts if split == "train" else None
-                name = f"{split}.index.npz"
-                save_index(self._path(name) + ".tmp", index, counts)
-                records = np.bincount(index.shard, minlength=len(names))
-                splits[split] = {
-                    "records": len(index),
-                    "index": name,
-                    "shards": [
-                        {
-                            "name": shard_name,
-                            "records": int(records[shard]),
-                            "bytes": self._index[split].size(shard),
-                        }
-                        for shard, shard_name in enumerate(names)
-                    ],
-                }
+                fingerprint.update(shards.finish(counts))
             manifest = {
-                "tokenizer": tokenizer.settings(),
+                "tokenizer": settings,
                 "vocab_size": tokenizer.vocab_size,
                 "max_seq_length": max_seq_length,
                 "fingerprint": fingerprint.hexdigest(),
                 **about,
-                "splits": splits,
+                "splits": {
+                    split: shards.describe()
+                    for split, shards in self._splits.items()
+                },
             }
-            self._publish(manifest, tokenizer)
+            self._remove_old()
+            for shards in self._splits.values():
+                shards.publish()
+            tokenizer.save(self._folder)
+            write_manifest(self._folder, manifest)
         return manifest
+
+    def _remove_old(self) -> None:
+        """Removes the records that --overwrite replaces, manifest first."""
+        if not has_manifest(self._folder):
+            return
+        old = []
+        with contextlib.suppress(InputError):
+            for split in read_manifest(self._folder)["splits"].values():
+                old += [shard["name"] for shard in split["shards"]]
+                old.append(split["index"])
+        tf.io.gfile.remove(os.path.join(self._folder, MANIFEST))
+        for name in old:
+            path = os.path.join(self._folder, os.path.basename(name))
+            if tf.io.gfile.exists(path):
+                tf.io.gfile.remove(path)
+
+    def _remove(self) -> None:
+        for shards in self._splits.values():
+            shards.remove()
+        with contextlib.suppress(OSError, tf.errors.OpError):
+            temporary = os.path.join(self._folder, MANIFEST + TEMPORARY)
+            if tf.io.gfile.exists(temporary):
+                tf.io.gfile.remove(temporary)
+            if self._is_new and not tf.io.gfile.listdir(self._folder):
+                tf.io.gfile.rmtree(self._folder)

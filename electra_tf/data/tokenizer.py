@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from electra_tf.data import normalization, offsets
-from electra_tf.data.vocab import (
+from electra_tf.data.vocab_file import (
     SPECIAL_PIECES,
     check_vocab,
     load_vocab,

@@ -1,77 +1,74 @@
-"""Vocabulary files: one piece a line, the line number is the id."""
+"""Learns a WordPiece vocabulary of text, with TF Text's learner."""
 
-from collections.abc import Sequence
+import itertools
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
+from tensorflow_text.tools.wordpiece_vocab import (
+    wordpiece_tokenizer_learner_lib as learner,
+)
 
+from electra_tf.data import normalization
+from electra_tf.data.tokenizer import Tokenizer
+from electra_tf.data.vocab_file import SPECIAL_PIECES, SUFFIX
 from electra_tf.errors import InputError
 
-SPECIAL_PIECES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+MIN_VOCAB_SIZE = 50
+_BATCH_LINES = 4096
+# The learner's time and memory grow with the number of different words, and
+# with the square of their lengths.
+_MAX_WORDS = 200_000
+_MAX_WORD_CHARS = 30
+# Rarer characters are noise, of which each would take two pieces; and the
+# alphabet, in its two forms, takes half of the vocabulary at most.
+_MIN_CHAR_FREQUENCY = 1e-6
+_MAX_ALPHABET = 1 / 4
+# A threshold that gives so much more than the size asked for is close enough.
+_SLACK = 1.05
 
 
-def load_vocab(vocab_file: str) -> list[str]:
-    """Reads a vocabulary file (UTF-8, one piece a line).
+class Coverage(NamedTuple):
+    """How a vocabulary fits words, counted as often as they occur."""
 
-    Raises:
-      InputError: the file is missing, or not UTF-8.
-    """
-    try:
-        with tf.io.gfile.GFile(vocab_file, "rb") as f:
-            text = f.read().decode("utf-8")
-    except tf.errors.NotFoundError:
+    num_words: int
+    num_unknown: int
+    num_pieces: int
+
+
+def check_vocab_size(vocab_size: int) -> None:
+    """Raises InputError unless a vocabulary of the size can be learnt."""
+    if vocab_size < MIN_VOCAB_SIZE:
         raise InputError(
-            f"The vocabulary must be a file. Received: {vocab_file!r}, which "
-            "does not exist."
-        ) from None
-    except UnicodeDecodeError as e:
-        raise InputError(
-            f"The vocabulary must be UTF-8. Received: {vocab_file!r}, which "
-            f"is not at byte {e.start}; convert it."
-        ) from None
-    # Only "\n" ends a line, as in the authors' reader: splitlines() would
-    # also break at U+2028 and the like, which multilingual files hold.
-    lines = text.split("\n")
-    if lines and not lines[-1]:
-        lines.pop()
-    return [line.strip() for line in lines]
-
-
-def check_vocab(vocab: Sequence[str]) -> None:
-    """Refuses empty or repeated pieces, and a missing special one."""
-    if not vocab:
-        raise InputError("A vocabulary must have pieces. Received: none.")
-    line_of: dict[str, int] = {}
-    for number, piece in enumerate(vocab, 1):
-        if not piece:
-            raise InputError(
-                f"A vocabulary must have a piece on each line. Line {number} "
-                "is empty; delete it."
-            )
-        if piece in line_of:
-            raise InputError(
-                "The pieces of a vocabulary must be unique. Received: "
-                f"{piece!r} on lines {line_of[piece]} and {number}."
-            )
-        line_of[piece] = number
-    missing = [piece for piece in SPECIAL_PIECES if piece not in line_of]
-    if missing:
-        raise InputError(
-            f"A vocabulary must hold {' '.join(SPECIAL_PIECES)}. Missing: "
-            f"{' '.join(missing)}."
+            f"vocab_size must be at least {MIN_VOCAB_SIZE}. Received: "
+            f"{vocab_size}."
         )
 
 
-def save_vocab(vocab: Sequence[str], vocab_file: str) -> None:
-    """Writes a vocabulary file, under a temporary name first."""
-    temporary = vocab_file + ".tmp"
-    with tf.io.gfile.GFile(temporary, "wb") as f:
-        f.write(vocab_bytes(vocab))
-    tf.io.gfile.rename(temporary, vocab_file, overwrite=True)
+def train_wordpiece(
+    lines: Iterable[str],
+    vocab_size: int,
+    do_lower_case: bool = True,
+    strip_accents: bool | None = None,
+) -> list[str]:
+    """Learns a vocabulary of lines of text.
 
+    Args:
+      lines: text; normalised and split into words as `Tokenizer` does it.
+      vocab_size: the number of pieces; see `learn_wordpiece`.
+      do_lower_case, strip_accents: as in `Tokenizer`.
 
-def vocab_bytes(vocab: Sequence[str]) -> bytes:
-    """The content of the vocabulary's file."""
-    return "".join(piece + "\n" for piece in vocab).encode("utf-8")
+    Returns:
+      the pieces, [PAD] [UNK] [CLS] [SEP] [MASK] first.
+
+    Raises:
+      InputError: no words, or a size under 50.
+    """
+    words = count_words(lines, do_lower_case, strip_accents)
+    return learn_wordpiece(words, vocab_size)
 
 
 def count_words(
@@ -79,58 +76,147 @@ def count_words(
     do_lower_case: bool = True,
     strip_accents: bool | None = None,
 ) -> Counter[str]:
-    """Counts the words that WordPiece would see.
-
-    Args:
-      lines: text, of any length.
-      do_lower_case, strip_accents: as in `Tokenizer`.
-    """
+    """Counts the words of lines of text, as WordPiece would see them."""
     if strip_accents is None:
         strip_accents = do_lower_case
     counts: Counter[str] = Counter()
     lines = iter(lines)
     while batch := list(itertools.islice(lines, _BATCH_LINES)):
-        texts = normalization.split_words(
-            normalization.normalize(
-                tf.constant([line.encode("utf-8") for line in batch]),
-                do_lower_case,
-                strip_accents,
-            )
+        texts = normalization.normalize(
+            tf.constant([line.encode("utf-8") for line in batch]),
+            do_lower_case,
+            strip_accents,
         )
-        for text in texts.numpy():
+        for text in normalization.split_words(texts).numpy():
             counts.update(text.decode("utf-8").split())
     return counts
 
 
-def learn_wordpiece(words: Mapping[str, int], vocab_size: int) -> list[str]:
-    """Learns a vocabulary of counted words, by TF Text's learner.
+def learn_wordpiece(
+    words: Mapping[str, int],
+    vocab_size: int,
+    log: Callable[[str], None] | None = None,
+) -> list[str]:
+    """Learns a vocabulary of counted words.
 
-    The learner takes a frequency threshold. The highest one that gives at
-    least `vocab_size` pieces is searched, and the rarest pieces are cut off.
-    The same words give the same vocabulary.
+    The learner takes a frequency threshold. One is searched that gives a few
+    more pieces than asked for, of which the rarest are left out. Equal words
+    give equal vocabularies.
 
     Args:
-      words: number of occurrences of each word, as `count_words` returns it.
-      vocab_size: the number of pieces, the five special ones included. Little
-        text gives fewer.
+      words: the number of occurrences of each word (see `count_words`).
+      vocab_size: the number of pieces, with the five special ones. Where the
+        text has not as many, the result is shorter.
+      log: is told of each threshold tried.
 
     Returns:
-      the pieces: [PAD] [UNK] [CLS] [SEP] [MASK], the characters in order of
-      code, and the others by frequency.
+      the pieces: [PAD] [UNK] [CLS] [SEP] [MASK], then the characters in the
+      order of their codes, then all others by falling frequency.
 
     Raises:
       InputError: no words, or a size under 50.
     """
-    if vocab_size < _MIN_VOCAB_SIZE:
-        raise InputError(
-            f"vocab_size must be at least {_MIN_VOCAB_SIZE}. Received: "
-            f"{vocab_size}."
-        )
+    check_vocab_size(vocab_size)
     if not words:
         raise InputError(
-            "A vocabulary must be learnt of text. Received: no words."
+            "A vocabulary is learnt from text. Received: text without words."
         )
-    counts = _trim_words(words, vocab_size)
-    low, high = 1, max(count for _, count in counts)
-    best = _pieces(counts, low, vocab_size) if False else None
-    return best
+    alphabet = _alphabet(words, int(vocab_size * _MAX_ALPHABET))
+    counts = _training_words(words, alphabet)
+    low, high = 1, 1 + max(count for _, count in counts)
+    best = None
+    while high - low > 1:
+        middle = max(low + 1, math.isqrt(low * high))
+        pieces = _learn(counts, middle)
+        if log:
+            log(f"frequency {middle} and above: {len(pieces)} pieces")
+        if len(pieces) >= vocab_size:
+            low, best = middle, pieces
+            if len(pieces) <= vocab_size * _SLACK:
+                break
+        else:
+            high = middle
+    if best is None:
+        best = _learn(counts, low)
+    return _cut(best, alphabet, vocab_size)
+
+
+def measure_coverage(
+    vocab: Sequence[str], words: Mapping[str, int]
+) -> Coverage:
+    """Counts the [UNK]s and the pieces that words (normalised) become."""
+    # Normalising anew would change nothing.
+    tokenizer = Tokenizer(vocab, do_lower_case=False, strip_accents=False)
+    ids = tokenizer.tokenize(tf.constant([w.encode("utf-8") for w in words]))
+    counts = np.fromiter(words.values(), np.int64, len(words))
+    is_unknown = tf.reduce_any(ids == tokenizer.unk_id, axis=1).numpy()
+    return Coverage(
+        num_words=int(counts.sum()),
+        num_unknown=int(counts[is_unknown].sum()),
+        num_pieces=int((counts * ids.row_lengths().numpy()).sum()),
+    )
+
+
+def _alphabet(words: Mapping[str, int], max_chars: int) -> set[str]:
+    """The characters that become pieces, the frequent ones first."""
+    counts: Counter[str] = Counter()
+    for word, count in words.items():
+        for char in word:
+            counts[char] += count
+    minimum = counts.total() * _MIN_CHAR_FREQUENCY
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return {char for char, count in ranked[:max_chars] if count >= minimum}
+
+
+def _training_words(
+    words: Mapping[str, int], alphabet: set[str]
+) -> list[tuple[str, int]]:
+    """The most frequent words in the alphabet; over-long ones in parts."""
+    counts: Counter[str] = Counter()
+    for word, count in words.items():
+        if alphabet.issuperset(word):
+            for begin in range(0, len(word), _MAX_WORD_CHARS):
+                counts[word[begin : begin + _MAX_WORD_CHARS]] += count
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return ranked[:_MAX_WORDS]
+
+
+def _learn(counts: list[tuple[str, int]], threshold: int) -> list[str]:
+    """All pieces at a frequency threshold, but for those of no use."""
+    parameters = learner.Params(
+        upper_thresh=None,
+        lower_thresh=None,
+        num_iterations=4,
+        max_input_tokens=-1,
+        max_token_length=_MAX_WORD_CHARS,
+        max_unique_chars=0,
+        vocab_size=0,
+        slack_ratio=0.0,
+        include_joiner_token=True,
+        joiner=SUFFIX,
+        reserved_tokens=list(SPECIAL_PIECES),
+    )
+    pieces = learner.learn_with_thresh(counts, threshold, parameters)
+    # The learner gives each character its form inside a word as well, which
+    # characters that are words by themselves never have.
+    chars = sorted({char for word, _ in counts for char in word})
+    texts = normalization.split_words(tf.constant([f"a{c}" for c in chars]))
+    alone = {
+        SUFFIX + char
+        for char, text in zip(chars, texts.numpy(), strict=True)
+        if b" " in text
+    }
+    return [piece for piece in pieces if piece not in alone]
+
+
+def _cut(pieces: list[str], alphabet: set[str], vocab_size: int) -> list[str]:
+    """Leaves out the last pieces that are no single characters."""
+    excess = len(pieces) - vocab_size
+    kept = []
+    for piece in reversed(pieces):
+        is_char = piece.removeprefix(SUFFIX) in alphabet
+        if excess > 0 and not is_char and piece not in SPECIAL_PIECES:
+            excess -= 1
+        else:
+            kept.append(piece)
+    return kept[::-1]

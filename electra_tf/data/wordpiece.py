@@ -9,10 +9,8 @@ from tensorflow_text.core.pybinds import (
     pywrap_fast_wordpiece_tokenizer_model_builder as model_builder,
 )
 
+from electra_tf.data.vocab_file import SUFFIX, UNKNOWN
 from electra_tf.errors import InputError
-
-SUFFIX = "##"
-UNKNOWN = "[UNK]"
 
 # A word of more characters becomes one [UNK] (`max_input_chars_per_word` of
 # the authors' WordpieceTokenizer).

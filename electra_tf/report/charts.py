@@ -105,8 +105,9 @@ CHARTS = (
         "mlm_loss_masked",
         LOSSES,
         "Masked-LM loss against the unigram level",
-        "Slots that show [MASK], held-out. Below the dotted line the model "
-        "uses context; at the line it knows word frequencies only.",
+        "Slots that show [MASK]. Below the dotted line the model uses "
+        "context; at the line it knows word frequencies only.",
+        train="mlm_loss_masked",
         held_out="eval_mlm_loss_masked",
         reference=_unigram,
         reference_label="unigram level",

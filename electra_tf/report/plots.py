@@ -170,11 +170,12 @@ def _legend_entries(
             )
     present = {kind for run in runs for kind in chart.curves(run)}
     color = theme.muted if several else run_color(0, theme)
-    if chart.train and chart.held_out and "train" in present:
+    both = {"train", "evals"} <= present
+    if both or ("train" in present and not several and chart.held_out):
         line = Line2D([], [], color=color, linewidth=1.2, alpha=0.6)
         kinds.append((line, "training"))
-    # On a chart of held-out lines alone, the runs' own entries say it all.
-    if "evals" in present and (chart.train or not several):
+    # On a chart of one kind of line, the runs' own entries say it all.
+    if "evals" in present and (both or not several):
         line = Line2D([], [], color=color, linewidth=2.0, markersize=4.5)
         line.set_marker(_marker(0))
         kinds.append((line, "held-out"))

@@ -1,0 +1,70 @@
+"""How every command starts and how it fails."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from absl import app, flags, logging
+
+from electra_tf.errors import InputError
+
+USAGE_ERROR = 2
+
+
+def run(
+    define_flags: Callable[[], None],
+    main: Callable[[Sequence[str]], int | None],
+) -> None:
+    """Defines flags, parses the command line, runs `main`, exits.
+
+    An unknown flag, a bad value, a stray argument and an InputError print one
+    line on standard error and exit with code 2; `main` may return a code.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.set_verbosity(logging.WARNING)
+    define_flags()
+
+    def guarded(argv: Sequence[str]) -> int | None:
+        import_tensorflow_quietly()
+        try:
+            return main(argv)
+        except InputError as error:
+            fail(str(error))
+
+    app.run(guarded, flags_parser=_parse)
+
+
+def import_tensorflow_quietly() -> None:
+    """Imports TensorFlow without the lines its libraries print at loading.
+
+    They come before any log level is heard, so the descriptor itself is
+    turned away; an exception still comes through.
+    """
+    sys.stderr.flush()
+    kept = os.dup(sys.stderr.fileno())
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, sys.stderr.fileno())
+        import keras  # noqa: F401
+        import tensorflow_text  # noqa: F401
+    finally:
+        os.dup2(kept, sys.stderr.fileno())
+        os.close(kept)
+        os.close(nowhere)
+
+
+def fail(message: str) -> None:
+    """Prints one line and exits with code 2."""
+    line = " ".join(str(message).split())
+    print(f"error: {line}", file=sys.stderr)
+    sys.exit(USAGE_ERROR)
+
+
+def _parse(argv: Sequence[str]) -> list[str]:
+    try:
+        rest = flags.FLAGS(argv)
+    except flags.Error as error:
+        fail(str(error))
+    if len(rest) > 1:
+        fail(f"arguments must be --flags; received {' '.join(rest[1:])!r}")
+    return rest

@@ -1,0 +1,49 @@
+"""`pretrain.py`: pre-train, or go on with, an ELECTRA."""
+
+import signal
+import sys
+from collections.abc import Sequence
+
+from absl import flags
+
+from electra_tf.cli.app import run
+from electra_tf.cli.config_flags import config_from_flags, define_config_flags
+
+
+def define_flags() -> None:
+    """The configuration's flags and --dry_run."""
+    define_config_flags()
+    flags.DEFINE_bool(
+        "dry_run",
+        False,
+        "print parameters, FLOPs and bytes a step, steps an epoch; then exit",
+    )
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs, and returns the exit code."""
+    config = config_from_flags()
+    # Imported here, so that a mistyped flag is told of at once.
+    from electra_tf.convert.initial import initial_weights
+    from electra_tf.training.loop import Stopped
+    from electra_tf.training.run import pretrain
+
+    if flags.FLAGS.dry_run:
+        from electra_tf.training.summary import summarize
+
+        print(summarize(config, None))
+        return 0
+    path = config.run.init_checkpoint
+    try:
+        pretrain(config, initial_weights(path) if path else None)
+    except Stopped as stop:
+        print(f"stopped; saved at step {stop.step:,}", file=sys.stderr)
+        if stop.signum == signal.SIGINT:
+            return 128 + signal.SIGINT
+        return config.run.preempted_exit_code
+    return 0
+
+
+def entry() -> None:
+    """Console script."""
+    run(define_flags, main)

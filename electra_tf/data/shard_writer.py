@@ -1,0 +1,109 @@
+"""The files of one split while they are written, under temporary names."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from electra_tf.data.record_index import IndexBuilder, save_index
+from electra_tf.errors import InputError
+
+MAX_SHARDS = 500  # All are open at once.
+TEMPORARY = ".tmp"
+
+
+@contextlib.contextmanager
+def naming_write_errors(folder: str) -> Iterator[None]:
+    """Turns a failed write (full disk, no permission) into an InputError."""
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as e:
+        reason = getattr(e, "message", None) or str(e)
+        raise InputError(
+            f"Cannot write to {folder}: {reason.splitlines()[0]}. Free some "
+            "space there, or give another folder."
+        ) from None
+
+
+class ShardWriter:
+    """Deals records out to the shards of a split: i to i modulo their number.
+
+    Args:
+      folder: an existing folder.
+      split: first part of the files' names.
+      num_shards: how many files.
+    """
+
+    def __init__(self, folder: str, split: str, num_shards: int):
+        self._paths = [
+            os.path.join(
+                folder, f"{split}-{shard:05d}-of-{num_shards:05d}.tfrecord"
+            )
+            for shard in range(num_shards)
+        ]
+        self._index_path = os.path.join(folder, f"{split}.index.npz")
+        self._files = []
+        self._index = IndexBuilder()
+        self._count = 0
+
+    def open(self) -> None:
+        """Opens all files."""
+        for path in self._paths:
+            self._files.append(tf.io.TFRecordWriter(path + TEMPORARY))
+            # TensorFlow opens a file only at the first write otherwise.
+            self._files[-1].flush()
+
+    def write(self, record: bytes) -> None:
+        """Appends one record."""
+        shard = self._count % len(self._files)
+        self._files[shard].write(record)
+        self._index.add(shard, record)
+        self._count += 1
+
+    def finish(self, token_counts: np.ndarray | None) -> bytes:
+        """Closes the files and writes the index; returns its digest."""
+        for file in self._files:
+            file.close()
+        index = self._index.build()
+        save_index(self._index_path + TEMPORARY, index, token_counts)
+        return index.digest()
+
+    def describe(self) -> dict[str, Any]:
+        """What the manifest says of the split."""
+        index = self._index.build()
+        records = np.bincount(index.shard, minlength=len(self._paths))
+        return {
+            "records": len(index),
+            "index": os.path.basename(self._index_path),
+            "shards": [
+                {
+                    "name": os.path.basename(path),
+                    "records": int(records[shard]),
+                    "bytes": self._index.size(shard),
+                }
+                for shard, path in enumerate(self._paths)
+            ],
+        }
+
+    def names(self) -> list[str]:
+        """The final names of all files."""
+        return [
+            os.path.basename(path) for path in [*self._paths, self._index_path]
+        ]
+
+    def publish(self) -> None:
+        """Gives the files their final names."""
+        for path in [*self._paths, self._index_path]:
+            tf.io.gfile.rename(path + TEMPORARY, path, overwrite=True)
+
+    def remove(self) -> None:
+        """Removes what still has a temporary name."""
+        for file in self._files:
+            with contextlib.suppress(OSError, tf.errors.OpError):
+                file.close()
+        for path in [*self._paths, self._index_path]:
+            with contextlib.suppress(OSError, tf.errors.OpError):
+                tf.io.gfile.remove(path + TEMPORARY)

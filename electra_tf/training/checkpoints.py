@@ -1,0 +1,106 @@
+"""Saving and restoring a run: everything that its next step depends on."""
+
+import os
+
+import keras
+import tensorflow as tf
+
+from electra_tf.errors import InputError
+from electra_tf.pretraining.pretrainer import Pretrainer
+
+FOLDER = "checkpoints"
+
+
+class Checkpoints:
+    """The checkpoints of a run, by variable name.
+
+    Model, optimizer (its iterations are the step, and the step is the data
+    position), metric sums since the last log line, and the seed. A kill
+    while saving leaves the checkpoint before usable: the file that names the
+    latest one is replaced only after it is whole.
+
+    Args:
+      model_dir: the run's folder.
+      pretrainer: compiled, its optimizer built.
+      keep: how many to keep.
+    """
+
+    def __init__(self, model_dir: str, pretrainer: Pretrainer, keep: int):
+        self.pretrainer = pretrainer
+        self.checkpoint = tf.train.Checkpoint(
+            model=_by_path(pretrainer.trainable_variables),
+            optimizer=_by_path(pretrainer.optimizer.variables),
+            metrics={
+                str(number): variable.value
+                for number, variable in enumerate(pretrainer.measures.variables)
+            },
+            seed=tf.Variable(pretrainer.seed, dtype=tf.int64),
+        )
+        self.manager = tf.train.CheckpointManager(
+            self.checkpoint,
+            os.path.join(model_dir, FOLDER),
+            max_to_keep=keep,
+            checkpoint_name="step",
+        )
+
+    def restore(self) -> bool:
+        """Restores the latest checkpoint; False where there is none."""
+        latest = self.manager.latest_checkpoint
+        if latest is None:
+            return False
+        try:
+            self.checkpoint.restore(latest).assert_consumed()
+        except (tf.errors.OpError, AssertionError, ValueError) as error:
+            raise InputError(
+                f"cannot restore the checkpoint {latest!r}: "
+                f"{str(error).splitlines()[0]}"
+            ) from error
+        return True
+
+    def save(self, step: int) -> str:
+        """Saves; returns the checkpoint's path.
+
+        Raises:
+          InputError: the disk is full or not writable; the checkpoints
+            before this one are still whole.
+        """
+        try:
+            return self.manager.save(checkpoint_number=step)
+        except (tf.errors.OpError, OSError) as error:
+            self._remove_partial(step)
+            raise InputError(
+                f"cannot save the checkpoint of step {step} (is the disk "
+                f"full?): {str(error).splitlines()[0]}"
+            ) from error
+
+    def _remove_partial(self, step: int) -> None:
+        prefix = os.path.join(self.manager.directory, f"step-{step}")
+        for path in tf.io.gfile.glob(f"{prefix}[._]*"):
+            if tf.io.gfile.isdir(path):
+                tf.io.gfile.rmtree(path)
+            else:
+                tf.io.gfile.remove(path)
+
+
+def latest_checkpoint(model_dir: str) -> str | None:
+    """The newest checkpoint of a run's folder, or None."""
+    return tf.train.latest_checkpoint(os.path.join(model_dir, FOLDER))
+
+
+def read_weights(prefix: str) -> dict:
+    """The model's weights of a checkpoint, by variable path."""
+    reader = tf.train.load_checkpoint(prefix)
+    start, end = "model/", "/.ATTRIBUTES/VARIABLE_VALUE"
+    return {
+        # TensorFlow writes "/" inside a key as ".S".
+        name[len(start) : -len(end)].replace(".S", "/"): reader.get_tensor(name)
+        for name in reader.get_variable_to_shape_map()
+        if name.startswith(start) and name.endswith(end)
+    }
+
+
+def _by_path(variables: list[keras.Variable]) -> dict[str, tf.Variable]:
+    named = {variable.path: variable.value for variable in variables}
+    if len(named) != len(variables):
+        raise ValueError("two variables share a path")
+    return named

@@ -1,0 +1,99 @@
+"""Held-out evaluation: fixed masks and samples, all rows counted once."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from electra_tf.data.pipeline import eval_batches, naming_bad_records
+from electra_tf.data.records import Records
+from electra_tf.data.tokenizer import Tokenizer
+from electra_tf.pretraining.pretrainer import Pretrainer
+
+_EXAMPLES = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """Metrics by name with the prefix `eval_`, and examples to look at."""
+
+    values: dict[str, float]
+    examples: list[dict[str, list]]
+
+
+class Evaluator:
+    """Evaluates a pre-training model on held-out records.
+
+    Args:
+      pretrainer: the model; its metric sums are set aside meanwhile.
+      records: the held-out split.
+      tokenizer: for the examples.
+      batch_size: rows a batch.
+      num_batches: batches at most.
+    """
+
+    def __init__(
+        self,
+        pretrainer: Pretrainer,
+        records: Records,
+        tokenizer: Tokenizer,
+        batch_size: int,
+        num_batches: int,
+    ):
+        self.pretrainer = pretrainer
+        self.records = records
+        self.tokenizer = tokenizer
+        size = min(batch_size, records.num_records)
+        self.batches = eval_batches(records, size, num_batches)
+        self._measure = tf.function(self._tensors)
+
+    def _tensors(self, batch):
+        outcome = self.pretrainer.measure(batch)
+        if outcome.disc_logits is None:
+            return {}
+        return {
+            "original": batch["input_ids"],
+            "mask": outcome.input_mask,
+            "corrupted": outcome.corrupted_ids,
+            "is_replaced": outcome.is_replaced,
+            "probabilities": tf.sigmoid(outcome.disc_logits),
+        }
+
+    def __call__(self) -> Evaluation:
+        """One evaluation; training's own metric sums stay as they were."""
+        measures = self.pretrainer.measures
+        kept = [variable.numpy() for variable in measures.variables]
+        measures.reset_state()
+        examples: list[dict[str, list]] = []
+        with naming_bad_records(self.records):
+            for batch in self.batches:
+                tensors = self._measure(batch)
+                if not examples and tensors:
+                    examples = self._examples(tensors)
+        values = {
+            f"eval_{name}": float(value)
+            for name, value in measures.result().items()
+        }
+        for variable, value in zip(measures.variables, kept, strict=True):
+            variable.assign(value)
+        return Evaluation(values, examples)
+
+    def _examples(self, tensors: dict[str, tf.Tensor]) -> list[dict[str, list]]:
+        rows = {name: value.numpy() for name, value in tensors.items()}
+        return [
+            self._example({name: value[row] for name, value in rows.items()})
+            for row in range(min(_EXAMPLES, len(rows["mask"])))
+            if rows["mask"][row].any()
+        ]
+
+    def _example(self, row: dict[str, np.ndarray]) -> dict[str, list]:
+        vocab = self.tokenizer.vocab
+        places = np.flatnonzero(row["mask"])
+        return {
+            "tokens": [vocab[i] for i in row["corrupted"][places]],
+            "original": [vocab[i] for i in row["original"][places]],
+            "probabilities": [
+                round(float(p), 4) for p in row["probabilities"][places]
+            ],
+            "is_replaced": [int(r) for r in row["is_replaced"][places]],
+        }

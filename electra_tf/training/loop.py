@@ -1,0 +1,183 @@
+"""The training loop: batches in, a trained model and its logs out."""
+
+import signal
+import time
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from electra_tf.config import PretrainingConfig
+from electra_tf.data.pipeline import naming_bad_records, train_batches
+from electra_tf.data.records import Records
+from electra_tf.pretraining.pretrainer import Pretrainer
+from electra_tf.training import health
+from electra_tf.training.checkpoints import Checkpoints
+from electra_tf.training.console import Progress, say, shown
+from electra_tf.training.evaluation import Evaluation, Evaluator
+from electra_tf.training.logs import RunLogs
+
+
+class Stopped(Exception):  # noqa: N818 - not an error
+    """A signal asked the run to stop; its checkpoint is saved."""
+
+    def __init__(self, signum: int, step: int):
+        super().__init__(signum, step)
+        self.signum, self.step = signum, step
+
+
+class TrainingLoop:
+    """Runs steps up to the next event (log, evaluate, save), then that.
+
+    Args:
+      config: intervals, batch, length and the number of steps are used.
+      pretrainer: compiled; its optimizer's iterations are the step.
+      records: what is trained on.
+      checkpoints, logs: where it goes.
+      evaluate: gives an Evaluation, or None for no evaluation.
+      on_evaluation: called with step and Evaluation.
+    """
+
+    def __init__(
+        self,
+        config: PretrainingConfig,
+        pretrainer: Pretrainer,
+        records: Records,
+        checkpoints: Checkpoints,
+        logs: RunLogs,
+        evaluate: Evaluator | None,
+        on_evaluation: Callable[[int, Evaluation], None],
+    ):
+        self.run_config, self.optimizer_config = config.run, config.optimizer
+        self.length = config.data.max_seq_length
+        self.pretrainer = pretrainer
+        self.records = records
+        self.checkpoints = checkpoints
+        self.logs = logs
+        self.evaluate = evaluate
+        self.on_evaluation = on_evaluation
+        self._signal: int | None = None
+        self._steps = tf.function(self._run_steps)
+        self._mark = (self.step, time.time())
+
+    @property
+    def step(self) -> int:
+        """Updates made so far."""
+        return int(self.pretrainer.optimizer.iterations.value)
+
+    def _run_steps(self, batches, count):
+        for _ in tf.range(count):
+            self.pretrainer.update(next(batches))
+
+    def run(self) -> None:
+        """Trains to num_train_steps.
+
+        Raises:
+          Stopped: SIGTERM or SIGINT came; the checkpoint is saved.
+          NonFiniteError: the loss is no longer finite.
+        """
+        config, total = self.run_config, self.optimizer_config.num_train_steps
+        batch = self.optimizer_config.train_batch_size
+        batches = iter(
+            train_batches(self.records, batch, config.seed, self.step)
+        )
+        progress = Progress(total, self.step, batch, self.length)
+        restore_signals = self._listen()
+        try:
+            with naming_bad_records(self.records):
+                while self.step < total:
+                    self._advance(batches, progress)
+                    self._events(progress)
+        finally:
+            restore_signals()
+            progress.close()
+
+    def _advance(self, batches, progress: Progress) -> None:
+        first = self.step
+        total = self.optimizer_config.num_train_steps
+        ends = [total, first + self.run_config.iterations_per_loop]
+        for interval in self._intervals():
+            ends.append((first // interval + 1) * interval)
+        count = min(ends) - first
+        self._steps(batches, tf.constant(count))
+        health.check_loss(self._loss(), first, first + count)
+        progress.advance(count)
+
+    def _intervals(self) -> list[int]:
+        config = self.run_config
+        intervals = [config.log_every_steps, config.save_checkpoints_steps]
+        if config.eval_every_steps:
+            intervals.append(config.eval_every_steps)
+        return intervals
+
+    def _events(self, progress: Progress) -> None:
+        config, step = self.run_config, self.step
+        last = step == self.optimizer_config.num_train_steps
+        if last or step % config.log_every_steps == 0:
+            self._log(step, progress)
+        every = config.eval_every_steps
+        if self.evaluate and (last or (every and step % every == 0)):
+            self._evaluate(step)
+        stop = self._signal
+        if stop or last or step % config.save_checkpoints_steps == 0:
+            health.check_weights(self.pretrainer.trainable_variables, step)
+            self.checkpoints.save(step)
+        if stop:
+            raise Stopped(stop, step)
+
+    def _log(self, step: int, progress: Progress) -> None:
+        optimizer, measures = self.optimizer_config, self.pretrainer.measures
+        values = {n: float(v) for n, v in measures.result().items()}
+        values["learning_rate"] = float(self.pretrainer.optimizer.learning_rate)
+        values["tokens_seen"] = step * optimizer.train_batch_size * self.length
+        values["epoch"] = (
+            step * optimizer.train_batch_size / self.records.num_records
+        )
+        measures.reset_state()
+        self.logs.write(step, values)
+        speed = self._speed(step)
+        self.logs.write_timing(step, speed)
+        progress.show(step, values, speed["sequences_per_second"])
+        warning = health.collapse_warning(
+            values, step, optimizer.num_warmup_steps, optimizer.num_train_steps
+        )
+        if warning:
+            say(warning)
+
+    def _speed(self, step: int) -> dict[str, float]:
+        before, then = self._mark
+        now = time.time()
+        self._mark = (step, now)
+        steps = (step - before) / max(now - then, 1e-9)
+        batch = self.optimizer_config.train_batch_size
+        return {
+            "sequences_per_second": steps * batch,
+            "steps_per_second": steps,
+        }
+
+    def _evaluate(self, step: int) -> None:
+        before = time.time()
+        evaluation = self.evaluate()
+        self.logs.write(step, evaluation.values)
+        say(f"step {step:,} held out | {shown(evaluation.values, 'eval_')}")
+        self.on_evaluation(step, evaluation)
+        # The time of an evaluation is not the training's.
+        self._mark = (self._mark[0], self._mark[1] + time.time() - before)
+
+    def _loss(self) -> float:
+        sums = [ratio.sum for ratio in self.pretrainer.measures.ratios]
+        return float(tf.add_n([tf.convert_to_tensor(s) for s in sums]))
+
+    def _listen(self) -> Callable[[], None]:
+        """From now on SIGTERM and SIGINT stop the run at the next call."""
+
+        def note(signum, frame):
+            self._signal = signum
+
+        signals = (signal.SIGTERM, signal.SIGINT)
+        old = {number: signal.signal(number, note) for number in signals}
+
+        def restore():
+            for number, handler in old.items():
+                signal.signal(number, handler)
+
+        return restore

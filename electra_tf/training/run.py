@@ -1,0 +1,136 @@
+"""A pre-training run on one page: data, model, weights, loop, result."""
+
+import json
+from collections.abc import Callable
+
+from electra_tf.config import PretrainingConfig
+from electra_tf.errors import InputError
+from electra_tf.pretraining.factory import build_pretrainer
+from electra_tf.pretraining.metrics import unigram_log_probs
+from electra_tf.pretraining.pretrainer import Pretrainer
+from electra_tf.training.checkpoints import Checkpoints
+from electra_tf.training.console import devices, say, shown
+from electra_tf.training.demonstration import demonstrate
+from electra_tf.training.evaluation import Evaluation, Evaluator
+from electra_tf.training.factory import make_optimizer
+from electra_tf.training.logs import METRICS, RunLogs, read_lines
+from electra_tf.training.loop import TrainingLoop
+from electra_tf.training.run_folder import RunFolder
+from electra_tf.training.sources import Source, open_source
+
+# The AUC of a discriminator whose generator knows frequencies alone.
+PLATEAU_AUC = "0.50 - 0.58"
+EXAMPLES = "examples.json"
+
+
+def pretrain(
+    config: PretrainingConfig,
+    load_initial: Callable[[Pretrainer], None] | None = None,
+) -> None:
+    """Pre-trains to the end, from where the run in `model_dir` stopped.
+
+    Weights come from the run's own checkpoint, else from `load_initial`, else
+    they start fresh from the seed.
+
+    Args:
+      config: the run's configuration.
+      load_initial: assigns initial weights to a fresh model.
+
+    Raises:
+      InputError: the configuration, data or folder break a rule.
+      Stopped: a signal came; the checkpoint is saved.
+    """
+    if not config.run.model_dir:
+        raise InputError("model_dir must name a folder; received ''")
+    say(f"devices: {devices()}")
+    source = open_source(config, say)
+    config = source.config
+    folder = RunFolder(
+        config.run.model_dir, config, source.tokenizer, source.train.fingerprint
+    )
+    for note in folder.notes:
+        say(note)
+    pretrainer = make_pretrainer(source)
+    keep = config.run.keep_checkpoint_max
+    checkpoints = Checkpoints(folder.path, pretrainer, keep)
+    resumed = checkpoints.restore()
+    if not resumed and load_initial is not None:
+        load_initial(pretrainer)
+    evaluate = make_evaluator(pretrainer, source)
+
+    def keep_examples(step: int, evaluation: Evaluation) -> None:
+        if evaluation.examples:
+            content = {"step": step, "examples": evaluation.examples}
+            folder.write(EXAMPLES, json.dumps(content) + "\n")
+
+    step = int(pretrainer.optimizer.iterations.value)
+    logs = RunLogs(folder.path, step)
+    total = config.optimizer.num_train_steps
+    if resumed:
+        say(f"going on from the checkpoint of step {step:,} of {total:,}")
+    loop = TrainingLoop(
+        config,
+        pretrainer,
+        source.train,
+        checkpoints,
+        logs,
+        evaluate,
+        keep_examples,
+    )
+    loop.run()
+    print(result_text(folder.path))
+    discriminator = pretrainer.networks.get("discriminator")
+    if discriminator is not None and source.held_out is not None:
+        seed = config.run.seed
+        text = demonstrate(
+            discriminator, source.tokenizer, source.held_out, seed
+        )
+        print(text)
+
+
+def make_pretrainer(source: Source) -> Pretrainer:
+    """The fresh, compiled model of a run, with its optimizer's slots."""
+    specials = source.tokenizer.special_ids
+    log_probs = unigram_log_probs(source.train.token_counts, specials)
+    pretrainer = build_pretrainer(source.config, source.tokenizer, log_probs)
+    optimizer = make_optimizer(source.config.optimizer)
+    optimizer.build(pretrainer.trainable_variables)
+    pretrainer.compile(optimizer=optimizer)
+    return pretrainer
+
+
+def make_evaluator(pretrainer: Pretrainer, source: Source) -> Evaluator | None:
+    """The held-out evaluation, or None where nothing is held out."""
+    if source.held_out is None:
+        return None
+    run = source.config.run
+    return Evaluator(
+        pretrainer,
+        source.held_out,
+        source.tokenizer,
+        run.eval_batch_size,
+        run.num_eval_steps,
+    )
+
+
+def result_text(model_dir: str) -> str:
+    """The last evaluation of a run beside the baselines it must beat."""
+    rows = read_lines(f"{model_dir}/{METRICS}")
+    rows = [row for row in rows if "eval_loss" in row]
+    if not rows:
+        return f"finished: {model_dir} (nothing was held out to evaluate)"
+    last = rows[-1]
+    masked, unigram = last["eval_mlm_loss_masked"], last["eval_unigram_loss"]
+    lines = [
+        f"held out at step {last['step']:,}: {shown(last, 'eval_')}",
+        f"  MLM loss where [MASK] shows  {masked:.3f}   unigram level "
+        f"{unigram:.3f}: {unigram - masked:+.3f} nats below",
+    ]
+    if "eval_disc_auc" in last:
+        auc = last["eval_disc_auc"]
+        lines.append(
+            f"  discriminator AUC            {auc:.3f}   chance 0.500, "
+            f"unigram plateau {PLATEAU_AUC}"
+        )
+    lines.append(f"  run: {model_dir}")
+    return "\n".join(lines)

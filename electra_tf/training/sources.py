@@ -1,0 +1,180 @@
+"""The records and the tokenizer of a run, found or made."""
+
+import dataclasses
+import os
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from electra_tf.config import PretrainingConfig
+from electra_tf.data import corpus
+from electra_tf.data.build import build_records
+from electra_tf.data.manifest import has_manifest, read_manifest
+from electra_tf.data.records import Records, open_records
+from electra_tf.data.tokenizer import Tokenizer
+from electra_tf.data.vocab import train_wordpiece
+from electra_tf.errors import InputError
+
+BERT_VOCAB_SIZE = 30522
+# The embedded corpus is 63 addresses: one in twenty is held out.
+EMBEDDED_EVAL_FRACTION = 0.05
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """What a run reads.
+
+    Attributes:
+      config: with the vocabulary's real size.
+      tokenizer: of the records.
+      train, held_out: the records; `held_out` may be None.
+    """
+
+    config: PretrainingConfig
+    tokenizer: Tokenizer
+    train: Records
+    held_out: Records | None
+
+
+def open_source(
+    config: PretrainingConfig, say: Callable[[str], None]
+) -> Source:
+    """The run's records; of the embedded corpus where no data_dir is given.
+
+    Args:
+      config: the run's configuration.
+      say: told what is made and what cannot be checked.
+
+    Raises:
+      InputError: records, vocabulary and configuration do not fit.
+    """
+    data_dir = config.data.data_dir
+    if not data_dir:
+        data_dir = _embedded_records(config, say)
+    tokenizer = _tokenizer(config, data_dir, say)
+    config = _with_vocabulary(config, tokenizer)
+    length = config.data.max_seq_length
+    train = open_records(data_dir, "train", length)
+    held_out = open_records(data_dir, "eval", length)
+    if held_out is None:
+        say(f"no held-out records in {data_dir}: nothing will be evaluated")
+    _check_ids(train, tokenizer, data_dir)
+    return Source(config, tokenizer, train, held_out)
+
+
+def _embedded_records(
+    config: PretrainingConfig, say: Callable[[str], None]
+) -> str:
+    folder = os.path.join(config.run.model_dir, "data")
+    if has_manifest(folder):
+        return folder
+    say(
+        "no --data_dir: building records of the embedded corpus (State of "
+        f"the Union addresses, 1961-2021) in {folder}"
+    )
+    text = corpus.embedded_corpus_path()
+    build_records(
+        [text],
+        folder,
+        _embedded_tokenizer(config, text, say),
+        config.data.max_seq_length,
+        seed=config.run.seed,
+        eval_fraction=EMBEDDED_EVAL_FRACTION,
+        num_shards=1,
+        num_processes=1,
+    )
+    return folder
+
+
+def _embedded_tokenizer(
+    config: PretrainingConfig, text: str, say: Callable[[str], None]
+) -> Tokenizer:
+    cased, accents = config.data.do_lower_case, config.data.strip_accents
+    path, size = config.data.vocab_file, config.model.vocab_size
+    if not path and size == BERT_VOCAB_SIZE:
+        path = corpus.embedded_vocab_path()
+    if path:
+        return Tokenizer.from_file(path, cased, accents)
+    say(f"training a vocabulary of {size:,} pieces on it")
+    lines = [
+        line
+        for document in corpus.read_documents([text])
+        for line in document
+    ]
+    return Tokenizer(train_wordpiece(lines, size, cased, accents), cased, accents)
+
+
+def _tokenizer(
+    config: PretrainingConfig, data_dir: str, say: Callable[[str], None]
+) -> Tokenizer:
+    cased, accents = config.data.do_lower_case, config.data.strip_accents
+    if has_manifest(data_dir):
+        tokenizer = Tokenizer.from_folder(data_dir)
+        _check_settings(tokenizer, config, data_dir)
+        return tokenizer
+    say(
+        f"{data_dir} has no manifest: whether its text was lower-cased as "
+        "this run's tokenizer does cannot be checked"
+    )
+    path = config.data.vocab_file or os.path.join(data_dir, "vocab.txt")
+    if not tf.io.gfile.exists(path):
+        raise InputError(
+            f"records without a manifest need a vocabulary: {path!r} does not "
+            "exist; give --vocab_file"
+        )
+    return Tokenizer.from_file(path, cased, accents)
+
+
+def _check_settings(
+    tokenizer: Tokenizer, config: PretrainingConfig, data_dir: str
+) -> None:
+    settings = tokenizer.settings()
+    for name in ("do_lower_case", "strip_accents"):
+        wanted = getattr(config.data, name)
+        if settings[name] != wanted:
+            raise InputError(
+                f"{name} is {wanted} for this run, but the records in "
+                f"{data_dir} were made with {settings[name]}"
+            )
+    if config.data.vocab_file:
+        given = Tokenizer.from_file(config.data.vocab_file)
+        if given.vocab != tokenizer.vocab:
+            raise InputError(
+                f"vocab_file {config.data.vocab_file!r} is not the vocabulary "
+                f"of the records in {data_dir}: {given.vocab_size} and "
+                f"{tokenizer.vocab_size} pieces"
+            )
+    expected = read_manifest(data_dir)["vocab_size"]
+    if expected != tokenizer.vocab_size:
+        raise InputError(
+            f"the vocabulary in {data_dir} has {tokenizer.vocab_size} pieces, "
+            f"its manifest says {expected}"
+        )
+
+
+def _with_vocabulary(
+    config: PretrainingConfig, tokenizer: Tokenizer
+) -> PretrainingConfig:
+    """The configuration with the vocabulary's size as the table's."""
+    size = tokenizer.vocab_size
+    if config.data.data_dir or config.data.vocab_file:
+        if config.model.vocab_size not in (size, BERT_VOCAB_SIZE):
+            raise InputError(
+                f"vocab_size is {config.model.vocab_size}, but the vocabulary "
+                f"has {size} pieces"
+            )
+    model = dataclasses.replace(config.model, vocab_size=size)
+    return dataclasses.replace(config, model=model)
+
+
+def _check_ids(train: Records, tokenizer: Tokenizer, data_dir: str) -> None:
+    counts = train.token_counts
+    if counts is None:
+        return
+    used = counts.nonzero()[0]
+    if len(used) and used[-1] >= tokenizer.vocab_size:
+        raise InputError(
+            f"the records in {data_dir} hold the id {used[-1]}, but the "
+            f"vocabulary has {tokenizer.vocab_size} pieces: they were made "
+            "with another vocabulary"
+        )

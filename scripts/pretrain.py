@@ -1,0 +1,6 @@
+"""Pre-trains an ELECTRA: --flagfile=configs/small.flags, --help for all."""
+
+from electra_tf.cli.pretrain import entry
+
+if __name__ == "__main__":
+    entry()

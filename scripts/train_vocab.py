@@ -1,0 +1,5 @@
+"""See electra_tf/cli/train_vocab.py."""
+
+from electra_tf.cli.train_vocab import entry
+
+entry()
