@@ -143,7 +143,9 @@ class RunConfig:
         10, "steps in one graph call", defines=False
     )
     preempted_exit_code: int = _field(
-        0, "exit code after SIGTERM, once the checkpoint is saved", defines=False
+        0,
+        "exit code after SIGTERM, once the checkpoint is saved",
+        defines=False,
     )
 
 
@@ -287,5 +289,9 @@ def from_json(text: str) -> PretrainingConfig:
     if unknown:
         raise InputError(f"unknown configuration groups: {', '.join(unknown)}")
     return make_config(
-        {key: value for group in groups.values() for key, value in group.items()}
+        {
+            key: value
+            for group in groups.values()
+            for key, value in group.items()
+        }
     )

@@ -1,11 +1,11 @@
-"""Initial weights of a new run: `--init_checkpoint`."""
+"""Weights of any source we read, and `--init_checkpoint`."""
 
 from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
-from electra_tf.convert import tf1
+from electra_tf.convert import native, tf1
 from electra_tf.convert.weights import assign_weights
 from electra_tf.errors import InputError
 from electra_tf.pretraining.pretrainer import Pretrainer
@@ -13,15 +13,20 @@ from electra_tf.training.checkpoints import latest_checkpoint, read_weights
 
 
 def read_any_weights(path: str) -> dict[str, np.ndarray]:
-    """Weights by variable path, of a run's folder or a TF1 checkpoint.
+    """Weights by variable path: a run's folder, a folder of ours, or TF1.
 
     Raises:
-      InputError: `path` is neither.
+      InputError: `path` is none of these.
     """
     if tf.io.gfile.isdir(path):
+        if native.is_folder(path):
+            return native.read_arrays(path)
         latest = latest_checkpoint(path)
         if latest is None:
-            raise InputError(f"{path!r} holds no checkpoint of a run")
+            raise InputError(
+                f"{path!r} holds neither a run's checkpoints nor "
+                f"{native.WEIGHTS}"
+            )
         return read_weights(latest)
     return tf1.weights_alone(tf1.read_tf1_checkpoint(path))
 

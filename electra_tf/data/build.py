@@ -1,5 +1,6 @@
 """Text -> a records folder, in parallel; the bytes tell nothing of that."""
 
+import collections
 import functools
 import itertools
 import os
@@ -146,7 +147,16 @@ def _open_inputs(
         )
     files = expand_inputs(inputs)
     size = sum(tf.io.gfile.stat(file).length for file in files)
-    return read_documents(files), size
+    return _read_files(files), size
+
+
+def _read_files(files: Sequence[str]) -> Iterator[list[str]]:
+    replaced = collections.Counter()
+    yield from read_documents(files, replaced)
+    for file, count in replaced.items():
+        logging.warning(
+            "%s: %d lines are not UTF-8; bad bytes were left out.", file, count
+        )
 
 
 def _processes_for(size: int | None) -> int:

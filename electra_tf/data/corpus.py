@@ -67,6 +67,11 @@ def _matches(pattern: str) -> list[str]:
         return _files_below(pattern)
     found = []
     for path in tf.io.gfile.glob(pattern):
+        # As in shells, "*" does not find hidden names; TensorFlow's does.
+        if _is_hidden(os.path.basename(path)) and not _is_hidden(
+            os.path.basename(pattern)
+        ):
+            continue
         found += _files_below(path) if tf.io.gfile.isdir(path) else [path]
     return found
 

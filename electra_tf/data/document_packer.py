@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import gc
+import itertools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -165,10 +166,7 @@ class DocumentPacker:
         stats.unknown += int(np.sum(ids == self._tokenizer.unk_id))
         ids = ids.tolist()
         splits = tokens.row_splits.numpy().tolist()
-        parts = (
-            ids[start:end]
-            for start, end in zip(splits, splits[1:], strict=False)
-        )
+        parts = (ids[start:end] for start, end in itertools.pairwise(splits))
         return [
             [[next(parts) for _ in range(count)] for count in counts]
             for counts in shape

@@ -197,11 +197,7 @@ class ExampleBuilder:
                 single
                 or not first
                 or len(first) + len(part) < first_target
-                or (
-                    not second
-                    and len(first) < first_target
-                    and draw() < 0.5
-                )
+                or (not second and len(first) < first_target and draw() < 0.5)
             ):
                 first += part
             else:

@@ -1,6 +1,5 @@
 """Which documents are kept for evaluation: known from their numbers."""
 
-
 import numpy as np
 
 HEAD = 100

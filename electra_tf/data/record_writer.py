@@ -21,8 +21,9 @@ from electra_tf.data.shard_writer import (
     TEMPORARY,
     ShardWriter,
     naming_write_errors,
+    remove_quietly,
 )
-from electra_tf.data.tokenizer import Tokenizer
+from electra_tf.data.tokenizer import SETTINGS_NAME, VOCAB_NAME, Tokenizer
 from electra_tf.errors import InputError
 
 
@@ -62,6 +63,7 @@ class RecordWriter:
             split: ShardWriter(folder, split, count)
             for split, count in num_shards.items()
         }
+        self._published = self._finished = False
         self._is_new = not tf.io.gfile.exists(folder)
         try:
             with naming_write_errors(folder):
@@ -120,10 +122,12 @@ class RecordWriter:
                 },
             }
             self._remove_old()
+            self._published = True
+            tokenizer.save(self._folder)
             for shards in self._splits.values():
                 shards.publish()
-            tokenizer.save(self._folder)
             write_manifest(self._folder, manifest)
+        self._finished = True
         return manifest
 
     def _remove_old(self) -> None:
@@ -142,11 +146,16 @@ class RecordWriter:
                 tf.io.gfile.remove(path)
 
     def _remove(self) -> None:
+        """Leaves nothing behind, unless `finish` got to its end."""
+        if self._finished:
+            return
         for shards in self._splits.values():
-            shards.remove()
+            shards.remove(self._published)
+        names = [MANIFEST + TEMPORARY]
+        if self._published:
+            names += [VOCAB_NAME, SETTINGS_NAME, SETTINGS_NAME + TEMPORARY]
+        for name in names:
+            remove_quietly(os.path.join(self._folder, name))
         with contextlib.suppress(OSError, tf.errors.OpError):
-            temporary = os.path.join(self._folder, MANIFEST + TEMPORARY)
-            if tf.io.gfile.exists(temporary):
-                tf.io.gfile.remove(temporary)
             if self._is_new and not tf.io.gfile.listdir(self._folder):
                 tf.io.gfile.rmtree(self._folder)

@@ -90,6 +90,10 @@ class Records:
             examples.append(example)
         return examples
 
+    def path_of(self, number: int) -> str:
+        """The file that holds a record."""
+        return self._reader.paths[int(self._index.shard[number])]
+
     def _fail(self, shard: int, number: int, what: str) -> None:
         raise InputError(
             f"Records file {what}: {self._reader.paths[shard]}, record "

@@ -67,7 +67,7 @@ def _ends_sentence(text: str, begin: int, match: re.Match[str]) -> bool:
         return False  # the last one, or an ellipsis of spaced stops
     if match.group()[0] in "。！？｡":
         return True
-    if following[:1].islower():
+    if following[:1].islower() and following[1:2] != ")":  # but "(a) One"
         return False
     if match.group().rstrip() != ".":
         return True

@@ -28,6 +28,12 @@ def naming_write_errors(folder: str) -> Iterator[None]:
         ) from None
 
 
+def remove_quietly(path: str) -> None:
+    """Removes a file, if it is there and can be removed."""
+    with contextlib.suppress(OSError, tf.errors.OpError):
+        tf.io.gfile.remove(path)
+
+
 class ShardWriter:
     """Deals records out to the shards of a split: i to i modulo their number.
 
@@ -88,22 +94,17 @@ class ShardWriter:
             ],
         }
 
-    def names(self) -> list[str]:
-        """The final names of all files."""
-        return [
-            os.path.basename(path) for path in [*self._paths, self._index_path]
-        ]
-
     def publish(self) -> None:
         """Gives the files their final names."""
         for path in [*self._paths, self._index_path]:
             tf.io.gfile.rename(path + TEMPORARY, path, overwrite=True)
 
-    def remove(self) -> None:
-        """Removes what still has a temporary name."""
+    def remove(self, published: bool) -> None:
+        """Removes the files; those with final names only if `published`."""
         for file in self._files:
             with contextlib.suppress(OSError, tf.errors.OpError):
                 file.close()
         for path in [*self._paths, self._index_path]:
-            with contextlib.suppress(OSError, tf.errors.OpError):
-                tf.io.gfile.remove(path + TEMPORARY)
+            remove_quietly(path + TEMPORARY)
+            if published:
+                remove_quietly(path)

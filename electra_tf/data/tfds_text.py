@@ -19,7 +19,8 @@ def tfds_documents(
       split: of the dataset.
 
     Raises:
-      InputError: an unknown name, no network, or no feature "text".
+      InputError: an unknown name, no network, no feature "text", or a package
+        that is missing.
     """
     try:
         import tensorflow_datasets as tfds  # slow, so only where needed
@@ -40,6 +41,10 @@ def tfds_documents(
         )
     except InputError:
         raise
+    except ImportError as e:
+        raise InputError(
+            f"--tfds_name needs the package {e.name}: pip install {e.name}."
+        ) from None
     except Exception as e:  # each layer of tfds raises its own
         reason = (str(e).strip() or type(e).__name__).splitlines()[0]
         raise InputError(

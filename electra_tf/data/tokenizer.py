@@ -168,12 +168,12 @@ class Tokenizer:
         Returns:
           the same nesting of str, as lists.
         """
-        if hasattr(ids, "to_list"):
-            ids = ids.to_list()
-        elif hasattr(ids, "numpy"):
+        if isinstance(ids, (tf.Tensor, tf.RaggedTensor)):
             ids = ids.numpy()
-        if isinstance(ids, (list, tuple, np.ndarray)) and np.ndim(ids) != 0:
-            return [self.tokens(i) for i in ids]
+        if isinstance(ids, np.ndarray):
+            ids = ids.tolist()
+        if isinstance(ids, (list, tuple)):
+            return [self.tokens(part) for part in ids]
         return self.vocab[int(ids)]
 
     def normalize(self, texts: tf.Tensor) -> tf.Tensor:

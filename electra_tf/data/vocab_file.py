@@ -10,6 +10,8 @@ SPECIAL_PIECES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 UNKNOWN = "[UNK]"
 # What marks a piece that goes on a word.
 SUFFIX = "##"
+# Not all of Unicode's: multilingual files have pieces such as U+3000.
+_WHITE_SPACE = " \t\r\n"
 
 
 def load_vocab(vocab_file: str) -> list[str]:
@@ -36,7 +38,7 @@ def load_vocab(vocab_file: str) -> list[str]:
     lines = text.split("\n")
     if lines and not lines[-1]:
         lines.pop()
-    return [line.strip() for line in lines]
+    return [line.strip(_WHITE_SPACE) for line in lines]
 
 
 def check_vocab(vocab: Sequence[str]) -> None:
@@ -49,6 +51,11 @@ def check_vocab(vocab: Sequence[str]) -> None:
             raise InputError(
                 f"A vocabulary must have a piece on each line. Line {number} "
                 "is empty; delete it."
+            )
+        if piece.strip(_WHITE_SPACE) != piece or "\n" in piece:
+            raise InputError(
+                "A piece must not begin or end with white space. Received: "
+                f"{piece!r} on line {number}."
             )
         if piece in line_of:
             raise InputError(

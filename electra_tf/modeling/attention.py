@@ -3,9 +3,10 @@
 import keras
 import tensorflow as tf
 
+from electra_tf.modeling.activations import gelu
 from electra_tf.modeling.dropout import Dropout
-from electra_tf.modeling.embeddings import LAYER_NORM_EPSILON
 from electra_tf.modeling.initializers import truncated_normal
+from electra_tf.modeling.normalization import LayerNorm
 
 # Added to the scores of padded keys, as the authors' code does.
 PADDED_KEY = -10000.0
@@ -15,11 +16,6 @@ def attention_bias(input_mask: tf.Tensor, dtype: str) -> tf.Tensor:
     """0 on real keys, -10000 on padded ones: [B, 1, 1, L]."""
     mask = tf.cast(input_mask, dtype)[:, None, None, :]
     return (1 - mask) * tf.cast(PADDED_KEY, dtype)
-
-
-def gelu(x: tf.Tensor) -> tf.Tensor:
-    """x Phi(x), the exact erf form."""
-    return tf.nn.gelu(x, approximate=False)
 
 
 @keras.saving.register_keras_serializable("electra_tf")
@@ -81,10 +77,8 @@ class EncoderBlock(keras.layers.Layer):
             dtype=self.dtype_policy,
         )
 
-    def _layer_norm(self) -> keras.layers.LayerNormalization:
-        return keras.layers.LayerNormalization(
-            epsilon=LAYER_NORM_EPSILON, name="LayerNorm", dtype=self.dtype_policy
-        )
+    def _layer_norm(self) -> LayerNorm:
+        return LayerNorm(name="LayerNorm", dtype=self.dtype_policy)
 
     def _dropout(self, rate: float) -> Dropout:
         # The name enters the noise (see Dropout), so it is fixed.
@@ -133,7 +127,9 @@ class EncoderBlock(keras.layers.Layer):
     def _heads(self, x):
         heads = self.num_attention_heads
         shape = tf.shape(x)
-        x = tf.reshape(x, [shape[0], shape[1], heads, self.hidden_size // heads])
+        x = tf.reshape(
+            x, [shape[0], shape[1], heads, self.hidden_size // heads]
+        )
         return tf.transpose(x, [0, 2, 1, 3])
 
     def compute_output_shape(self, input_shape, bias_shape=None):

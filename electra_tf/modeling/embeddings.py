@@ -8,11 +8,10 @@ from electra_tf.modeling.initializers import (
     position_initializer,
     truncated_normal,
 )
+from electra_tf.modeling.normalization import LayerNorm
 
 # B batch, L length, M masked slots, V vocabulary, E embedding, H hidden,
 # N heads: the letters of every shape comment in this package.
-
-LAYER_NORM_EPSILON = 1e-12
 
 
 @keras.saving.register_keras_serializable("electra_tf")
@@ -58,12 +57,8 @@ class Embeddings(keras.layers.Layer):
         self.type_vocab_size = type_vocab_size
         self.dropout_rate = dropout
         self.position_init = position_init
-        self.layer_norm = keras.layers.LayerNormalization(
-            epsilon=LAYER_NORM_EPSILON, name="LayerNorm", dtype=self.dtype_policy
-        )
-        self.dropout = Dropout(
-            dropout, name="dropout", dtype=self.dtype_policy
-        )
+        self.layer_norm = LayerNorm(name="LayerNorm", dtype=self.dtype_policy)
+        self.dropout = Dropout(dropout, name="dropout", dtype=self.dtype_policy)
 
     def build(self, input_shape=None, segment_shape=None):
         def table(name, rows, initializer):
@@ -86,7 +81,9 @@ class Embeddings(keras.layers.Layer):
 
     def call(self, input_ids, segment_ids, training=False):
         length = _length(input_ids, self.max_position_embeddings)
-        words = tf.gather(self._table("word_embeddings"), input_ids)  # [B, L, E]
+        words = tf.gather(
+            self._table("word_embeddings"), input_ids
+        )  # [B, L, E]
         # A product, not a lookup: its gradient is dense, and so is its norm.
         types = tf.one_hot(segment_ids, self.type_vocab_size, dtype=words.dtype)
         types = types @ self._table("token_type_embeddings")  # [B, L, E]

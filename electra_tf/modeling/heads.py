@@ -3,9 +3,9 @@
 import keras
 import tensorflow as tf
 
-from electra_tf.modeling.attention import gelu
-from electra_tf.modeling.embeddings import LAYER_NORM_EPSILON
+from electra_tf.modeling.activations import gelu
 from electra_tf.modeling.initializers import truncated_normal
+from electra_tf.modeling.normalization import LayerNorm
 
 
 @keras.saving.register_keras_serializable("electra_tf")
@@ -37,9 +37,7 @@ class MaskedLMHead(keras.layers.Layer):
             name="dense",
             dtype=self.dtype_policy,
         )
-        self.layer_norm = keras.layers.LayerNormalization(
-            epsilon=LAYER_NORM_EPSILON, name="LayerNorm", dtype=self.dtype_policy
-        )
+        self.layer_norm = LayerNorm(name="LayerNorm", dtype=self.dtype_policy)
 
     def build(self, states_shape, table_shape=None):
         self.dense.build(states_shape)

@@ -45,7 +45,9 @@ class Sampler:
     Reference: ELECTRA, section 2, x-hat_i ~ p_G(x_i | x^masked).
     """
 
-    def __init__(self, temperature: float = 1.0, disallow_correct: bool = False):
+    def __init__(
+        self, temperature: float = 1.0, disallow_correct: bool = False
+    ):
         self.temperature = temperature
         self.disallow_correct = disallow_correct
 

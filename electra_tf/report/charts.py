@@ -52,7 +52,8 @@ class Chart:
 
 
 def _unigram(run: Run) -> Series:
-    return run.series("evals", "eval_unigram_loss")
+    held_out = run.series("evals", "eval_unigram_loss")
+    return held_out if held_out[0] else run.series("train", "unigram_loss")
 
 
 def base_rate(run: Run) -> Series:

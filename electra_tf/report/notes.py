@@ -7,9 +7,8 @@ import dataclasses
 import math
 
 from electra_tf.report.examples import sentences
-from electra_tf.report.runs import Run
+from electra_tf.report.runs import Run, is_number
 
-COLLAPSED_RECALL = 0.01
 FIRST_LOSS_RANGE = 4.0
 
 
@@ -58,18 +57,20 @@ def _not_finite(run: Run) -> str:
 
 
 def _collapse(run: Run) -> str:
+    """The trainer's own rule, on the held-out figures."""
+    # Late, since it imports TensorFlow.
+    from electra_tf.training.health import collapse_warning
+
     line = run.last("evals")
-    recall = line.get("eval_disc_recall")
-    warmup = run.setting("num_warmup_steps")
-    if recall is None or warmup is None or line["step"] < 2 * warmup:
+    values = {key.removeprefix("eval_"): line[key] for key in line}
+    steps = [run.setting(f"num_{kind}_steps") for kind in ("warmup", "train")]
+    needed = ("disc_recall", "disc_accuracy", "disc_base_rate", "disc_auc")
+    known = all(is_number(values.get(key)) for key in needed)
+    if not known or not all(is_number(count) for count in steps):
         return ""
-    if recall >= COLLAPSED_RECALL:
-        return ""
-    return (
-        f"Held-out recall is {recall:.4f} at step {line['step']}, past twice "
-        "the warm-up: the discriminator calls every token original. If it "
-        "stays so, lower the learning rate."
-    )
+    text = collapse_warning(values, line["step"], *steps) or ""
+    text = text.removeprefix("warning: ")
+    return text and f"Held-out: {text}."
 
 
 def _first_loss(run: Run) -> str:

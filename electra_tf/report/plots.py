@@ -47,7 +47,7 @@ _MARKERS = "os^DvP"
 _DOTTED = (0, (1.2, 1.8))
 _WIDTH, _HEIGHT, _LEGEND_ROW = 5.0, 3.1, 0.2  # inches
 # What a legend's line holds, and what an entry takes beside its label.
-_LINE_CHARACTERS, _ENTRY_CHARACTERS = 62, 7
+_LINE_CHARACTERS, _ENTRY_CHARACTERS = 65, 7
 _DOTS_PER_INCH = 170
 
 Entry = tuple[Line2D, str]
@@ -88,16 +88,18 @@ def draw(chart: Chart, runs: Sequence[Run], theme: Theme) -> bytes | None:
         entries = _legend_entries(chart, runs, theme)
         rows = _legend(figure, entries, theme)
         figure.set_figheight(_HEIGHT + _LEGEND_ROW * rows)
-        buffer = io.BytesIO()
-        FigureCanvasAgg(figure)
-        with warnings.catch_warnings():
-            # A run's name in a script the font lacks shows boxes here; the
-            # page has the name as text.
-            warnings.filterwarnings("ignore", message="Glyph .* missing")
-            # No version inside, so that equal runs give equal files.
-            figure.savefig(
-                buffer, dpi=_DOTS_PER_INCH, metadata={"Software": None}
-            )
+        return _png(figure)
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure)
+    with warnings.catch_warnings():
+        # A run's name in a script the font lacks shows boxes here; the page
+        # has the name as text.
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        # No version inside, so that equal runs give equal files.
+        figure.savefig(buffer, dpi=_DOTS_PER_INCH, metadata={"Software": None})
     return buffer.getvalue()
 
 
@@ -216,7 +218,7 @@ def _legend(figure, entries: Sequence[Sequence[Entry]], theme: Theme) -> int:
         loc="outside lower left",
         ncols=columns,
         frameon=False,
-        fontsize=10,
+        fontsize=9.5,
         handlelength=1.9,
         columnspacing=1.6,
         labelcolor=theme.text,

@@ -42,10 +42,11 @@ def collapse_warning(
 ) -> str | None:
     """A warning where the discriminator calls every token original.
 
-    Early on that is as it should be; well after the warm-up (twice its steps
-    and a fifth of the run) it means a collapse.
+    Early on that is as it should be: few tokens are replaced, so few reach a
+    probability of 0.5. Well after the warm-up (twice its steps, and half of
+    the run) it hints at a collapse.
     """
-    late = step >= max(2 * num_warmup_steps, num_train_steps // 5)
+    late = step >= max(2 * num_warmup_steps, num_train_steps // 2)
     recall = values.get("disc_recall", 1.0)
     if not late or recall >= COLLAPSED_RECALL:
         return None
@@ -53,5 +54,6 @@ def collapse_warning(
         f"warning: at step {step:,} the discriminator finds {recall:.1%} of "
         "the replaced tokens: it calls nearly all original. Its accuracy "
         f"({values['disc_accuracy']:.3f}) is then the base rate "
-        f"({values['disc_base_rate']:.3f}). A lower learning_rate often helps"
+        f"({values['disc_base_rate']:.3f}), its AUC {values['disc_auc']:.3f}. "
+        "Near 0.5 that is a collapse; a lower learning_rate often helps"
     )

@@ -56,6 +56,7 @@ class TrainingLoop:
         self.evaluate = evaluate
         self.on_evaluation = on_evaluation
         self._signal: int | None = None
+        self._warned = False
         self._steps = tf.function(self._run_steps)
         self._mark = (self.step, time.time())
 
@@ -140,7 +141,8 @@ class TrainingLoop:
         warning = health.collapse_warning(
             values, step, optimizer.num_warmup_steps, optimizer.num_train_steps
         )
-        if warning:
+        if warning and not self._warned:
+            self._warned = True
             say(warning)
 
     def _speed(self, step: int) -> dict[str, float]:

@@ -90,14 +90,16 @@ class AdamW(keras.optimizers.Optimizer):
         ]
         # Norms of sparse gradients count repeated rows apart: make all dense.
         grads = [tf.convert_to_tensor(g) for g in grads]
-        pairs = self._all_reduce_sum_gradients(list(zip(grads, variables)))
+        pairs = self._all_reduce_sum_gradients(
+            list(zip(grads, variables, strict=True))
+        )
         grads = [gradient for gradient, _ in pairs]
         if self.clip_norm is not None:
             grads, _ = tf.clip_by_global_norm(grads, self.clip_norm)
         tf.__internal__.distribute.interim.maybe_merge_call(
             self._distributed_tf_update_step,
             tf.distribute.get_strategy(),
-            list(zip(grads, variables)),
+            list(zip(grads, variables, strict=True)),
             learning_rate,
         )
 
@@ -105,23 +107,29 @@ class AdamW(keras.optimizers.Optimizer):
         index = self._get_variable_index(variable)
         m, v = self.adam_m[index].value, self.adam_v[index].value
         rate = tf.cast(learning_rate, variable.dtype)
-        new_m = self.beta_1 * m + (1 - self.beta_1) * gradient
-        new_v = self.beta_2 * v + (1 - self.beta_2) * tf.square(gradient)
-        m_hat, v_hat = self._corrected(new_m, new_v)
-        update = m_hat / (tf.sqrt(v_hat) + self.epsilon)
         if self._decay_rates[index]:
-            update += self._decay_rates[index] * variable
-        m.assign(new_m)
-        v.assign(new_v)
-        variable.assign_sub(rate * update)
+            variable.assign(variable * (1 - rate * self._decay_rates[index]))
+        # One fused pass. The operation's own powers correct the bias; at 0
+        # they correct nothing. It adds epsilon to the uncorrected sqrt(v).
+        power_1, power_2 = self._powers(variable.dtype)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=m.handle,
+            v=v.handle,
+            beta1_power=power_1,
+            beta2_power=power_2,
+            lr=rate,
+            beta1=tf.cast(self.beta_1, variable.dtype),
+            beta2=tf.cast(self.beta_2, variable.dtype),
+            epsilon=self.epsilon * tf.sqrt(1 - power_2),
+            grad=gradient,
+        )
 
-    def _corrected(self, m, v):
+    def _powers(self, dtype):
         if not self.bias_correction:
-            return m, v
-        step = tf.cast(self.iterations.value + 1, m.dtype)
-        m_hat = m / (1 - self.beta_1**step)
-        v_hat = v / (1 - self.beta_2**step)
-        return m_hat, v_hat
+            return tf.zeros([], dtype), tf.zeros([], dtype)
+        step = tf.cast(self.iterations.value + 1, dtype)
+        return self.beta_1**step, self.beta_2**step
 
     def get_config(self):
         return {
@@ -134,5 +142,3 @@ class AdamW(keras.optimizers.Optimizer):
             "epsilon": self.epsilon,
             "no_decay": self.no_decay,
         }
-
-

@@ -134,3 +134,24 @@ def result_text(model_dir: str) -> str:
         )
     lines.append(f"  run: {model_dir}")
     return "\n".join(lines)
+
+
+def evaluate_run(
+    config: PretrainingConfig, say: Callable[[str], None]
+) -> dict[str, float]:
+    """Held-out metrics of the latest checkpoint in `config.run.model_dir`.
+
+    Raises:
+      InputError: no checkpoint, or nothing is held out.
+    """
+    source = open_source(config, say)
+    pretrainer = make_pretrainer(source)
+    folder = config.run.model_dir
+    keep = config.run.keep_checkpoint_max
+    if not Checkpoints(folder, pretrainer, keep).restore():
+        raise InputError(f"{folder!r} holds no checkpoint yet")
+    evaluate = make_evaluator(pretrainer, source)
+    if evaluate is None:
+        raise InputError("these records hold nothing out to evaluate on")
+    step = int(pretrainer.optimizer.iterations.value)
+    return {"step": step, **evaluate().values}

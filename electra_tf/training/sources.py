@@ -97,11 +97,11 @@ def _embedded_tokenizer(
         return Tokenizer.from_file(path, cased, accents)
     say(f"training a vocabulary of {size:,} pieces on it")
     lines = [
-        line
-        for document in corpus.read_documents([text])
-        for line in document
+        line for document in corpus.read_documents([text]) for line in document
     ]
-    return Tokenizer(train_wordpiece(lines, size, cased, accents), cased, accents)
+    return Tokenizer(
+        train_wordpiece(lines, size, cased, accents), cased, accents
+    )
 
 
 def _tokenizer(

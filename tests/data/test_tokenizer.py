@@ -1,5 +1,6 @@
 """The tokenizer against a plain-Python derivation of BERT's rules."""
 
+import itertools
 import json
 import pickle
 import random
@@ -15,17 +16,21 @@ from electra_tf.errors import InputError
 
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 SWITCHES = [(True, True), (True, False), (False, True), (False, False)]
-STABLE = [
-    chr(c) for c in range(sys.maxunicode) if reference.is_stable(chr(c))
+STABLE = [chr(c) for c in range(sys.maxunicode) if reference.is_stable(chr(c))]
+# Ideographs, Hangul and private characters are many and alike.
+EVERY_KIND = [
+    c
+    for c in STABLE
+    if not (0x3400 <= ord(c) < 0xFB00 or ord(c) >= 0x20000) or ord(c) % 32 == 0
 ]
 
 # Text, and the pieces BERT's vocabulary gives, by hand.
 BY_HAND = {
     "Hello, World!": ["hello", ",", "world", "!"],
     "wait… so": ["wait", "…", "so"],
-    "ﬁne": ["[UNK]"],
+    "ﬁne": ["ﬁ", "##ne"],
     "½ cup": ["½", "cup"],
-    "Straße": ["straße"] if False else None,
+    "Straße": ["st", "##raße"],
     "İstanbul": ["istanbul"],
     "Café": ["cafe"],
     "Cafe\u0301": ["cafe"],
@@ -89,10 +94,9 @@ def _char_vocab(texts: list[str], lower: bool, strip: bool) -> list[str]:
     return [*SPECIALS, *chars, *("##" + c for c in chars), *pairs]
 
 
-@pytest.mark.parametrize("text", [t for t, p in BY_HAND.items() if p is not None])
-def test_pieces_by_hand(bert, text):
-    ids = bert.tokenize(tf.constant([text]))
-    assert bert.tokens(ids) == [BY_HAND[text]]
+def test_pieces_by_hand(bert):
+    got = bert.tokens(bert.tokenize(tf.constant(list(BY_HAND))))
+    assert dict(zip(BY_HAND, got, strict=True)) == BY_HAND
 
 
 def test_hard_cases_equal_the_reference(bert, bert_ids):
@@ -110,7 +114,7 @@ def test_embedded_corpus_equals_the_reference(bert, bert_ids):
 
 @pytest.mark.parametrize(("lower", "strip"), SWITCHES)
 def test_every_character_equals_the_reference(lower, strip):
-    texts = [f"a{char}b" for char in STABLE]
+    texts = [f"a{char}b" for char in EVERY_KIND]
     vocab = _char_vocab(texts, lower, strip)
     index = {piece: i for i, piece in enumerate(vocab)}
     tokenizer = Tokenizer(vocab, lower, strip)
@@ -120,7 +124,6 @@ def test_every_character_equals_the_reference(lower, strip):
         for text, ids in zip(texts, got, strict=True)
         if ids != reference.ids(text, index, lower, strip)
     ]
-    assert len(texts) > 90_000
     assert not wrong
 
 
@@ -133,8 +136,7 @@ def test_random_text_ids_and_offsets(lower, strip):
     tokenizer = Tokenizer(vocab, lower, strip)
     plain = tokenizer.tokenize(tf.constant(texts)).to_list()
     ids, starts, ends = (
-        t.to_list()
-        for t in tokenizer.tokenize_with_offsets(tf.constant(texts))
+        t.to_list() for t in tokenizer.tokenize_with_offsets(tf.constant(texts))
     )
     assert ids == plain
     assert ids == [reference.ids(t, index, lower, strip) for t in texts]
@@ -163,14 +165,14 @@ def _check_offsets(text, vocab, row, lower, strip):
             assert expected in found
         else:
             assert found.strip() == expected
-    for before, after in zip(spans, spans[1:], strict=False):
+    for before, after in itertools.pairwise(spans):
         assert before[1] <= after[1]
         assert before[2] <= after[2]
     assert next(words, None) is None
 
 
 def test_offsets_by_hand(bert):
-    text = "Cafe\u0301s, ﬁ x\u200by " + "z" * 250 + " 東京"
+    text = "Cafe\u0301, ﬁ t\u200bhe " + "z" * 250 + " 東京"
     _, starts, ends = bert.tokenize_with_offsets(tf.constant(["", text]))
     data = text.encode("utf-8")
     spans = [
@@ -180,10 +182,9 @@ def test_offsets_by_hand(bert):
     assert starts[0].shape[0] == 0
     assert spans == [
         "Cafe\u0301",
-        "s",
         ",",
         "ﬁ",
-        "x\u200by",
+        "t\u200bhe",
         "z" * 250,
         "東",
         "京",
@@ -306,7 +307,7 @@ def test_save_and_read_again(folder, tmp_path):
     vocab = [*SPECIALS, "é", "\u2028x", "ok"]
     Tokenizer(vocab, do_lower_case=True, strip_accents=False).save(folder)
     again = Tokenizer.from_folder(folder)
-    assert again.vocab == (*vocab[:-2], "x", "ok") or again.vocab == tuple(vocab)
+    assert again.vocab == tuple(vocab)
     assert (again.do_lower_case, again.strip_accents) == (True, False)
     with tf.io.gfile.GFile(folder + "/tokenizer.json") as f:
         assert json.loads(f.read()) == again.settings()
@@ -329,7 +330,7 @@ def test_save_and_read_again(folder, tmp_path):
     ],
 )
 def test_folder_that_does_not_fit_is_refused(tmp_path, change, message):
-    Tokenizer(SPECIALS).save(str(tmp_path))
+    Tokenizer([*SPECIALS, "a"]).save(str(tmp_path))
     path = tmp_path / "tokenizer.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(InputError, match=message):
@@ -359,6 +360,7 @@ def test_changed_or_missing_files_are_refused(tmp_path):
         (SPECIALS[:3], r"Missing: \[SEP\] \[MASK\]"),
         ([*SPECIALS, "a", "b", "a"], "'a' on lines 6 and 8"),
         ([*SPECIALS, ""], "Line 6 is empty"),
+        ([*SPECIALS, "a "], "white space.*'a ' on line 6"),
     ],
 )
 def test_bad_vocabulary_is_refused(vocab, message):

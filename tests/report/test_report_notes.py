@@ -17,20 +17,18 @@ def test_figures_that_are_no_numbers_are_shown_and_named(tmp_path):
     assert "mlm_loss is nan at step 40." in result.text
 
 
-def test_collapse_is_named_only_past_twice_the_warm_up(tmp_path):
-    def warned(name: str, warmup: int, recall: float) -> bool:
+def test_collapse_is_named_late_in_the_run_only(tmp_path):
+    def warned(name: str, warmup: int, steps: int, recall: float) -> bool:
         line = eval_line(40) | {"eval_disc_recall": recall}
-        run = write_run(
-            tmp_path / name,
-            [line],
-            config={"optimizer": {"num_warmup_steps": warmup}},
-        )
+        optimizer = {"num_warmup_steps": warmup, "num_train_steps": steps}
+        run = write_run(tmp_path / name, [line], config={"o": optimizer})
         found = notes(load_runs([run])[0])
         return any(n.is_warning and "original" in n.text for n in found)
 
-    assert warned("collapsed", 20, 0.009)
-    assert not warned("early", 21, 0.009)
-    assert not warned("healthy", 20, 0.011)
+    assert warned("collapsed", 20, 80, 0.009)
+    assert not warned("just after the warm-up", 21, 80, 0.009)
+    assert not warned("first half", 20, 82, 0.009)
+    assert not warned("healthy", 20, 80, 0.011)
 
 
 @pytest.mark.parametrize(("loss", "strange"), [(44.98, False), (40.5, True)])

@@ -1,7 +1,10 @@
 """Colours and legends of the pictures."""
 
+import io
+
 import pytest
-from synthetic_runs import PNG, write_run
+from matplotlib import colors, image
+from synthetic_runs import PNG, eval_line, write_run
 
 from electra_tf.report import page, plots
 from electra_tf.report.runs import load_runs
@@ -15,7 +18,34 @@ def test_every_run_gets_a_colour_and_a_legend_entry(tmp_path):
     assert [label for _, label in named] == ["_a", "$b$", "c"]
     assert len({line.get_color() for line, _ in named}) == 3
     assert [label for _, label in kinds] == ["training", "held-out"]
-    assert plots.draw(chart, runs, plots.LIGHT).startswith(PNG)
+    png = plots.draw(chart, runs, plots.LIGHT)
+    assert png.startswith(PNG)
+    assert png == plots.draw(chart, runs, plots.LIGHT)
+
+
+@pytest.mark.parametrize("theme", [plots.LIGHT, plots.DARK])
+def test_every_run_is_drawn_in_its_colour(tmp_path, theme):
+    runs = load_runs(
+        [
+            write_run(
+                tmp_path / name,
+                [
+                    eval_line(s) | {"eval_disc_recall": high * s}
+                    for s in (10, 40)
+                ],
+            )
+            for name, high in (("a", 0.01), ("b", 0.015), ("c", 0.02))
+        ]
+    )
+    chart = next(c for c in page.CHARTS if c.name == "disc_recall")
+    pixels = image.imread(io.BytesIO(plots.draw(chart, runs, theme)))
+    above_legend = pixels[: len(pixels) * 3 // 4, :, :3]
+    for color in theme.runs[:3]:
+        close = abs(above_legend - colors.to_rgb(color)).max(axis=-1) < 0.02
+        assert close.sum() > 300, color
+    for color in theme.runs[3:]:
+        close = abs(above_legend - colors.to_rgb(color)).max(axis=-1) < 0.02
+        assert close.sum() < 30, color
 
 
 @pytest.mark.parametrize("theme", ["LIGHT", "DARK"])

@@ -140,3 +140,12 @@ def test_the_command_prints_the_pages_path(tmp_path, monkeypatch, capsys):
     index = os.path.join(folders[0], "report", "index.html")
     assert capsys.readouterr().out == index + "\n"
     assert len(Page(read(index)).row("Total loss")[0]) == 4
+
+
+def test_the_command_asks_for_a_model_dir(monkeypatch):
+    values = flags.FlagValues()
+    flags.DEFINE_list("model_dir", None, "", flag_values=values)
+    monkeypatch.setattr(flags, "FLAGS", values)
+    values(["report"])
+    with pytest.raises(InputError, match="--model_dir must be given"):
+        command.main(["report"])

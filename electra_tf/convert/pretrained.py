@@ -1,0 +1,200 @@
+"""`from_pretrained`: a pre-trained ELECTRA, ready to ask."""
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from electra_tf.config import PretrainingConfig
+from electra_tf.convert import tf1
+from electra_tf.convert.initial import read_any_weights
+from electra_tf.convert.weights import assign_weights
+from electra_tf.data.packing import pack_texts
+from electra_tf.data.tokenizer import Tokenizer
+from electra_tf.errors import InputError
+from electra_tf.modeling.encoder import Encoder
+from electra_tf.modeling.networks import Discriminator, MaskedLM
+from electra_tf.pretraining.factory import build_pretrainer
+from electra_tf.training.run_folder import CONFIG, read_config
+
+_ASSETS = Path(__file__).resolve().parent.parent / "assets"
+NAMES = ("tiny",)
+
+
+@dataclasses.dataclass(frozen=True)
+class DetectedToken:
+    """A token of a text and how likely it was replaced.
+
+    Attributes:
+      token: the vocabulary piece.
+      probability: P(replaced), in [0, 1].
+      start, end: bytes of the original text.
+    """
+
+    token: str
+    probability: float
+    start: int
+    end: int
+
+
+class PretrainedElectra:
+    """A pre-trained ELECTRA and its tokenizer.
+
+    Attributes:
+      config: the run's configuration.
+      tokenizer: the run's tokenizer.
+      encoder: `Encoder`, ids, mask, segments [B, L] -> [B, L, H].
+    """
+
+    def __init__(
+        self,
+        config: PretrainingConfig,
+        tokenizer: Tokenizer,
+        networks: dict[str, Discriminator | MaskedLM],
+    ):
+        self.config = config
+        self.tokenizer = tokenizer
+        self._networks = networks
+
+    @property
+    def discriminator(self) -> Discriminator:
+        """Ids, mask, segments [B, L] -> logits [B, L]."""
+        return self._network("discriminator")
+
+    @property
+    def generator(self) -> MaskedLM | None:
+        """Ids, mask, segments [B, L], positions [B, M] -> logits [B, M, V]."""
+        return self._networks.get("generator")
+
+    @property
+    def encoder(self) -> Encoder:
+        """The main network: the discriminator's, or BERT's."""
+        main = self._networks.get("discriminator") or self._network("generator")
+        return main.encoder
+
+    def _network(self, name: str) -> Discriminator | MaskedLM:
+        if name not in self._networks:
+            raise InputError(
+                f"this model has no {name}: it was pre-trained with "
+                f"objective={self.config.objective.objective}, which has "
+                f"{', '.join(self._networks)}"
+            )
+        return self._networks[name]
+
+    def detect(self, texts: Sequence[str]) -> list[list[DetectedToken]]:
+        """For each text its tokens with the probability of replacement.
+
+        Texts are cut to the position table's length.
+        """
+        if isinstance(texts, str):
+            raise InputError("texts must be a list of texts; received one text")
+        if not texts:
+            return []
+        rows = self.config.model.max_position_embeddings
+        packed = pack_texts(self.tokenizer, tf.constant(list(texts)), rows)
+        logits = self.discriminator(
+            packed.input_ids, packed.input_mask, packed.segment_ids
+        )
+        probabilities = tf.sigmoid(logits).numpy()[:, 1:]
+        columns = (
+            packed.input_ids.numpy()[:, 1:],
+            probabilities,
+            packed.starts.numpy(),
+            packed.ends.numpy(),
+        )
+        found = []
+        for row, count in enumerate(packed.num_tokens.numpy()):
+            ids, probs, starts, ends = (c[row][:count] for c in columns)
+            found.append(
+                [
+                    DetectedToken(token, float(p), int(start), int(end))
+                    for token, p, start, end in zip(
+                        self.tokenizer.tokens(ids),
+                        probs,
+                        starts,
+                        ends,
+                        strict=True,
+                    )
+                ]
+            )
+        return found
+
+    def fill_mask(self, text: str, top_k: int = 5) -> list[tuple[str, float]]:
+        """The generator's best tokens for the one [MASK] in `text`.
+
+        Returns (token, probability), best first.
+
+        Raises:
+          InputError: the text does not hold [MASK] once, or there is no
+            generator.
+        """
+        mask = self.tokenizer.vocab[self.tokenizer.mask_id]
+        if text.count(mask) != 1:
+            raise InputError(
+                f"text must hold {mask} exactly once; received {text!r}"
+            )
+        sides = self.tokenizer.tokenize(tf.constant(text.split(mask)))
+        before, after = (side.numpy() for side in sides)
+        cls, sep = self.tokenizer.cls_id, self.tokenizer.sep_id
+        ids = np.concatenate(
+            [[cls], before, [self.tokenizer.mask_id], after, [sep]]
+        )
+        row = tf.constant(ids[None], tf.int32)
+        position = tf.constant([[len(before) + 1]])
+        logits = self._network("generator")(
+            row, tf.ones_like(row), tf.zeros_like(row), position
+        )
+        best = tf.math.top_k(tf.nn.softmax(logits[0, 0]), top_k)
+        tokens = self.tokenizer.tokens(best.indices.numpy())
+        return list(zip(tokens, best.values.numpy().tolist(), strict=True))
+
+
+def from_pretrained(name_or_path: str) -> PretrainedElectra:
+    """Loads a pre-trained ELECTRA.
+
+    Args:
+      name_or_path: "tiny" (in the package), a run's folder, a folder of
+        `export_weights`, or a TF1 checkpoint (its prefix, with the authors'
+        `config.json` and `vocab.txt` beside it or one folder up).
+
+    Raises:
+      InputError: it is none of these, or its weights do not fit its config.
+    """
+    path = name_or_path
+    if name_or_path in NAMES:
+        path = str(_ASSETS / name_or_path)
+    if tf.io.gfile.isdir(path):
+        config, tokenizer = read_config(path), Tokenizer.from_folder(path)
+    elif tf.io.gfile.exists(path + ".index"):
+        config, tokenizer = _beside_tf1(path)
+    else:
+        raise InputError(
+            f"from_pretrained takes {', '.join(NAMES)}, a run's folder or a "
+            f"TF1 checkpoint's prefix; received {name_or_path!r}"
+        )
+    pretrainer = build_pretrainer(config, tokenizer)
+    arrays = read_any_weights(path)
+    assign_weights(pretrainer.trainable_variables, arrays, path)
+    return PretrainedElectra(config, tokenizer, pretrainer.networks)
+
+
+def _beside_tf1(prefix: str) -> tuple[PretrainingConfig, Tokenizer]:
+    folder = os.path.dirname(prefix)
+    with tf.io.gfile.GFile(_find(folder, CONFIG)) as file:
+        config = tf1.tf1_config(file.read())
+    data = config.data
+    tokenizer = Tokenizer.from_file(
+        _find(folder, "vocab.txt"), data.do_lower_case, data.strip_accents
+    )
+    return config, tokenizer
+
+
+def _find(folder: str, name: str) -> str:
+    for place in (folder, os.path.dirname(folder)):
+        path = os.path.join(place, name)
+        if tf.io.gfile.exists(path):
+            return path
+    raise InputError(f"a TF1 checkpoint needs {name} beside it in {folder!r}")
