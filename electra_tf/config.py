@@ -49,6 +49,9 @@ class ElectraConfig:
         "what generator and discriminator share",
         choices=("none", "embeddings", "all"),
     )
+    initializer_range: float = _field(
+        0.02, "deviation of the normal start of kernels and tables"
+    )
     position_init: str = _field(
         "normal",
         "start of the position table; sinusoidal leaves the unigram "

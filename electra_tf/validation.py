@@ -8,7 +8,8 @@ from electra_tf.errors import InputError
 _POSITIVE = (
     "vocab_size embedding_size hidden_size num_hidden_layers "
     "num_attention_heads intermediate_size max_position_embeddings "
-    "type_vocab_size generator_hidden_size generator_layers temperature "
+    "type_vocab_size initializer_range generator_hidden_size "
+    "generator_layers temperature "
     "learning_rate num_train_steps clip_norm train_batch_size "
     "log_every_steps num_eval_steps eval_batch_size save_checkpoints_steps "
     "keep_checkpoint_max iterations_per_loop"

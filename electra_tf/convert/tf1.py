@@ -27,7 +27,7 @@ _SAME = (
 _OVERRIDES = (
     "hidden_size num_hidden_layers num_attention_heads intermediate_size "
     "hidden_dropout_prob attention_probs_dropout_prob "
-    "max_position_embeddings type_vocab_size"
+    "max_position_embeddings type_vocab_size initializer_range"
 ).split()
 
 

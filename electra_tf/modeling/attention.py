@@ -5,7 +5,10 @@ import tensorflow as tf
 
 from electra_tf.modeling.activations import gelu
 from electra_tf.modeling.dropout import Dropout
-from electra_tf.modeling.initializers import truncated_normal
+from electra_tf.modeling.initializers import (
+    INITIALIZER_RANGE,
+    truncated_normal,
+)
 from electra_tf.modeling.normalization import LayerNorm
 
 # Added to the scores of padded keys, as the authors' code does.
@@ -28,6 +31,7 @@ class EncoderBlock(keras.layers.Layer):
       intermediate_size: width of the feed-forward layer.
       hidden_dropout: rate on the two layers' outputs.
       attention_dropout: rate on the attention probabilities.
+      initializer_range: deviation of the kernels' start.
 
     Call arguments:
       x: float [B, L, H].
@@ -44,6 +48,7 @@ class EncoderBlock(keras.layers.Layer):
         intermediate_size: int,
         hidden_dropout: float = 0.1,
         attention_dropout: float = 0.1,
+        initializer_range: float = INITIALIZER_RANGE,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -57,6 +62,7 @@ class EncoderBlock(keras.layers.Layer):
         self.intermediate_size = intermediate_size
         self.hidden_dropout_rate = hidden_dropout
         self.attention_dropout_rate = attention_dropout
+        self.initializer_range = initializer_range
         self.query = self._dense("query", hidden_size)
         self.key = self._dense("key", hidden_size)
         self.value = self._dense("value", hidden_size)
@@ -72,7 +78,7 @@ class EncoderBlock(keras.layers.Layer):
     def _dense(self, name: str, units: int) -> keras.layers.Dense:
         return keras.layers.Dense(
             units,
-            kernel_initializer=truncated_normal(),
+            kernel_initializer=truncated_normal(self.initializer_range),
             name=name,
             dtype=self.dtype_policy,
         )
@@ -143,4 +149,5 @@ class EncoderBlock(keras.layers.Layer):
             "intermediate_size": self.intermediate_size,
             "hidden_dropout": self.hidden_dropout_rate,
             "attention_dropout": self.attention_dropout_rate,
+            "initializer_range": self.initializer_range,
         }

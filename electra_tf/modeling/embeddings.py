@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from electra_tf.modeling.dropout import Dropout
 from electra_tf.modeling.initializers import (
+    INITIALIZER_RANGE,
     position_initializer,
     truncated_normal,
 )
@@ -25,6 +26,7 @@ class Embeddings(keras.layers.Layer):
       type_vocab_size: rows of the type (segment) table.
       dropout: rate after LayerNorm.
       position_init: start of the position table, "normal" or "sinusoidal".
+      initializer_range: deviation of the tables' start.
 
     Call arguments:
       input_ids: int [B, L].
@@ -48,6 +50,7 @@ class Embeddings(keras.layers.Layer):
         type_vocab_size: int = 2,
         dropout: float = 0.1,
         position_init: str = "normal",
+        initializer_range: float = INITIALIZER_RANGE,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -57,6 +60,7 @@ class Embeddings(keras.layers.Layer):
         self.type_vocab_size = type_vocab_size
         self.dropout_rate = dropout
         self.position_init = position_init
+        self.initializer_range = initializer_range
         self.layer_norm = LayerNorm(name="LayerNorm", dtype=self.dtype_policy)
         self.dropout = Dropout(dropout, name="dropout", dtype=self.dtype_policy)
 
@@ -65,16 +69,15 @@ class Embeddings(keras.layers.Layer):
             shape = (rows, self.embedding_size)
             return self.add_weight(shape, initializer, name=name)
 
-        self.word_embeddings = table(
-            "word_embeddings", self.vocab_size, truncated_normal()
-        )
+        normal = truncated_normal(self.initializer_range)
+        self.word_embeddings = table("word_embeddings", self.vocab_size, normal)
         self.token_type_embeddings = table(
-            "token_type_embeddings", self.type_vocab_size, truncated_normal()
+            "token_type_embeddings", self.type_vocab_size, normal
         )
         self.position_embeddings = table(
             "position_embeddings",
             self.max_position_embeddings,
-            position_initializer(self.position_init),
+            position_initializer(self.position_init, self.initializer_range),
         )
         self.layer_norm.build((None, None, self.embedding_size))
         self.dropout.build((None, None, self.embedding_size))
@@ -107,6 +110,7 @@ class Embeddings(keras.layers.Layer):
             "type_vocab_size": self.type_vocab_size,
             "dropout": self.dropout_rate,
             "position_init": self.position_init,
+            "initializer_range": self.initializer_range,
         }
 
 

@@ -4,6 +4,7 @@ import keras
 
 from electra_tf.modeling.attention import EncoderBlock, attention_bias
 from electra_tf.modeling.embeddings import Embeddings
+from electra_tf.modeling.initializers import INITIALIZER_RANGE
 
 
 @keras.saving.register_keras_serializable("electra_tf")
@@ -18,6 +19,7 @@ class Encoder(keras.layers.Layer):
       num_attention_heads: N.
       intermediate_size: width of the feed-forward layers.
       hidden_dropout, attention_dropout: rates.
+      initializer_range: deviation of the blocks' kernels at the start.
 
     Call arguments:
       input_ids, input_mask, segment_ids: int [B, L].
@@ -41,6 +43,7 @@ class Encoder(keras.layers.Layer):
         intermediate_size: int,
         hidden_dropout: float = 0.1,
         attention_dropout: float = 0.1,
+        initializer_range: float = INITIALIZER_RANGE,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -51,6 +54,7 @@ class Encoder(keras.layers.Layer):
             "intermediate_size": intermediate_size,
             "hidden_dropout": hidden_dropout,
             "attention_dropout": attention_dropout,
+            "initializer_range": initializer_range,
         }
         self.hidden_size = hidden_size
         self.projection = None

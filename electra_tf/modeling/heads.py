@@ -4,7 +4,10 @@ import keras
 import tensorflow as tf
 
 from electra_tf.modeling.activations import gelu
-from electra_tf.modeling.initializers import truncated_normal
+from electra_tf.modeling.initializers import (
+    INITIALIZER_RANGE,
+    truncated_normal,
+)
 from electra_tf.modeling.normalization import LayerNorm
 
 
@@ -19,6 +22,7 @@ class MaskedLMHead(keras.layers.Layer):
     Args:
       vocab_size: V.
       embedding_size: E, the word table's width.
+      initializer_range: deviation of the kernel's start.
 
     Call arguments:
       states: float [B, M, H], the encoder's states at the masked positions.
@@ -27,13 +31,20 @@ class MaskedLMHead(keras.layers.Layer):
     Returns float [B, M, V]. Reference: ELECTRA, section 2.
     """
 
-    def __init__(self, vocab_size: int, embedding_size: int, **kwargs):
+    def __init__(
+        self,
+        vocab_size: int,
+        embedding_size: int,
+        initializer_range: float = INITIALIZER_RANGE,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
+        self.initializer_range = initializer_range
         self.vocab_size = vocab_size
         self.embedding_size = embedding_size
         self.dense = keras.layers.Dense(
             embedding_size,
-            kernel_initializer=truncated_normal(),
+            kernel_initializer=truncated_normal(initializer_range),
             name="dense",
             dtype=self.dtype_policy,
         )
@@ -62,6 +73,7 @@ class MaskedLMHead(keras.layers.Layer):
             **super().get_config(),
             "vocab_size": self.vocab_size,
             "embedding_size": self.embedding_size,
+            "initializer_range": self.initializer_range,
         }
 
 
@@ -73,6 +85,7 @@ class DiscriminatorHead(keras.layers.Layer):
 
     Args:
       hidden_size: H.
+      initializer_range: deviation of the first kernel's start.
 
     Call arguments:
       states: float [B, L, H].
@@ -80,12 +93,18 @@ class DiscriminatorHead(keras.layers.Layer):
     Returns float [B, L]. Reference: ELECTRA, section 2, D(x, t).
     """
 
-    def __init__(self, hidden_size: int, **kwargs):
+    def __init__(
+        self,
+        hidden_size: int,
+        initializer_range: float = INITIALIZER_RANGE,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
+        self.initializer_range = initializer_range
         self.hidden_size = hidden_size
         self.dense = keras.layers.Dense(
             hidden_size,
-            kernel_initializer=truncated_normal(),
+            kernel_initializer=truncated_normal(initializer_range),
             name="dense",
             dtype=self.dtype_policy,
         )
@@ -106,4 +125,8 @@ class DiscriminatorHead(keras.layers.Layer):
         return states_shape[:-1]
 
     def get_config(self):
-        return {**super().get_config(), "hidden_size": self.hidden_size}
+        return {
+            **super().get_config(),
+            "hidden_size": self.hidden_size,
+            "initializer_range": self.initializer_range,
+        }

@@ -3,10 +3,14 @@
 import keras
 import numpy as np
 
+INITIALIZER_RANGE = 0.02  # BERT's, at every size
 
-def truncated_normal() -> keras.initializers.Initializer:
-    """BERT's start of kernels and tables: deviation 0.02, cut at two."""
-    return keras.initializers.TruncatedNormal(stddev=0.02)
+
+def truncated_normal(
+    initializer_range: float = INITIALIZER_RANGE,
+) -> keras.initializers.Initializer:
+    """BERT's start of kernels and tables, cut at two deviations."""
+    return keras.initializers.TruncatedNormal(stddev=initializer_range)
 
 
 @keras.saving.register_keras_serializable("electra_tf")
@@ -29,6 +33,10 @@ class Sinusoid(keras.initializers.Initializer):
         return keras.ops.convert_to_tensor(table, dtype=dtype or "float32")
 
 
-def position_initializer(name: str) -> keras.initializers.Initializer:
+def position_initializer(
+    name: str, initializer_range: float = INITIALIZER_RANGE
+) -> keras.initializers.Initializer:
     """The start that `--position_init` names: normal or sinusoidal."""
-    return {"normal": truncated_normal, "sinusoidal": Sinusoid}[name]()
+    if name == "sinusoidal":
+        return Sinusoid()
+    return truncated_normal(initializer_range)

@@ -20,6 +20,7 @@ def make_embeddings(config: ElectraConfig, embedding_size: int) -> Embeddings:
         type_vocab_size=config.type_vocab_size,
         dropout=config.hidden_dropout_prob,
         position_init=config.position_init,
+        initializer_range=config.initializer_range,
         name="embeddings",
     )
 
@@ -34,6 +35,7 @@ def make_main_encoder(config: ElectraConfig) -> Encoder:
         intermediate_size=config.intermediate_size,
         hidden_dropout=config.hidden_dropout_prob,
         attention_dropout=config.attention_probs_dropout_prob,
+        initializer_range=config.initializer_range,
         name="electra",
     )
 
@@ -82,6 +84,7 @@ def make_generator_encoder(config: ElectraConfig, main: Encoder) -> Encoder:
         **dataclasses.asdict(sizes),
         hidden_dropout=config.hidden_dropout_prob,
         attention_dropout=config.attention_probs_dropout_prob,
+        initializer_range=config.initializer_range,
         name="generator",
     )
 
@@ -126,6 +129,7 @@ class MaskedLM(_OnEncoder):
         head = MaskedLMHead(
             tables.vocab_size,
             tables.embedding_size,
+            encoder.sizes["initializer_range"],
             name="generator_predictions",
         )
         super().__init__(encoder, head, **kwargs)
@@ -160,7 +164,9 @@ class Discriminator(_OnEncoder):
 
     def __init__(self, encoder: Encoder, **kwargs):
         head = DiscriminatorHead(
-            encoder.hidden_size, name="discriminator_predictions"
+            encoder.hidden_size,
+            encoder.sizes["initializer_range"],
+            name="discriminator_predictions",
         )
         super().__init__(encoder, head, **kwargs)
 

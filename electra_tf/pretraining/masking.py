@@ -47,7 +47,7 @@ def write_slots(
         tf.range(tf.shape(ids)[0])[:, None], tf.shape(columns)
     )
     places = tf.stack([rows, columns], -1)  # [B, M, 2]
-    shape = tf.shape(input_ids) + [0, 1]
+    shape = tf.shape(input_ids) + tf.constant([0, 1])
     counts = tf.scatter_nd(places, tf.ones_like(ids), shape)[:, :-1]
     totals = tf.scatter_nd(places, ids, shape)[:, :-1]
     written = totals // tf.maximum(counts, 1)

@@ -90,9 +90,8 @@ class AdamW(keras.optimizers.Optimizer):
         ]
         # Norms of sparse gradients count repeated rows apart: make all dense.
         grads = [tf.convert_to_tensor(g) for g in grads]
-        pairs = self._all_reduce_sum_gradients(
-            list(zip(grads, variables, strict=True))
-        )
+        pairs = list(zip(grads, variables, strict=True))
+        pairs = self._all_reduce_sum_gradients(pairs)
         grads = [gradient for gradient, _ in pairs]
         if self.clip_norm is not None:
             grads, _ = tf.clip_by_global_norm(grads, self.clip_norm)
