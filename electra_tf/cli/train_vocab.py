@@ -5,14 +5,12 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-import tensorflow as tf
 from absl import flags
 
-from electra_tf.data import vocab as vocab_learning
-from electra_tf.data.corpus import expand_inputs, read_documents
-from electra_tf.data.vocab_file import save_vocab
-from electra_tf.errors import InputError
+if TYPE_CHECKING:
+    from electra_tf.data.vocab import Coverage
 
 FLAGS = flags.FLAGS
 _SECONDS_BETWEEN_REPORTS = 5.0
@@ -43,25 +41,34 @@ def define_flags() -> None:
 def main(argv: list[str]) -> None:
     """Counts words, learns the pieces, writes them, prints how they fit."""
     del argv
+    import tensorflow as tf
+
+    from electra_tf.data import vocab as learning
+    from electra_tf.data.corpus import expand_inputs
+    from electra_tf.data.vocab_file import save_vocab
+    from electra_tf.errors import InputError
+
     if not FLAGS.output:
         raise InputError("--output must name a file. Received: nothing.")
-    vocab_learning.check_vocab_size(FLAGS.vocab_size)
+    learning.check_vocab_size(FLAGS.vocab_size)
     files = expand_inputs(FLAGS.input)
     replaced: Counter[str] = Counter()
-    words = vocab_learning.count_words(
+    words = learning.count_words(
         _lines(files, replaced), FLAGS.do_lower_case, FLAGS.strip_accents
     )
     for file, count in replaced.items():
         _log(f"{file}: {count} lines are not UTF-8; bad bytes were left out")
     _log(f"{words.total()} words, {len(words)} different ones")
-    vocab = vocab_learning.learn_wordpiece(words, FLAGS.vocab_size, _log)
+    vocab = learning.learn_wordpiece(words, FLAGS.vocab_size, _log)
     tf.io.gfile.makedirs(os.path.dirname(FLAGS.output) or ".")
     save_vocab(vocab, FLAGS.output)
-    _print_result(vocab, vocab_learning.measure_coverage(vocab, words))
+    _print_result(vocab, learning.measure_coverage(vocab, words))
 
 
 def _lines(files: list[str], replaced: Counter[str]) -> Iterator[str]:
     """All lines of the files; says from time to time how far it is."""
+    from electra_tf.data.corpus import read_documents
+
     reported = time.monotonic()
     for number, file in enumerate(files, 1):
         _log(f"reading {file} ({number} of {len(files)})")
@@ -74,7 +81,7 @@ def _lines(files: list[str], replaced: Counter[str]) -> Iterator[str]:
                 _log(f"  {num_lines} lines")
 
 
-def _print_result(vocab: list[str], fit: vocab_learning.Coverage) -> None:
+def _print_result(vocab: list[str], fit: "Coverage") -> None:
     if len(vocab) < FLAGS.vocab_size:
         _log(
             f"the text has no more than {len(vocab)} pieces "

@@ -28,14 +28,13 @@ def to_original(
     Returns:
       (starts, ends): int32 [B, (ranges)], inside the texts.
     """
-    text_begin = _begins(tf.strings.length(texts))  # [B], in all texts joined
+    # All positions below are in the texts joined to one.
+    lengths = tf.strings.length(texts)
+    text_begin = _begins(lengths)
     rows, char_starts, num_bytes = _characters(texts, normalize)
     char_starts += tf.gather(text_begin, rows)
-    char_ends = tf.concat(
-        [char_starts[1:], [tf.reduce_sum(tf.strings.length(texts))]], axis=0
-    )
-    char_of_byte = tf.repeat(tf.range(tf.size(num_bytes)), num_bytes)
-    # First normalised byte of each text, all texts joined.
+    char_ends = tf.concat([char_starts[1:], [tf.reduce_sum(lengths)]], axis=0)
+    byte_ends = tf.cumsum(num_bytes)
     byte_begin = _begins(
         tf.math.unsorted_segment_sum(
             num_bytes, rows, tf.size(texts, out_type=tf.int64)
@@ -43,8 +42,10 @@ def to_original(
     )
     row = starts.value_rowids()
     begin = tf.gather(text_begin, row)
-    first = tf.gather(char_of_byte, starts.values + tf.gather(byte_begin, row))
-    last = tf.gather(char_of_byte, ends.values + tf.gather(byte_begin, row) - 1)
+    shift = tf.gather(byte_begin, row)
+    # The character that a byte is of: the first one that ends behind it.
+    first = tf.searchsorted(byte_ends, starts.values + shift, side="right")
+    last = tf.searchsorted(byte_ends, ends.values + shift - 1, side="right")
     return (
         starts.with_values(tf.gather(char_starts, first) - begin),
         ends.with_values(tf.gather(char_ends, last) - begin),

@@ -13,7 +13,7 @@ def tfds_documents(
     """Yields the lines of each record's "text", one document a record.
 
     Args:
-      name: of the dataset, with configuration and version if wanted.
+      name: of the dataset, as "wikipedia/20230601.en" or "mine:1.0.0".
       data_dir: where prepared datasets lie; None means the default place.
         What is missing there is downloaded.
       split: of the dataset.
@@ -47,6 +47,7 @@ def tfds_documents(
         ) from None
     except Exception as e:  # each layer of tfds raises its own
         reason = (str(e).strip() or type(e).__name__).splitlines()[0]
+        reason = reason.rstrip(".")
         raise InputError(
             f"The dataset {name} (--tfds_name) cannot be had: {reason}. Check "
             "its name and the network, or prepare it elsewhere and give "

@@ -123,22 +123,8 @@ def learn_wordpiece(
         )
     alphabet = _alphabet(words, int(vocab_size * _MAX_ALPHABET))
     counts = _training_words(words, alphabet)
-    low, high = 1, 1 + max(count for _, count in counts)
-    best = None
-    while high - low > 1:
-        middle = max(low + 1, math.isqrt(low * high))
-        pieces = _learn(counts, middle)
-        if log:
-            log(f"frequency {middle} and above: {len(pieces)} pieces")
-        if len(pieces) >= vocab_size:
-            low, best = middle, pieces
-            if len(pieces) <= vocab_size * _SLACK:
-                break
-        else:
-            high = middle
-    if best is None:
-        best = _learn(counts, low)
-    return _cut(best, alphabet, vocab_size)
+    pieces = _search_threshold(counts, vocab_size, log)
+    return _cut(pieces, alphabet, vocab_size)
 
 
 def measure_coverage(
@@ -179,6 +165,30 @@ def _training_words(
                 counts[word[begin : begin + _MAX_WORD_CHARS]] += count
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return ranked[:_MAX_WORDS]
+
+
+def _search_threshold(
+    counts: list[tuple[str, int]],
+    vocab_size: int,
+    log: Callable[[str], None] | None,
+) -> list[str]:
+    """The pieces at a threshold that gives just over vocab_size of them."""
+    low, high = 1, 1 + max(count for _, count in counts)
+    best = None
+    while high - low > 1:
+        middle = max(low + 1, math.isqrt(low * high))
+        pieces = _learn(counts, middle)
+        if log:
+            log(f"frequency {middle} and above: {len(pieces)} pieces")
+        if len(pieces) >= vocab_size:
+            low, best = middle, pieces
+            if len(pieces) <= vocab_size * _SLACK:
+                break
+        else:
+            high = middle
+    if best is None:
+        best = _learn(counts, low)
+    return best
 
 
 def _learn(counts: list[tuple[str, int]], threshold: int) -> list[str]:

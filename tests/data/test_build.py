@@ -339,6 +339,6 @@ def test_a_dataset_of_tfds(tmp_path):
         data_dir=str(tmp_path),
         disable_shuffling=True,
     )
-    found = list(tfds_documents("small_wikipedia/1.0.0", str(tmp_path)))
+    found = list(tfds_documents("small_wikipedia:1.0.0", str(tmp_path)))
     expected = [[f"Title {i}", "The text.", f"é{i}"] for i in range(5)]
     assert found == expected

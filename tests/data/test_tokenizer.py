@@ -273,7 +273,7 @@ CORE_OPS = set(
     "SegmentSum SelectV2 Shape Size Squeeze StatelessIf StaticRegexFullMatch "
     "StaticRegexReplace StridedSlice StringLength StringLower Sub Sum Tile "
     "UnicodeDecodeWithOffsets UnicodeEncode UnicodeTranscode Unique "
-    "UnsortedSegmentSum Where".split()
+    "UnsortedSegmentSum UpperBound Where".split()
 )
 # TF Text's: TF Serving carries both of them since 2.12 (TF Text 2.12.1).
 TEXT_OPS = {"FastWordpieceTokenizeWithOffsets", "NormalizeUTF8"}
