@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from electra_tf.errors import InputError
-from electra_tf.validation import validate
+from electra_tf.validation import check_kinds, json_object, validate
 
 
 def _field(default=dataclasses.MISSING, help="", choices=None, defines=True):
@@ -231,6 +231,7 @@ def make_config(values: Mapping[str, Any]) -> PretrainingConfig:
     unknown = sorted(set(values) - set(all_fields()))
     if unknown:
         raise InputError(f"unknown configuration fields: {', '.join(unknown)}")
+    check_kinds(values, {n: field.type for n, field in all_fields().items()})
     size = values.get("model_size", ElectraConfig.model_size)
     if size not in SIZES:
         raise InputError(
@@ -286,15 +287,13 @@ def to_json(config: PretrainingConfig) -> str:
 
 
 def from_json(text: str) -> PretrainingConfig:
-    """Reads `to_json` back; an unknown group or field raises InputError."""
-    groups = json.loads(text)
+    """Reads `to_json` back; anything else raises InputError."""
+    groups = json_object(text)
     unknown = sorted(set(groups) - set(GROUPS))
     if unknown:
         raise InputError(f"unknown configuration groups: {', '.join(unknown)}")
-    return make_config(
-        {
-            key: value
-            for group in groups.values()
-            for key, value in group.items()
-        }
-    )
+    check_kinds(groups, dict.fromkeys(GROUPS, dict))
+    values = {}
+    for group in groups.values():
+        values |= group
+    return make_config(values)

@@ -1,5 +1,6 @@
 """The rules a configuration keeps; each breach is one clear line."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,8 @@ _NOT_NEGATIVE = (
     "gen_weight disc_weight num_warmup_steps lr_decay_power "
     "weight_decay_rate seed eval_every_steps preempted_exit_code"
 ).split()
+# NumPy takes no larger ones.
+_SEEDS = 2**32
 _PROBABILITIES = "hidden_dropout_prob attention_probs_dropout_prob".split()
 
 
@@ -52,6 +55,8 @@ def validate(
         "mask_prob must lie strictly between 0 and 1",
         values["mask_prob"],
     )
+    rule = f"seed must be below {_SEEDS}"
+    _check(values["seed"] < _SEEDS, rule, values["seed"])
     length, rows = values["max_seq_length"], values["max_position_embeddings"]
     _check(length >= 5, "max_seq_length must be at least 5", length)
     _check(
@@ -60,6 +65,27 @@ def validate(
         length,
     )
     _validate_networks(values)
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """The one JSON object that `text` must be."""
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"it is not valid JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise InputError("it must be one JSON object")
+    return found
+
+
+def check_kinds(values: Mapping[str, Any], kinds: Mapping[str, type]) -> None:
+    """Refuses values of another type; whole numbers pass as floats."""
+    for name, kind in kinds.items():
+        allowed = (int, float) if kind is float else (kind,)
+        if name in values and type(values[name]) not in allowed:
+            raise InputError(
+                f"{name} must be a {kind.__name__}; received {values[name]!r}"
+            )
 
 
 def _validate_networks(values: Mapping[str, Any]) -> None:

@@ -22,7 +22,7 @@ def run(
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.set_verbosity(logging.WARNING)
-    define_flags()
+    _define(define_flags)
 
     def guarded(argv: Sequence[str]) -> int | None:
         import_tensorflow_quietly()
@@ -32,6 +32,15 @@ def run(
             fail(str(error))
 
     app.run(guarded, flags_parser=_parse)
+
+
+def _define(define_flags: Callable[[], None]) -> None:
+    """Defines the flags, as the command's own: `--help` shows only those."""
+    before = set(flags.FLAGS)
+    define_flags()
+    for name in set(flags.FLAGS) - before:
+        flag = flags.FLAGS[name]
+        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
 
 
 def import_tensorflow_quietly() -> None:
@@ -64,7 +73,7 @@ def _parse(argv: Sequence[str]) -> list[str]:
     try:
         rest = flags.FLAGS(argv)
     except flags.Error as error:
-        fail(str(error))
+        fail(str(error).removeprefix("ERROR:: "))
     if len(rest) > 1:
         fail(f"arguments must be --flags; received {' '.join(rest[1:])!r}")
     return rest

@@ -5,10 +5,6 @@ from collections.abc import Sequence
 from absl import flags
 
 from electra_tf.cli.app import run
-from electra_tf.data.build import build_records
-from electra_tf.data.corpus import embedded_vocab_path
-from electra_tf.data.tfds_text import tfds_documents
-from electra_tf.data.tokenizer import Tokenizer
 from electra_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -71,6 +67,12 @@ def define_flags() -> None:
 def main(argv: Sequence[str]) -> None:
     """Builds the records."""
     del argv
+    # Imported here, so that a mistyped flag is told of at once.
+    from electra_tf.data.build import build_records
+    from electra_tf.data.corpus import embedded_vocab_path
+    from electra_tf.data.tfds_text import tfds_documents
+    from electra_tf.data.tokenizer import Tokenizer
+
     if not FLAGS.output_dir:
         raise InputError("--output_dir must be given.")
     if bool(FLAGS.input) == bool(FLAGS.tfds_name):

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from absl import flags
 
 from electra_tf.cli.app import run
-from electra_tf.data.verify import verify_records
 from electra_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -21,6 +20,9 @@ def define_flags() -> None:
 def main(argv: Sequence[str]) -> None:
     """Reads everything; says what is there, or what is wrong."""
     del argv
+    # Imported here, so that a mistyped flag is told of at once.
+    from electra_tf.data.verify import verify_records
+
     if not FLAGS.data_dir:
         raise InputError("--data_dir must be given.")
     counts = verify_records(FLAGS.data_dir)

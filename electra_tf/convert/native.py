@@ -5,7 +5,6 @@ No pickles: arrays only, by variable path.
 
 import io
 import os
-import zipfile
 from collections.abc import Mapping
 
 import numpy as np
@@ -13,9 +12,10 @@ import tensorflow as tf
 
 from electra_tf import config as configuration
 from electra_tf.config import PretrainingConfig
+from electra_tf.data.shard_writer import naming_write_errors
 from electra_tf.data.tokenizer import Tokenizer
 from electra_tf.errors import InputError
-from electra_tf.training.run_folder import CONFIG, write_text
+from electra_tf.training.run_folder import CONFIG, write_bytes, write_text
 
 WEIGHTS = "weights.npz"
 DTYPES = ("float32", "float16")
@@ -41,16 +41,14 @@ def write_folder(
         raise InputError(
             f"dtype must be one of {', '.join(DTYPES)}; received {dtype!r}"
         )
-    tf.io.gfile.makedirs(folder)
-    tokenizer.save(folder)
+    with naming_write_errors(folder):
+        tf.io.gfile.makedirs(folder)
+        tokenizer.save(folder)
     write_text(os.path.join(folder, CONFIG), configuration.to_json(config))
     stored = {name: array.astype(dtype) for name, array in weights.items()}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **stored)
-    path = os.path.join(folder, WEIGHTS)
-    with tf.io.gfile.GFile(path + ".tmp", "wb") as file:
-        file.write(buffer.getvalue())
-    tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+    write_bytes(os.path.join(folder, WEIGHTS), buffer.getvalue())
 
 
 def read_arrays(folder: str) -> dict[str, np.ndarray]:
@@ -65,9 +63,10 @@ def read_arrays(folder: str) -> dict[str, np.ndarray]:
     try:
         with np.load(content, allow_pickle=False) as arrays:
             return {n: arrays[n].astype(np.float32) for n in arrays.files}
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
+    except Exception as error:  # zipfile, zlib and NumPy each raise their own
         raise InputError(
-            f"cannot read weights from {path!r}: {error}"
+            f"cannot read weights from {path!r} "
+            f"({type(error).__name__}: {error})"
         ) from None
 
 

@@ -128,8 +128,8 @@ class PretrainedElectra:
         Returns (token, probability), best first.
 
         Raises:
-          InputError: the text does not hold [MASK] once, or there is no
-            generator.
+          InputError: the text does not hold [MASK] once, or is longer than
+            the position table; or there is no generator.
         """
         mask = self.tokenizer.vocab[self.tokenizer.mask_id]
         if text.count(mask) != 1:
@@ -142,6 +142,12 @@ class PretrainedElectra:
         ids = np.concatenate(
             [[cls], before, [self.tokenizer.mask_id], after, [sep]]
         )
+        rows = self.config.model.max_position_embeddings
+        if len(ids) > rows:
+            raise InputError(
+                f"text must have at most {rows - 2} tokens; received "
+                f"{len(ids) - 2}"
+            )
         row = tf.constant(ids[None], tf.int32)
         position = tf.constant([[len(before) + 1]])
         logits = self._network("generator")(
@@ -152,7 +158,7 @@ class PretrainedElectra:
         return list(zip(tokens, best.values.numpy().tolist(), strict=True))
 
 
-def from_pretrained(name_or_path: str) -> PretrainedElectra:
+def from_pretrained(name_or_path: str | os.PathLike) -> PretrainedElectra:
     """Loads a pre-trained ELECTRA.
 
     Args:
@@ -163,9 +169,9 @@ def from_pretrained(name_or_path: str) -> PretrainedElectra:
     Raises:
       InputError: it is none of these, or its weights do not fit its config.
     """
-    path = name_or_path
-    if name_or_path in NAMES:
-        path = str(_ASSETS / name_or_path)
+    path = os.fspath(name_or_path)
+    if path in NAMES:
+        path = str(_ASSETS / path)
     if tf.io.gfile.isdir(path):
         config, tokenizer = read_config(path), Tokenizer.from_folder(path)
     elif tf.io.gfile.exists(path + ".index"):
@@ -183,8 +189,12 @@ def from_pretrained(name_or_path: str) -> PretrainedElectra:
 
 def _beside_tf1(prefix: str) -> tuple[PretrainingConfig, Tokenizer]:
     folder = os.path.dirname(prefix)
-    with tf.io.gfile.GFile(_find(folder, CONFIG)) as file:
-        config = tf1.tf1_config(file.read())
+    path = _find(folder, CONFIG)
+    try:
+        with tf.io.gfile.GFile(path) as file:
+            config = tf1.tf1_config(file.read())
+    except ValueError as error:
+        raise InputError(f"cannot read {path!r}: {error}") from None
     data = config.data
     tokenizer = Tokenizer.from_file(
         _find(folder, "vocab.txt"), data.do_lower_case, data.strip_accents

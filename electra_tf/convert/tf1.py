@@ -4,7 +4,6 @@ The variables of `electra_tf` bear the authors' names, so the table of names
 is the identity; what stands here is reading and what to leave out.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ import tensorflow as tf
 
 from electra_tf.config import PretrainingConfig, make_config
 from electra_tf.errors import InputError
+from electra_tf.validation import json_object
 
 ADAM_M, ADAM_V = "/adam_m", "/adam_v"
 
@@ -68,8 +68,11 @@ def tf1_config(text: str) -> PretrainingConfig:
 
     With one encoder for both networks the authors' code ignores the
     generator's size, and so does this.
+
+    Raises:
+      InputError: no JSON object, or values that break a rule.
     """
-    theirs = json.loads(text)
+    theirs = json_object(text)
     values: dict[str, Any] = {n: theirs[n] for n in _SAME if n in theirs}
     overrides = theirs.get("model_hparam_overrides", {})
     values |= {n: overrides[n] for n in _OVERRIDES if n in overrides}

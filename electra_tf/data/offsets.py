@@ -15,10 +15,9 @@ def to_original(
 ) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
     """Maps byte ranges of `normalize(texts)` to byte ranges of `texts`.
 
-    Each character is normalised on its own, and the lengths give the map. A
-    whole text may come out differently (Greek sigma at a word's end, marks in
-    another order), but not longer or shorter. A mark that is stripped goes
-    with the character in front of it.
+    Each character is normalised on its own; the lengths give the map. A whole
+    text may come out differently (sigma at a word's end, the order of marks),
+    but as long. A stripped mark goes with the character in front of it.
 
     Args:
       texts: string [B].
@@ -26,7 +25,7 @@ def to_original(
       starts, ends: int32 [B, (ranges)], none of the ranges empty.
 
     Returns:
-      (starts, ends): int32 [B, (ranges)], inside the texts.
+      (starts, ends): int32 [B, (ranges)].
     """
     # All positions below are in the texts joined to one.
     lengths = tf.strings.length(texts)
@@ -35,11 +34,8 @@ def to_original(
     char_starts += tf.gather(text_begin, rows)
     char_ends = tf.concat([char_starts[1:], [tf.reduce_sum(lengths)]], axis=0)
     byte_ends = tf.cumsum(num_bytes)
-    byte_begin = _begins(
-        tf.math.unsorted_segment_sum(
-            num_bytes, rows, tf.size(texts, out_type=tf.int64)
-        )
-    )
+    row_bytes = tf.math.unsorted_segment_sum(num_bytes, rows, tf.size(texts))
+    byte_begin = _begins(row_bytes)
     row = starts.value_rowids()
     begin = tf.gather(text_begin, row)
     shift = tf.gather(byte_begin, row)

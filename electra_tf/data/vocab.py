@@ -114,7 +114,7 @@ def learn_wordpiece(
       order of their codes, then all others by falling frequency.
 
     Raises:
-      InputError: no words, or a size under 50.
+      InputError: no words, or a size too small.
     """
     check_vocab_size(vocab_size)
     if not words:
@@ -123,6 +123,11 @@ def learn_wordpiece(
         )
     alphabet = _alphabet(words, int(vocab_size * _MAX_ALPHABET))
     counts = _training_words(words, alphabet)
+    if not counts:
+        raise InputError(
+            "vocab_size must leave room for the text's characters. Received: "
+            f"{vocab_size}, with which no word is spelt; raise it."
+        )
     pieces = _search_threshold(counts, vocab_size, log)
     return _cut(pieces, alphabet, vocab_size)
 

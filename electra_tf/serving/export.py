@@ -147,12 +147,14 @@ def export_saved_model(model: PretrainedElectra, path: str) -> list[str]:
             file.write("".join(f"{t}\n" for t in model.tokenizer.vocab))
         names = _save(model, vocab_file, os.path.join(partial, "model"))
         tf.io.gfile.rename(os.path.join(partial, "model"), path)
-        tf.io.gfile.rmtree(partial)
     except (tf.errors.OpError, OSError) as error:
         raise InputError(
             f"cannot write a SavedModel to {path!r}: "
             f"{str(error).splitlines()[0]}"
         ) from error
+    finally:
+        if tf.io.gfile.exists(partial):
+            tf.io.gfile.rmtree(partial)
     return names
 
 

@@ -47,6 +47,7 @@ class Checkpoints:
         """Restores the latest checkpoint; False where there is none."""
         latest = self.manager.latest_checkpoint
         if latest is None:
+            self._check_none()
             return False
         try:
             self.checkpoint.restore(latest).assert_consumed()
@@ -56,6 +57,15 @@ class Checkpoints:
                 f"{str(error).splitlines()[0]}"
             ) from error
         return True
+
+    def _check_none(self) -> None:
+        """A pointer that cannot be read must not start the run anew."""
+        pointer = os.path.join(self.manager.directory, "checkpoint")
+        if tf.io.gfile.exists(pointer):
+            raise InputError(
+                f"{pointer!r}, which names the latest checkpoint, is damaged: "
+                "restore it, or delete the folder to start anew"
+            )
 
     def save(self, step: int) -> str:
         """Saves; returns the checkpoint's path.
@@ -75,7 +85,8 @@ class Checkpoints:
 
     def _remove_partial(self, step: int) -> None:
         prefix = os.path.join(self.manager.directory, f"step-{step}")
-        for path in tf.io.gfile.glob(f"{prefix}[._]*"):
+        pointer = os.path.join(self.manager.directory, "checkpoint.tmp*")
+        for path in tf.io.gfile.glob([f"{prefix}[._]*", pointer]):
             if tf.io.gfile.isdir(path):
                 tf.io.gfile.rmtree(path)
             else:
@@ -88,14 +99,28 @@ def latest_checkpoint(model_dir: str) -> str | None:
 
 
 def read_weights(prefix: str) -> dict:
-    """The model's weights of a checkpoint, by variable path."""
-    reader = tf.train.load_checkpoint(prefix)
+    """The model's weights of a checkpoint, by variable path.
+
+    Raises:
+      InputError: the checkpoint is damaged.
+    """
     start, end = "model/", "/.ATTRIBUTES/VARIABLE_VALUE"
+    try:
+        reader = tf.train.load_checkpoint(prefix)
+        stored = {
+            name: reader.get_tensor(name)
+            for name in reader.get_variable_to_shape_map()
+            if name.startswith(start) and name.endswith(end)
+        }
+    except (tf.errors.OpError, ValueError) as error:
+        raise InputError(
+            f"cannot read the checkpoint {prefix!r}: "
+            f"{str(error).splitlines()[0]}"
+        ) from error
+    # TensorFlow writes "/" inside a key as ".S".
     return {
-        # TensorFlow writes "/" inside a key as ".S".
-        name[len(start) : -len(end)].replace(".S", "/"): reader.get_tensor(name)
-        for name in reader.get_variable_to_shape_map()
-        if name.startswith(start) and name.endswith(end)
+        name[len(start) : -len(end)].replace(".S", "/"): array
+        for name, array in stored.items()
     }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
+from electra_tf.data.shard_writer import naming_write_errors
 from electra_tf.training.run_folder import write_text
 
 METRICS, TIMING = "metrics.jsonl", "timing.jsonl"
@@ -30,7 +31,10 @@ class JsonLines:
 
     def append(self, row: Mapping[str, float]) -> None:
         """Writes one line through to the disk."""
-        with tf.io.gfile.GFile(self.path, "a") as file:
+        with (
+            naming_write_errors(os.path.dirname(self.path)),
+            tf.io.gfile.GFile(self.path, "a") as file,
+        ):
             file.write(json.dumps(row) + "\n")
 
 

@@ -56,6 +56,7 @@ def pretrain(
     resumed = checkpoints.restore()
     if not resumed and load_initial is not None:
         load_initial(pretrainer)
+    folder.prepare()
     evaluate = make_evaluator(pretrainer, source)
 
     def keep_examples(step: int, evaluation: Evaluation) -> None:

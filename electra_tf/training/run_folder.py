@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from electra_tf import config as configuration
 from electra_tf.config import PretrainingConfig
+from electra_tf.data.shard_writer import naming_write_errors, remove_quietly
 from electra_tf.data.tokenizer import Tokenizer
 from electra_tf.errors import InputError
 
@@ -14,16 +15,16 @@ CONFIG, RECORDS = "config.json", "records.json"
 
 
 class RunFolder:
-    """Opens `model_dir` for a run, or refuses it.
+    """A run's `model_dir`; refuses the folder of another run.
 
     Args:
-      path: the folder; made where it is missing.
+      path: the folder; `prepare` makes it where it is missing.
       config: the effective configuration.
       tokenizer: of the records.
       fingerprint: of the training records.
 
     Raises:
-      InputError: the folder belongs to another run, or cannot be written.
+      InputError: the folder belongs to another run.
     """
 
     def __init__(
@@ -33,21 +34,30 @@ class RunFolder:
         tokenizer: Tokenizer,
         fingerprint: str,
     ):
-        self.path = path
+        self.path, self.config = path, config
+        self.tokenizer, self.fingerprint = tokenizer, fingerprint
         self.notes: list[str] = []
         if tf.io.gfile.exists(self.file(CONFIG)):
             self._check(config, tokenizer, fingerprint)
+
+    def prepare(self) -> None:
+        """Writes what describes the run, `config.json` last.
+
+        Raises:
+          InputError: the folder cannot be written; a new one is removed.
+        """
+        is_new = not tf.io.gfile.exists(self.path)
         try:
-            tf.io.gfile.makedirs(path)
-            tokenizer.save(path)
-            records = {"fingerprint": fingerprint}
+            with naming_write_errors(self.path):
+                tf.io.gfile.makedirs(self.path)
+                self.tokenizer.save(self.path)
+            records = {"fingerprint": self.fingerprint}
             self.write(RECORDS, json.dumps(records) + "\n")
-            self.write(CONFIG, configuration.to_json(config))
-        except (tf.errors.OpError, OSError) as error:
-            raise InputError(
-                f"model_dir must be writable; {path!r} is not: "
-                f"{str(error).splitlines()[0]}"
-            ) from error
+            self.write(CONFIG, configuration.to_json(self.config))
+        except InputError:
+            if is_new and tf.io.gfile.exists(self.path):
+                tf.io.gfile.rmtree(self.path)
+            raise
 
     def file(self, *names: str) -> str:
         """The path of something in the folder."""
@@ -75,8 +85,7 @@ class RunFolder:
             if saved.get(name) != value:
                 changed[f"tokenizer {name}"] = (saved.get(name), value)
         if tf.io.gfile.exists(self.file(RECORDS)):
-            with tf.io.gfile.GFile(self.file(RECORDS)) as file:
-                records = json.load(file)["fingerprint"]
+            records = self._old_fingerprint()
             if records != fingerprint:
                 changed["records' fingerprint"] = (records, fingerprint)
         if changed:
@@ -89,6 +98,17 @@ class RunFolder:
                 f"defines it: {listed}. Use another model_dir, or the old "
                 "values"
             )
+
+    def _old_fingerprint(self) -> str:
+        path = self.file(RECORDS)
+        with tf.io.gfile.GFile(path) as file:
+            text = file.read()
+        try:
+            return json.loads(text)["fingerprint"]
+        except (ValueError, TypeError, KeyError):
+            raise InputError(
+                f"{path!r} is damaged: restore it, or use another model_dir"
+            ) from None
 
 
 def read_config(model_dir: str) -> PretrainingConfig:
@@ -105,13 +125,27 @@ def read_config(model_dir: str) -> PretrainingConfig:
     try:
         with tf.io.gfile.GFile(path) as file:
             return configuration.from_json(file.read())
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path!r} is not valid JSON: {error}") from error
+    except ValueError as error:  # text that is not UTF-8, too
+        raise InputError(f"cannot read {path!r}: {error}") from None
 
 
 def write_text(path: str, text: str) -> None:
-    """Writes a text file whole or not at all."""
+    """Writes a text file whole or not at all.
+
+    Raises:
+      InputError: it cannot be written; the old file is still whole.
+    """
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: str, content: bytes) -> None:
+    """As `write_text`."""
     temporary = f"{path}.tmp"
-    with tf.io.gfile.GFile(temporary, "w") as file:
-        file.write(text)
-    tf.io.gfile.rename(temporary, path, overwrite=True)
+    try:
+        with naming_write_errors(os.path.dirname(path)):
+            with tf.io.gfile.GFile(temporary, "wb") as file:
+                file.write(content)
+            tf.io.gfile.rename(temporary, path, overwrite=True)
+    except InputError:
+        remove_quietly(temporary)
+        raise

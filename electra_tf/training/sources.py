@@ -67,6 +67,7 @@ def _embedded_records(
 ) -> str:
     folder = os.path.join(config.run.model_dir, "data")
     if has_manifest(folder):
+        _check_vocab_size(config, folder)
         return folder
     say(
         "no --data_dir: building records of the embedded corpus (State of "
@@ -99,9 +100,23 @@ def _embedded_tokenizer(
     lines = [
         line for document in corpus.read_documents([text]) for line in document
     ]
-    return Tokenizer(
-        train_wordpiece(lines, size, cased, accents), cased, accents
-    )
+    pieces = train_wordpiece(lines, size, cased, accents)
+    if len(pieces) != size:
+        raise InputError(
+            f"vocab_size is {size}, but the embedded corpus gives a "
+            f"vocabulary of {len(pieces)} pieces: set that"
+        )
+    return Tokenizer(pieces, cased, accents)
+
+
+def _check_vocab_size(config: PretrainingConfig, folder: str) -> None:
+    found, wanted = read_manifest(folder)["vocab_size"], config.model.vocab_size
+    if not config.data.vocab_file and found != wanted:
+        raise InputError(
+            f"vocab_size is {wanted}, but the records in {folder} were made "
+            f"with a vocabulary of {found} pieces. Use another model_dir, or "
+            "the old value"
+        )
 
 
 def _tokenizer(

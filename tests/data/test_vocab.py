@@ -162,6 +162,8 @@ def test_bad_requests_are_refused():
         train_wordpiece(["a"], 49)
     with pytest.raises(InputError, match="without words"):
         train_wordpiece(["", " \u200b"], 100)
+    with pytest.raises(InputError, match="no word is spelt; raise it"):
+        train_wordpiece(["abcdefghijklmnopqrstuvwxyz"], 50)
 
 
 def test_file_round_trip():
