@@ -22,6 +22,7 @@ setup(
         "keras>=3.12",
         "tensorflow-datasets>=4.9.9",
         "keras-nlp>=0.25",
+        "importlib_resources>=6.0",
         "absl-py>=2.1",
         "numpy>=1.26",
         "tensorboard>=2.19",

@@ -90,7 +90,7 @@ class EncoderBlock(keras.layers.Layer):
         # The name enters the noise (see Dropout), so it is fixed.
         return Dropout(rate, name="dropout", dtype=self.dtype_policy)
 
-    def build(self, input_shape, bias_shape=None):
+    def build(self, x_shape, bias_shape=None):
         """Names the variables by the authors' scopes (see convert/)."""
         wide = (None, None, self.hidden_size)
         scope = keras.name_scope
@@ -138,8 +138,8 @@ class EncoderBlock(keras.layers.Layer):
         )
         return tf.transpose(x, [0, 2, 1, 3])
 
-    def compute_output_shape(self, input_shape, bias_shape=None):
-        return input_shape
+    def compute_output_shape(self, x_shape, bias_shape=None):
+        return x_shape
 
     def get_config(self):
         return {

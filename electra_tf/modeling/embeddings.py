@@ -64,7 +64,7 @@ class Embeddings(keras.layers.Layer):
         self.layer_norm = LayerNorm(name="LayerNorm", dtype=self.dtype_policy)
         self.dropout = Dropout(dropout, name="dropout", dtype=self.dtype_policy)
 
-    def build(self, input_shape=None, segment_shape=None):
+    def build(self, input_ids_shape=None, segment_ids_shape=None):
         def table(name, rows, initializer):
             shape = (rows, self.embedding_size)
             return self.add_weight(shape, initializer, name=name)
@@ -98,8 +98,8 @@ class Embeddings(keras.layers.Layer):
         value = tf.convert_to_tensor(getattr(self, name))
         return tf.cast(value, self.compute_dtype)
 
-    def compute_output_shape(self, input_shape, segment_shape=None):
-        return (*input_shape, self.embedding_size)
+    def compute_output_shape(self, input_ids_shape, segment_ids_shape=None):
+        return (*input_ids_shape, self.embedding_size)
 
     def get_config(self):
         return {

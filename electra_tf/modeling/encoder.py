@@ -70,7 +70,12 @@ class Encoder(keras.layers.Layer):
             for i in range(num_hidden_layers)
         ]
 
-    def build(self, input_shape=None, mask_shape=None, segment_shape=None):
+    def build(
+        self,
+        input_ids_shape=None,
+        input_mask_shape=None,
+        segment_ids_shape=None,
+    ):
         if not self.embeddings.built:
             self.embeddings.build()
         if self.projection is not None:
@@ -88,11 +93,15 @@ class Encoder(keras.layers.Layer):
             x = block(x, bias, training=training)  # [B, L, H]
         return x
 
-    def compute_output_shape(self, input_shape, mask_shape, segment_shape):
-        return (*input_shape, self.hidden_size)
+    def compute_output_shape(
+        self, input_ids_shape, input_mask_shape, segment_ids_shape
+    ):
+        return (*input_ids_shape, self.hidden_size)
 
     def get_config(self):
         embeddings = keras.saving.serialize_keras_object(self.embeddings)
+        # Built with the encoder, whose name its variables carry.
+        embeddings.pop("build_config", None)
         return {
             **super().get_config(),
             **self.sizes,

@@ -50,7 +50,7 @@ class MaskedLMHead(keras.layers.Layer):
         )
         self.layer_norm = LayerNorm(name="LayerNorm", dtype=self.dtype_policy)
 
-    def build(self, states_shape, table_shape=None):
+    def build(self, states_shape, word_embeddings_shape=None):
         self.dense.build(states_shape)
         self.layer_norm.build((None, None, self.embedding_size))
         self.output_bias = self.add_weight(
@@ -65,7 +65,7 @@ class MaskedLMHead(keras.layers.Layer):
         logits = tf.matmul(x, table, transpose_b=True) + self.output_bias
         return tf.reshape(logits, [shape[0], shape[1], self.vocab_size])
 
-    def compute_output_shape(self, states_shape, table_shape=None):
+    def compute_output_shape(self, states_shape, word_embeddings_shape=None):
         return (*states_shape[:-1], self.vocab_size)
 
     def get_config(self):

@@ -1,4 +1,6 @@
-"""What the discriminator makes of a sentence with one word swapped."""
+"""What the discriminator makes of sentences with one word swapped."""
+
+import dataclasses
 
 import numpy as np
 import tensorflow as tf
@@ -8,41 +10,55 @@ from electra_tf.data.records import Records
 from electra_tf.data.tokenizer import Tokenizer
 from electra_tf.modeling.networks import Discriminator
 
-_TOKENS = 24
+_LONGEST = 32  # tokens of a sentence that is shown
+_EXAMPLES = 200
 _BAR = 30
 
 
-def swapped_sentence(
-    tokenizer: Tokenizer, held_out: Records, seed: int
-) -> tuple[np.ndarray, int]:
-    """The start of a held-out example with one word swapped for another.
+@dataclasses.dataclass(frozen=True)
+class Swapped:
+    """Held-out examples, each with one whole word swapped for another.
 
-    The word and its substitute are whole words of letters, both drawn from
-    held-out text with the seed.
+    Attributes:
+      ids, mask: int32 [B, L].
+      places: int32 [B], where the swap is.
+    """
 
-    Returns (ids with [CLS] and [SEP], int32 [n]; the swapped place).
+    ids: np.ndarray
+    mask: np.ndarray
+    places: np.ndarray
+
+
+def swap_words(
+    tokenizer: Tokenizer, held_out: Records, count: int, seed: int
+) -> Swapped | None:
+    """Swaps a word in up to `count` held-out examples.
+
+    The swapped words and their substitutes are whole words of four letters or
+    more, the substitutes drawn from all such words of these examples, so by
+    frequency. None where no example has such words.
     """
     rng = np.random.default_rng(seed)
-    number = rng.integers(held_out.num_records)
+    numbers = rng.permutation(held_out.num_records)[:count]
     batch = parse_examples(
-        tf.constant(held_out.read(np.array([number]))), held_out.max_seq_length
+        tf.constant(held_out.read(numbers)), held_out.max_seq_length
     )
-    ids = batch["input_ids"].numpy()[0]
-    ids = ids[: int(batch["input_mask"].numpy()[0].sum())]
-    words = [
-        place
-        for place, token in enumerate(tokenizer.tokens(ids))
-        if place and len(token) > 3 and token.isalpha()
-    ]
-    inside = [place for place in words if 4 <= place < _TOKENS - 4]
-    if not inside:
-        return ids[:_TOKENS], 0
-    place = int(rng.choice(inside))
-    others = [ids[w] for w in words if ids[w] != ids[place]]
-    sentence = np.append(ids[: _TOKENS - 1], tokenizer.sep_id)
-    if others:
-        sentence[place] = rng.choice(others)
-    return sentence, place
+    ids = batch["input_ids"].numpy()[:, :_LONGEST].copy()
+    mask = batch["input_mask"].numpy()[:, :_LONGEST]
+    is_word = np.array(
+        [len(piece) > 3 and piece.isalpha() for piece in tokenizer.vocab]
+    )
+    words = is_word[ids] & (mask > 0)
+    pool = ids[words]
+    rows = np.flatnonzero(words.any(axis=1))
+    if not len(rows) or len(set(pool.tolist())) < 2:
+        return None
+    places = np.zeros(len(ids), np.int32)
+    for row in rows:
+        places[row] = rng.choice(np.flatnonzero(words[row]))
+        old = ids[row, places[row]]
+        ids[row, places[row]] = rng.choice(pool[pool != old])
+    return Swapped(ids[rows], mask[rows], places[rows])
 
 
 def demonstrate(
@@ -51,20 +67,33 @@ def demonstrate(
     held_out: Records,
     seed: int,
 ) -> str:
-    """A table of tokens and the probability that each was replaced."""
-    ids, swapped = swapped_sentence(tokenizer, held_out, seed)
-    row = tf.constant(ids[None], tf.int32)
-    logits = discriminator(row, tf.ones_like(row), tf.zeros_like(row))
-    probabilities = tf.sigmoid(logits).numpy()[0]
+    """One sentence token by token, and how often the swap is found in many."""
+    swapped = swap_words(tokenizer, held_out, _EXAMPLES, seed)
+    if swapped is None:
+        return "(no held-out sentence has words to swap)"
+    ids, mask = tf.constant(swapped.ids), tf.constant(swapped.mask)
+    logits = discriminator(ids, mask, tf.zeros_like(ids))
+    probabilities = tf.sigmoid(logits).numpy()
+    specials = [tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id]
+    text = ~np.isin(swapped.ids, specials) & (swapped.mask > 0)
     lines = ["A held-out sentence with one word swapped, and P(replaced):"]
-    for place, token in enumerate(tokenizer.tokens(ids)):
-        if ids[place] in (tokenizer.cls_id, tokenizer.sep_id):
-            continue
-        bar = "#" * round(_BAR * float(probabilities[place]))
-        note = "  <- swapped in" if place == swapped else ""
-        lines.append(f"  {token:>16} {probabilities[place]:.2f} {bar}{note}")
-    rank = int((probabilities[1:-1] > probabilities[swapped]).sum()) + 1
+    for place in np.flatnonzero(text[0]):
+        token = tokenizer.vocab[swapped.ids[0, place]]
+        probability = probabilities[0, place]
+        bar = "#" * round(_BAR * float(probability))
+        note = "  <- swapped in" if place == swapped.places[0] else ""
+        lines.append(f"  {token:>16} {probability:.2f} {bar}{note}")
+    found, chance = _found(probabilities, text, swapped.places)
     lines.append(
-        f"The swapped word ranks {rank} of {len(ids) - 2} by probability."
+        f"In {len(text)} such sentences the swapped word is the most suspected "
+        f"token in {found:.0%} (chance {chance:.0%})."
     )
     return "\n".join(lines)
+
+
+def _found(
+    probabilities: np.ndarray, text: np.ndarray, places: np.ndarray
+) -> tuple[float, float]:
+    """Share of rows whose swapped token is suspected most, and of a guess."""
+    most = np.where(text, probabilities, -1).argmax(axis=1)
+    return float((most == places).mean()), float((1 / text.sum(axis=1)).mean())

@@ -171,13 +171,14 @@ def _with_vocabulary(
     config: PretrainingConfig, tokenizer: Tokenizer
 ) -> PretrainingConfig:
     """The configuration with the vocabulary's size as the table's."""
-    size = tokenizer.vocab_size
-    if config.data.data_dir or config.data.vocab_file:
-        if config.model.vocab_size not in (size, BERT_VOCAB_SIZE):
-            raise InputError(
-                f"vocab_size is {config.model.vocab_size}, but the vocabulary "
-                f"has {size} pieces"
-            )
+    size, wanted = tokenizer.vocab_size, config.model.vocab_size
+    # A vocabulary trained on little text may stay below the size asked for.
+    trained = not (config.data.data_dir or config.data.vocab_file)
+    fits = wanted in (size, BERT_VOCAB_SIZE) or (trained and size < wanted)
+    if not fits:
+        raise InputError(
+            f"vocab_size is {wanted}, but the vocabulary has {size} pieces"
+        )
     model = dataclasses.replace(config.model, vocab_size=size)
     return dataclasses.replace(config, model=model)
 
