@@ -13,8 +13,16 @@ setup(
     long_description=pathlib.Path("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    packages=find_packages(include=["electra_tf", "electra_tf.*"]),
-    package_data={"electra_tf": ["assets/**/*", "report/templates/*"]},
+    # The flagfiles stand at the top, and go into the package as well.
+    packages=[
+        *find_packages(include=["electra_tf", "electra_tf.*"]),
+        "electra_tf.configs",
+    ],
+    package_dir={"electra_tf.configs": "configs"},
+    package_data={
+        "electra_tf": ["assets/**/*", "report/templates/*"],
+        "electra_tf.configs": ["*.flags"],
+    },
     python_requires=">=3.11",
     install_requires=[
         "tensorflow>=2.20,<2.22",
