@@ -1,6 +1,7 @@
 """The rules a configuration keeps; each breach is one clear line."""
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -42,6 +43,10 @@ def validate(
         if allowed:
             rule = f"{name} must be one of {', '.join(allowed)}"
             _check(values[name] in allowed, rule, values[name])
+    for name, value in values.items():
+        if isinstance(value, float):
+            is_infinite = math.isinf(value)
+            _check(not is_infinite, f"{name} must be finite", value)
     for name in _POSITIVE:
         _check(values[name] > 0, f"{name} must be positive", values[name])
     for name in _NOT_NEGATIVE:

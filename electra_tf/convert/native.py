@@ -15,6 +15,7 @@ from electra_tf.config import PretrainingConfig
 from electra_tf.data.shard_writer import naming_write_errors
 from electra_tf.data.tokenizer import Tokenizer
 from electra_tf.errors import InputError
+from electra_tf.training.checkpoints import FOLDER
 from electra_tf.training.run_folder import CONFIG, write_bytes, write_text
 
 WEIGHTS = "weights.npz"
@@ -40,6 +41,10 @@ def write_folder(
     if dtype not in DTYPES:
         raise InputError(
             f"dtype must be one of {', '.join(DTYPES)}; received {dtype!r}"
+        )
+    if tf.io.gfile.exists(os.path.join(folder, FOLDER)):
+        raise InputError(
+            f"output_dir must not be a run's folder; received {folder!r}"
         )
     with naming_write_errors(folder):
         tf.io.gfile.makedirs(folder)

@@ -41,10 +41,9 @@ def read_manifest(folder: str) -> dict[str, Any]:
       InputError: it is no JSON, of another version, or lacks a key.
     """
     path = os.path.join(folder, MANIFEST)
-    with tf.io.gfile.GFile(path, "r") as f:
-        text = f.read()
     try:
-        manifest = json.loads(text)
+        with tf.io.gfile.GFile(path, "r") as f:
+            manifest = json.loads(f.read())
     except ValueError as e:
         raise InputError(
             f"{path} is not JSON ({e}). Build the records again."

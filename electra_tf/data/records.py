@@ -199,7 +199,7 @@ def _check_size(path: str, expected: int) -> None:
 
 
 def _open_foreign(data_dir: str, split: str) -> Records:
-    paths = _foreign_paths(data_dir)
+    paths = foreign_paths(data_dir)
     scan = scan_shards(paths)
     chosen = scan.held_out if split == "eval" else ~scan.held_out
     content = hashlib.sha256(scan.index.digest())
@@ -213,7 +213,12 @@ def _open_foreign(data_dir: str, split: str) -> Records:
     )
 
 
-def _foreign_paths(data_dir: str) -> list[str]:
+def foreign_paths(data_dir: str) -> list[str]:
+    """The TFRecord files of a folder without a manifest, or of a glob.
+
+    Raises:
+      InputError: there are none.
+    """
     gfile = tf.io.gfile
     pattern = data_dir
     if gfile.isdir(data_dir):

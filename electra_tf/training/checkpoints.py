@@ -1,6 +1,8 @@
 """Saving and restoring a run: everything that its next step depends on."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 
 import keras
 import tensorflow as tf
@@ -36,36 +38,24 @@ class Checkpoints:
             },
             seed=tf.Variable(pretrainer.seed, dtype=tf.int64),
         )
-        self.manager = tf.train.CheckpointManager(
-            self.checkpoint,
-            os.path.join(model_dir, FOLDER),
-            max_to_keep=keep,
-            checkpoint_name="step",
-        )
+        folder = os.path.join(model_dir, FOLDER)
+        with _naming_damage(folder):
+            self.manager = tf.train.CheckpointManager(
+                self.checkpoint,
+                folder,
+                max_to_keep=keep,
+                checkpoint_name="step",
+            )
 
     def restore(self) -> bool:
         """Restores the latest checkpoint; False where there is none."""
         latest = self.manager.latest_checkpoint
         if latest is None:
-            self._check_none()
+            _check_none(self.manager.directory)
             return False
-        try:
+        with _naming_damage(latest):
             self.checkpoint.restore(latest).assert_consumed()
-        except (tf.errors.OpError, AssertionError, ValueError) as error:
-            raise InputError(
-                f"cannot restore the checkpoint {latest!r}: "
-                f"{str(error).splitlines()[0]}"
-            ) from error
         return True
-
-    def _check_none(self) -> None:
-        """A pointer that cannot be read must not start the run anew."""
-        pointer = os.path.join(self.manager.directory, "checkpoint")
-        if tf.io.gfile.exists(pointer):
-            raise InputError(
-                f"{pointer!r}, which names the latest checkpoint, is damaged: "
-                "restore it, or delete the folder to start anew"
-            )
 
     def save(self, step: int) -> str:
         """Saves; returns the checkpoint's path.
@@ -94,8 +84,17 @@ class Checkpoints:
 
 
 def latest_checkpoint(model_dir: str) -> str | None:
-    """The newest checkpoint of a run's folder, or None."""
-    return tf.train.latest_checkpoint(os.path.join(model_dir, FOLDER))
+    """The newest checkpoint of a run's folder, or None.
+
+    Raises:
+      InputError: the file that names it is damaged, or what it names is gone.
+    """
+    folder = os.path.join(model_dir, FOLDER)
+    with _naming_damage(folder):
+        latest = tf.train.latest_checkpoint(folder)
+    if latest is None:
+        _check_none(folder)
+    return latest
 
 
 def read_weights(prefix: str) -> dict:
@@ -105,23 +104,40 @@ def read_weights(prefix: str) -> dict:
       InputError: the checkpoint is damaged.
     """
     start, end = "model/", "/.ATTRIBUTES/VARIABLE_VALUE"
-    try:
+    with _naming_damage(prefix):
         reader = tf.train.load_checkpoint(prefix)
         stored = {
             name: reader.get_tensor(name)
             for name in reader.get_variable_to_shape_map()
             if name.startswith(start) and name.endswith(end)
         }
-    except (tf.errors.OpError, ValueError) as error:
-        raise InputError(
-            f"cannot read the checkpoint {prefix!r}: "
-            f"{str(error).splitlines()[0]}"
-        ) from error
     # TensorFlow writes "/" inside a key as ".S".
     return {
         name[len(start) : -len(end)].replace(".S", "/"): array
         for name, array in stored.items()
     }
+
+
+def _check_none(folder: str) -> None:
+    """A pointer of no use must not let the run start anew."""
+    pointer = os.path.join(folder, "checkpoint")
+    if tf.io.gfile.exists(pointer):
+        raise InputError(
+            f"{pointer!r} or the checkpoint that it names is damaged: restore "
+            "it, or delete the folder to start anew"
+        )
+
+
+@contextlib.contextmanager
+def _naming_damage(path: str) -> Iterator[None]:
+    # TensorFlow tells of damage by OpErrors and by half of Python's own.
+    try:
+        yield
+    except Exception as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise InputError(
+            f"cannot read the checkpoint {path!r}: {reason}"
+        ) from error
 
 
 def _by_path(variables: list[keras.Variable]) -> dict[str, tf.Variable]:

@@ -8,6 +8,9 @@ import tensorflow as tf
 from electra_tf.errors import InputError
 
 COLLAPSED_RECALL = 0.01
+# A discriminator that ranks replaced tokens higher has learned something,
+# however few it puts above 0.5; a collapsed one is constant.
+COLLAPSED_AUC = 0.6
 
 
 class NonFiniteError(InputError):
@@ -44,16 +47,17 @@ def collapse_warning(
 
     Early on that is as it should be: few tokens are replaced, so few reach a
     probability of 0.5. Well after the warm-up (twice its steps, and half of
-    the run) it hints at a collapse.
+    the run), with an AUC of a guesser's, it hints at a collapse.
     """
     late = step >= max(2 * num_warmup_steps, num_train_steps // 2)
     recall = values.get("disc_recall", 1.0)
-    if not late or recall >= COLLAPSED_RECALL:
+    learned = values.get("disc_auc", 0.5) >= COLLAPSED_AUC
+    if not late or recall >= COLLAPSED_RECALL or learned:
         return None
     return (
         f"warning: at step {step:,} the discriminator finds {recall:.1%} of "
         "the replaced tokens: it calls nearly all original. Its accuracy "
         f"({values['disc_accuracy']:.3f}) is then the base rate "
-        f"({values['disc_base_rate']:.3f}), its AUC {values['disc_auc']:.3f}. "
-        "Near 0.5 that is a collapse; a lower learning_rate often helps"
+        f"({values['disc_base_rate']:.3f}), its AUC {values['disc_auc']:.3f}: "
+        "it may have collapsed; a lower learning_rate often helps"
     )

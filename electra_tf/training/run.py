@@ -3,6 +3,8 @@
 import json
 from collections.abc import Callable
 
+import numpy as np
+
 from electra_tf.config import PretrainingConfig
 from electra_tf.errors import InputError
 from electra_tf.pretraining.factory import build_pretrainer
@@ -91,9 +93,12 @@ def pretrain(
 
 def make_pretrainer(source: Source) -> Pretrainer:
     """The fresh, compiled model of a run, with its optimizer's slots."""
-    specials = source.tokenizer.special_ids
-    log_probs = unigram_log_probs(source.train.token_counts, specials)
-    pretrainer = build_pretrainer(source.config, source.tokenizer, log_probs)
+    tokenizer = source.tokenizer
+    # Records without a manifest count up to their highest id only.
+    counts = np.zeros(tokenizer.vocab_size, np.int64)
+    counts[: len(source.train.token_counts)] = source.train.token_counts
+    log_probs = unigram_log_probs(counts, tokenizer.special_ids)
+    pretrainer = build_pretrainer(source.config, tokenizer, log_probs)
     optimizer = make_optimizer(source.config.optimizer)
     optimizer.build(pretrainer.trainable_variables)
     pretrainer.compile(optimizer=optimizer)

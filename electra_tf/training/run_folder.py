@@ -101,10 +101,9 @@ class RunFolder:
 
     def _old_fingerprint(self) -> str:
         path = self.file(RECORDS)
-        with tf.io.gfile.GFile(path) as file:
-            text = file.read()
         try:
-            return json.loads(text)["fingerprint"]
+            with tf.io.gfile.GFile(path) as file:
+                return json.loads(file.read())["fingerprint"]
         except (ValueError, TypeError, KeyError):
             raise InputError(
                 f"{path!r} is damaged: restore it, or use another model_dir"

@@ -10,7 +10,7 @@ from electra_tf.config import PretrainingConfig
 from electra_tf.data import corpus
 from electra_tf.data.build import build_records
 from electra_tf.data.manifest import has_manifest, read_manifest
-from electra_tf.data.records import Records, open_records
+from electra_tf.data.records import Records, foreign_paths, open_records
 from electra_tf.data.tokenizer import Tokenizer
 from electra_tf.data.vocab import train_wordpiece
 from electra_tf.errors import InputError
@@ -127,6 +127,7 @@ def _tokenizer(
         tokenizer = Tokenizer.from_folder(data_dir)
         _check_settings(tokenizer, config, data_dir)
         return tokenizer
+    foreign_paths(data_dir)  # First of all there must be records.
     say(
         f"{data_dir} has no manifest: whether its text was lower-cased as "
         "this run's tokenizer does cannot be checked"

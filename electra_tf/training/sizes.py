@@ -1,0 +1,132 @@
+"""How large a run is: parameters of each part, bytes of a step."""
+
+from electra_tf.config import ElectraConfig, PretrainingConfig
+from electra_tf.modeling.networks import generator_sizes
+from electra_tf.pretraining.masking import num_slots
+from electra_tf.training.flops import networks
+
+_BYTES_A_VALUE = 4  # float32
+
+
+def count_parameters(config: PretrainingConfig) -> dict[str, int]:
+    """Parameters of each part; what two networks share stands there once.
+
+    "embeddings" are the word, position and segment tables with their
+    LayerNorm. An encoder is its blocks, and the projection in front of them
+    where widths differ. The masked-LM head is without its word table, which
+    is the embeddings' own. Parts that the configuration lacks are absent; with
+    tying=all the generator's encoder has 0 parameters of its own.
+    """
+    model = config.model
+    tables = _embeddings(model, model.embedding_size)
+    main = _encoder(
+        model.embedding_size,
+        model.hidden_size,
+        model.intermediate_size,
+        model.num_hidden_layers,
+    )
+    if config.objective.objective == "mlm":
+        return {
+            "embeddings": tables,
+            "encoder": main,
+            "masked-LM head": _masked_lm_head(
+                model, model.hidden_size, model.embedding_size
+            ),
+        }
+    return {
+        "embeddings": tables,
+        **_generator(model),
+        "discriminator encoder": main,
+        "discriminator head": _dense(model.hidden_size, model.hidden_size)
+        + _dense(model.hidden_size, 1),
+    }
+
+
+def _generator(model: ElectraConfig) -> dict[str, int]:
+    if model.tying == "all":
+        head = _masked_lm_head(model, model.hidden_size, model.embedding_size)
+        return {"generator encoder": 0, "generator head": head}
+    sizes = generator_sizes(model)
+    parts, width = {}, model.embedding_size
+    if model.tying == "none":
+        width = sizes.hidden_size
+        parts["generator embeddings"] = _embeddings(model, width)
+    parts["generator encoder"] = _encoder(
+        width,
+        sizes.hidden_size,
+        sizes.intermediate_size,
+        sizes.num_hidden_layers,
+    )
+    head = _masked_lm_head(model, sizes.hidden_size, width)
+    return {**parts, "generator head": head}
+
+
+def _dense(inputs: int, outputs: int) -> int:
+    return inputs * outputs + outputs
+
+
+def _layer_norm(width: int) -> int:
+    return 2 * width
+
+
+def _embeddings(model: ElectraConfig, width: int) -> int:
+    rows = model.vocab_size + model.max_position_embeddings
+    return (rows + model.type_vocab_size) * width + _layer_norm(width)
+
+
+def _encoder(width: int, hidden: int, intermediate: int, layers: int) -> int:
+    attention = 4 * _dense(hidden, hidden) + _layer_norm(hidden)
+    feed_forward = _dense(hidden, intermediate) + _dense(intermediate, hidden)
+    block = attention + feed_forward + _layer_norm(hidden)
+    projection = _dense(width, hidden) if width != hidden else 0
+    return projection + layers * block
+
+
+def _masked_lm_head(model: ElectraConfig, hidden: int, width: int) -> int:
+    return _dense(hidden, width) + _layer_norm(width) + model.vocab_size
+
+
+def weight_bytes(config: PretrainingConfig) -> int:
+    """Bytes of weights, gradients and optimizer state.
+
+    Four float32 values a parameter: itself, its gradient, Adam's m and v.
+    """
+    return 4 * _BYTES_A_VALUE * sum(count_parameters(config).values())
+
+
+def activation_bytes(config: PretrainingConfig) -> int:
+    """Bytes of what the forward pass keeps for the backward pass, estimated.
+
+    In float32 values a sequence, for networks of width H, feed-forward width
+    I and N heads on embeddings of width E:
+
+        L n (10 H + 3 I + 3 N L)  the n blocks: their input, q, k, v, context,
+                                  two dropout masks, two normalised sums and
+                                  what stands between; GELU's input, Phi and
+                                  output; probabilities, their dropout mask
+                                  and product
+        L 3 E                     embeddings: normalised, mask, output
+        L 3 H                     the detection head's GELU
+        M (5 E + 4 V)             the masked-LM head at M slots: its GELU and
+                                  LayerNorm; logits, their gradient, the
+                                  sampler's weights, one in passing
+
+    Read it as the slope of the peak over the batch size: on a CPU, Small
+    takes 65 MB more for each sequence of 128 tokens. TensorFlow itself, its
+    buffers and XLA's fusions are not in it.
+    """
+    parts, length = networks(config), config.data.max_seq_length
+    values = 0
+    for network in parts.values():
+        hidden = network.hidden_size
+        heads = network.num_heads or max(1, hidden // 64)
+        wide = network.intermediate_size or 4 * hidden
+        block = 10 * hidden + 3 * wide + 3 * heads * length
+        values += length * network.num_layers * block
+        values += length * 3 * network.table_width
+    if "discriminator" in parts:
+        values += length * 3 * parts["discriminator"].hidden_size
+    slots = num_slots(config.objective.mask_prob, length)
+    generator = parts["generator"]
+    values += slots * (5 * generator.table_width + 4 * generator.vocab_size)
+    return _BYTES_A_VALUE * values * config.optimizer.train_batch_size
