@@ -129,8 +129,14 @@ class PretrainedElectra:
 
         Raises:
           InputError: the text does not hold [MASK] once, or is longer than
-            the position table; or there is no generator.
+            the position table; top_k is not in 1 .. vocabulary size; or there
+            is no generator.
         """
+        size = self.tokenizer.vocab_size
+        if not 1 <= top_k <= size:
+            raise InputError(
+                f"top_k must lie between 1 and {size}; received {top_k}"
+            )
         mask = self.tokenizer.vocab[self.tokenizer.mask_id]
         if text.count(mask) != 1:
             raise InputError(

@@ -50,7 +50,11 @@ def pack_texts(
     whole = tf.concat(
         [edge * tokenizer.cls_id, ids, edge * tokenizer.sep_id], axis=1
     )
-    input_ids = tf.cast(whole.to_tensor(tokenizer.pad_id), tf.int32)
+    # Of no texts, too, the first place is there to be read.
+    length = tf.maximum(tf.reduce_max(whole.row_lengths()), 2)
+    shape = tf.stack([whole.nrows(), length])
+    padded = whole.to_tensor(tokenizer.pad_id, shape=shape)
+    input_ids = tf.cast(padded, tf.int32)
     mask = tf.sequence_mask(
         whole.row_lengths(), tf.shape(input_ids)[1], dtype=tf.int32
     )

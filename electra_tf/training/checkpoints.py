@@ -105,7 +105,8 @@ def read_weights(prefix: str) -> dict:
     """
     start, end = "model/", "/.ATTRIBUTES/VARIABLE_VALUE"
     with _naming_damage(prefix):
-        reader = tf.train.load_checkpoint(prefix)
+        # Not load_checkpoint: it takes a prefix on ram:// for a folder.
+        reader = tf.compat.v1.train.NewCheckpointReader(prefix)
         stored = {
             name: reader.get_tensor(name)
             for name in reader.get_variable_to_shape_map()

@@ -45,10 +45,11 @@ def test_config_round_trip(name):
     copy = keras.saving.deserialize_keras_object(json.loads(text))
     assert copy.get_config() == layer.get_config()
     with Noise(3).scope():
-        expected = run(layer, inputs)
+        # In training, so that rates and paths that differ show.
+        expected = run(layer, inputs, training=True)
         run(copy, inputs)
         copy.set_weights(layer.get_weights())
-        same(run(copy, inputs), expected)
+        same(run(copy, inputs, training=True), expected)
     paths = [v.path for v in layer.variables]
     assert [v.path for v in copy.variables] == paths
 

@@ -169,6 +169,17 @@ def test_rows_without_candidates_stay_as_they_are(with_replacement):
         assert (result["positions"][row] == 0).all()
 
 
+@pytest.mark.parametrize("with_replacement", [False, True])
+def test_padding_is_what_the_mask_says_whatever_its_ids(with_replacement):
+    batch = rows(lengths=[5, 9] * 20)
+    real = batch["input_mask"] == 1
+    batch["input_ids"][~real] = 33
+    layer = masker(16, 0.4, with_replacement=with_replacement)
+    result = masked(layer, batch)
+    assert real[np.arange(40)[:, None], result["positions"]].all()
+    assert (result["input_ids"][~real] == 33).all()
+
+
 def test_other_steps_mask_otherwise_and_the_same_step_alike():
     batch, layer = rows(), masker(16, 0.4)
     first, again = (masked(layer, batch) for _ in range(2))

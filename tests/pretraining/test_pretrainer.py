@@ -57,7 +57,7 @@ def test_fit_equals_the_update_loop(fitted):
     for path, value in weights(pretrainer).items():
         np.testing.assert_allclose(value, trained[path], atol=1e-6)
         if not path.endswith("key/bias"):
-            assert np.abs(value - start[path]).max() > 1e-4, path
+            assert np.abs(value - start[path]).max() > 1e-6, path
     assert int(pretrainer.optimizer.iterations) == 2
 
 
