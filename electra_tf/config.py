@@ -1,7 +1,7 @@
 """The configuration of a pre-training run: every field is exactly one flag.
 
 Names are the authors' where they have one. Values that depend on the model's
-size (paper, Tables 1 and 6) stand in SIZES; a flag given explicitly wins.
+size (paper, Tables 1 and 6) stand in presets.py; a flag given explicitly wins.
 """
 
 import dataclasses
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from electra_tf.errors import InputError
+from electra_tf.presets import SIZES
 from electra_tf.validation import check_kinds, json_object, validate
 
 
@@ -23,8 +24,11 @@ def _field(default=dataclasses.MISSING, help="", choices=None, defines=True):
 class ElectraConfig:
     """The networks: what a checkpoint's shapes and forward pass depend on."""
 
+    # Not what defines a run: the values that it sets are.
     model_size: str = _field(
-        "small", "row of the paper's table that sets the defaults"
+        "small",
+        "row of the paper's table that sets the defaults",
+        defines=False,
     )
     vocab_size: int = _field(30522, "pieces in the vocabulary")
     embedding_size: int = _field(128, "E, width of the token embeddings")
@@ -164,53 +168,6 @@ class PretrainingConfig:
 
 
 GROUPS = {f.name: f.type for f in dataclasses.fields(PretrainingConfig)}
-
-_SMALL = {
-    "embedding_size": 128,
-    "hidden_size": 256,
-    "num_hidden_layers": 12,
-    "num_attention_heads": 4,
-    "intermediate_size": 1024,
-    "generator_hidden_size": 0.25,
-    "mask_prob": 0.15,
-    "learning_rate": 5e-4,
-    "train_batch_size": 128,
-    "num_train_steps": 1_000_000,
-    "max_seq_length": 128,
-}
-
-# Paper, Table 6, and the authors' comments for the sizes they released.
-SIZES: dict[str, dict[str, Any]] = {
-    "small": _SMALL,
-    # The released "small" checkpoints have a generator of full width.
-    "small_released": {**_SMALL, "generator_hidden_size": 1.0},
-    "base": {
-        "embedding_size": 768,
-        "hidden_size": 768,
-        "num_hidden_layers": 12,
-        "num_attention_heads": 12,
-        "intermediate_size": 3072,
-        "generator_hidden_size": 1 / 3,
-        "mask_prob": 0.15,
-        "learning_rate": 2e-4,
-        "train_batch_size": 256,
-        "num_train_steps": 766_000,
-        "max_seq_length": 512,
-    },
-    "large": {
-        "embedding_size": 1024,
-        "hidden_size": 1024,
-        "num_hidden_layers": 24,
-        "num_attention_heads": 16,
-        "intermediate_size": 4096,
-        "generator_hidden_size": 0.25,
-        "mask_prob": 0.25,
-        "learning_rate": 2e-4,
-        "train_batch_size": 2048,
-        "num_train_steps": 400_000,
-        "max_seq_length": 512,
-    },
-}
 
 
 def all_fields() -> dict[str, dataclasses.Field]:

@@ -47,6 +47,9 @@ def validate(
         if isinstance(value, float):
             is_infinite = math.isinf(value)
             _check(not is_infinite, f"{name} must be finite", value)
+    for name, value in values.items():
+        finite = not isinstance(value, float) or math.isfinite(value)
+        _check(finite, f"{name} must be finite", value)
     for name in _POSITIVE:
         _check(values[name] > 0, f"{name} must be positive", values[name])
     for name in _NOT_NEGATIVE:

@@ -7,7 +7,6 @@ import json
 import pytest
 
 from electra_tf.config import (
-    SIZES,
     all_fields,
     differences,
     flat_values,
@@ -16,6 +15,7 @@ from electra_tf.config import (
     to_json,
 )
 from electra_tf.errors import InputError
+from electra_tf.presets import SIZES
 
 # ELECTRA, Table 6; the released small checkpoints differ in their generator.
 _SMALL = {
@@ -95,7 +95,7 @@ def test_size_is_the_papers(size):
 
 @pytest.mark.parametrize("size", GENERATORS)
 def test_generator_of_each_size(size):
-    from electra_tf.modeling.networks import generator_sizes
+    from electra_tf.derived import generator_sizes
 
     found = generator_sizes(make_config({"model_size": size}).model)
     assert GENERATORS[size] == (

@@ -5,7 +5,8 @@ from typing import Any
 
 from absl import flags
 
-from electra_tf.config import SIZES, PretrainingConfig, all_fields, make_config
+from electra_tf.config import PretrainingConfig, all_fields, make_config
+from electra_tf.presets import SIZES
 
 
 def define_config_flags() -> None:

@@ -8,6 +8,7 @@ from absl import flags
 
 from electra_tf.cli.app import run
 from electra_tf.cli.config_flags import config_from_flags, define_config_flags
+from electra_tf.config import PretrainingConfig
 
 
 def define_flags() -> None:
@@ -23,16 +24,16 @@ def define_flags() -> None:
 def main(argv: Sequence[str]) -> int:
     """Runs, and returns the exit code."""
     config = config_from_flags()
+    if flags.FLAGS.dry_run:
+        from electra_tf.training.summary import summarize
+
+        print(summarize(config, _num_records(config)))
+        return 0
     # Imported here, so that a mistyped flag is told of at once.
     from electra_tf.convert.initial import initial_weights
     from electra_tf.training.loop import Stopped
     from electra_tf.training.run import pretrain
 
-    if flags.FLAGS.dry_run:
-        from electra_tf.training.summary import summarize
-
-        print(summarize(config, None))
-        return 0
     path = config.run.init_checkpoint
     try:
         pretrain(config, initial_weights(path) if path else None)
@@ -42,6 +43,16 @@ def main(argv: Sequence[str]) -> int:
             return 128 + signal.SIGINT
         return config.run.preempted_exit_code
     return 0
+
+
+def _num_records(config: PretrainingConfig) -> int | None:
+    """Training records of --data_dir; None for what is not built yet."""
+    if not config.data.data_dir:
+        return None
+    from electra_tf.data.records import open_records
+
+    length = config.data.max_seq_length
+    return open_records(config.data.data_dir, "train", length).num_records
 
 
 def entry() -> None:

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from electra_tf.config import ElectraConfig
+from electra_tf.derived import generator_sizes
 from electra_tf.modeling.embeddings import Embeddings
 from electra_tf.modeling.encoder import Encoder
 from electra_tf.modeling.heads import DiscriminatorHead, MaskedLMHead
@@ -37,29 +38,6 @@ def make_main_encoder(config: ElectraConfig) -> Encoder:
         attention_dropout=config.attention_probs_dropout_prob,
         initializer_range=config.initializer_range,
         name="electra",
-    )
-
-
-@dataclasses.dataclass(frozen=True)
-class GeneratorSizes:
-    """The generator's sizes, as the authors derive them from fractions."""
-
-    hidden_size: int
-    num_hidden_layers: int
-    num_attention_heads: int
-    intermediate_size: int
-
-
-def generator_sizes(config: ElectraConfig) -> GeneratorSizes:
-    """Width by the fraction, FFN four times it, a head per 64 (at least 1)."""
-    hidden_size = round(config.hidden_size * config.generator_hidden_size)
-    return GeneratorSizes(
-        hidden_size=hidden_size,
-        num_hidden_layers=round(
-            config.num_hidden_layers * config.generator_layers
-        ),
-        num_attention_heads=max(1, hidden_size // 64),
-        intermediate_size=4 * hidden_size,
     )
 
 

@@ -6,13 +6,8 @@ from collections.abc import Mapping
 import keras
 import tensorflow as tf
 
+from electra_tf.derived import num_slots
 from electra_tf.modeling.noise import Noise, current_noise, fresh_noise
-
-
-def num_slots(mask_prob: float, max_seq_length: int) -> int:
-    """M, the slots of an example, used or not (authors' code)."""
-    slots = int((mask_prob + 0.005) * max_seq_length)
-    return min(max(1, slots), max_seq_length)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,6 +12,7 @@ nearer to twice the forward one): read these as a unit, not as a clock.
 import dataclasses
 
 from electra_tf.config import PretrainingConfig, make_config
+from electra_tf.derived import generator_sizes
 
 # Operations on one value.
 DROPOUT = 4  # draw, compare, zero, scale
@@ -155,12 +156,12 @@ def networks(config: PretrainingConfig) -> dict[str, Network]:
         return {"generator": main}
     if model.tying == "all":
         return {"generator": main, "discriminator": main}
-    # Its feed-forward layer and heads follow from its width. The rule is that
-    # of modeling.networks.generator_sizes, which would import TensorFlow.
+    sizes = generator_sizes(model)
+    # Its feed-forward layer and heads follow from its width.
     generator = dataclasses.replace(
         main,
-        hidden_size=round(model.hidden_size * model.generator_hidden_size),
-        num_layers=round(model.num_hidden_layers * model.generator_layers),
+        hidden_size=sizes.hidden_size,
+        num_layers=sizes.num_hidden_layers,
         embedding_size=0 if model.tying == "none" else model.embedding_size,
         intermediate_size=0,
         num_heads=0,

@@ -1,8 +1,7 @@
 """How large a run is: parameters of each part, bytes of a step."""
 
 from electra_tf.config import ElectraConfig, PretrainingConfig
-from electra_tf.modeling.networks import generator_sizes
-from electra_tf.pretraining.masking import num_slots
+from electra_tf.derived import generator_sizes, num_slots
 from electra_tf.training.flops import networks
 
 _BYTES_A_VALUE = 4  # float32

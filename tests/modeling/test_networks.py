@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from electra_tf.config import SIZES, make_config
+from electra_tf.config import make_config
+from electra_tf.derived import GeneratorSizes, generator_sizes
 from electra_tf.modeling.networks import (
     Discriminator,
-    GeneratorSizes,
     MaskedLM,
-    generator_sizes,
     make_generator_encoder,
     make_main_encoder,
 )
+from electra_tf.presets import SIZES
 
 V, E, H, LAYERS, FFN, P = 31, 8, 16, 2, 24, 10
 TINY = {

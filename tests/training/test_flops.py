@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from electra_tf.config import SIZES, make_config
+from electra_tf.config import make_config
+from electra_tf.presets import SIZES
 from electra_tf.training.flops import (
     Network,
     detection_flops,
@@ -135,7 +136,7 @@ def test_output_fraction_concerns_the_generator_alone():
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("tying", ["none", "embeddings"])
 def test_generator_is_the_one_that_is_built(size, tying):
-    from electra_tf.modeling.networks import generator_sizes
+    from electra_tf.derived import generator_sizes
 
     for width, depth in itertools.product((0.25, 0.5, 1.0), (0.5, 1.0)):
         config = make_config(

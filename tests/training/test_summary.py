@@ -5,7 +5,8 @@ import os
 import pytest
 import tiny
 
-from electra_tf.config import SIZES, make_config
+from electra_tf.config import make_config
+from electra_tf.presets import SIZES
 from electra_tf.training.sizes import (
     activation_bytes,
     count_parameters,
