@@ -377,6 +377,7 @@ def test_bad_json(text, named):
 
 # How and where a run runs; all else says what it is.
 MAY_CHANGE = {
+    "model_size",
     "data_dir",
     "vocab_file",
     "model_dir",
