@@ -67,16 +67,23 @@ class Checkpoints:
         try:
             return self.manager.save(checkpoint_number=step)
         except (tf.errors.OpError, OSError) as error:
-            self._remove_partial(step)
+            self._remove(f"step-{step}[._]*", "checkpoint.tmp*")
             raise InputError(
                 f"cannot save the checkpoint of step {step} (is the disk "
                 f"full?): {str(error).splitlines()[0]}"
             ) from error
 
-    def _remove_partial(self, step: int) -> None:
-        prefix = os.path.join(self.manager.directory, f"step-{step}")
-        pointer = os.path.join(self.manager.directory, "checkpoint.tmp*")
-        for path in tf.io.gfile.glob([f"{prefix}[._]*", pointer]):
+    def remove_leftovers(self) -> None:
+        """Removes what a kill while saving left; for the run alone to call.
+
+        Whoever only reads would take the files from under a running save.
+        """
+        self._remove("step-*_temp", "checkpoint.tmp*")
+
+    def _remove(self, *patterns: str) -> None:
+        folder = self.manager.directory
+        patterns = [os.path.join(folder, pattern) for pattern in patterns]
+        for path in tf.io.gfile.glob(patterns):
             if tf.io.gfile.isdir(path):
                 tf.io.gfile.rmtree(path)
             else:

@@ -59,6 +59,7 @@ def pretrain(
     if not resumed and load_initial is not None:
         load_initial(pretrainer)
     folder.prepare()
+    checkpoints.remove_leftovers()
     evaluate = make_evaluator(pretrainer, source)
 
     def keep_examples(step: int, evaluation: Evaluation) -> None:

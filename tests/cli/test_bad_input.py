@@ -38,7 +38,7 @@ from electra_tf.training import checkpoints, logs, run_folder
         ("--mask_prob=nan", "received nan"),
         ("--hidden_dropout_prob=1", "[0, 1); received 1.0"),
         ("--learning_rate=0", "must be positive; received 0.0"),
-        ("--learning_rate=nan", "must be positive; received nan"),
+        ("--learning_rate=nan", "learning_rate must be finite; received nan"),
         ("--learning_rate=inf", "must be finite; received inf"),
         ("--num_train_steps=0", "must be positive; received 0"),
         ("--train_batch_size=-1", "must be positive; received -1"),

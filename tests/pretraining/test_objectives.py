@@ -6,7 +6,19 @@ import zlib
 import numpy as np
 import pytest
 import tensorflow as tf
-from tiny_pretraining import L, V, batch, part, randomize, tiny_pretrainer
+from tiny_pretraining import (
+    CLS,
+    MASK,
+    PAD,
+    SEP,
+    UNK,
+    L,
+    V,
+    batch,
+    part,
+    randomize,
+    tiny_pretrainer,
+)
 
 from electra_tf.modeling.noise import Noise
 from electra_tf.pretraining.losses import (
@@ -227,13 +239,29 @@ def test_compatibility_draws_masks_with_replacement():
     assert not tiny_pretrainer().objective.masker.with_replacement
 
 
+def test_special_tokens_are_never_masked_but_unknown_ones_are():
+    data = batch(lengths=(16,) * 60)
+    ids = data["input_ids"].numpy()
+    ids[:, 1:15] = np.tile([CLS, SEP, MASK, PAD, UNK, 9, 10], 2)
+    masker = tiny_pretrainer().objective.masker
+    with NOISE.scope():
+        masked = masker({**data, "input_ids": tf.constant(ids)})
+    chosen = masked.ids.numpy()[masked.weights.numpy() > 0]
+    assert set(chosen) == {UNK, 9, 10}
+
+
 def test_sampler_gets_its_options():
-    pretrainer = tiny_pretrainer(temperature=2.0, disallow_correct=True)
-    assert pretrainer.objective.sampler.temperature == 2.0
-    outcome = outcome_of(pretrainer, batch())
-    used = outcome.masked.weights.numpy() > 0
-    equal = outcome.sampled_ids.numpy() == outcome.masked.ids.numpy()
-    assert not equal[used].any()
+    """Of 240 samples at V = 60 some would be the true token."""
+    data = batch(lengths=(16,) * 60)
+    for disallowed in (False, True):
+        pretrainer = tiny_pretrainer(
+            temperature=2.0, disallow_correct=disallowed
+        )
+        assert pretrainer.objective.sampler.temperature == 2.0
+        outcome = outcome_of(pretrainer, data)
+        used = outcome.masked.weights.numpy() > 0
+        equal = outcome.sampled_ids.numpy() == outcome.masked.ids.numpy()
+        assert equal[used].any() != disallowed
 
 
 def test_no_tensor_of_the_step_has_a_logit_for_every_token():
