@@ -36,9 +36,10 @@ def initial_weights(path: str) -> Callable[[Pretrainer], None]:
 
     Step, optimizer and data position start anew.
     """
-    arrays = read_any_weights(path)
 
     def assign(pretrainer: Pretrainer) -> None:
+        # Read here: a run that goes on does not need them any more.
+        arrays = read_any_weights(path)
         assign_weights(pretrainer.trainable_variables, arrays, path)
 
     return assign

@@ -3,6 +3,7 @@
 No pickles: arrays only, by variable path.
 """
 
+import dataclasses
 import io
 import os
 from collections.abc import Mapping
@@ -49,11 +50,21 @@ def write_folder(
     with naming_write_errors(folder):
         tf.io.gfile.makedirs(folder)
         tokenizer.save(folder)
-    write_text(os.path.join(folder, CONFIG), configuration.to_json(config))
+    write_text(
+        os.path.join(folder, CONFIG),
+        configuration.to_json(_without_places(config)),
+    )
     stored = {name: array.astype(dtype) for name, array in weights.items()}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **stored)
     write_bytes(os.path.join(folder, WEIGHTS), buffer.getvalue())
+
+
+def _without_places(config: PretrainingConfig) -> PretrainingConfig:
+    """Weights are for others: where the run stood is not theirs to see."""
+    data = dataclasses.replace(config.data, data_dir="", vocab_file="")
+    run = dataclasses.replace(config.run, model_dir="", init_checkpoint="")
+    return dataclasses.replace(config, data=data, run=run)
 
 
 def read_arrays(folder: str) -> dict[str, np.ndarray]:

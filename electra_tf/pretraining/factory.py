@@ -1,6 +1,8 @@
 """From a configuration to a pre-training model."""
 
-import keras
+import contextlib
+import random
+from collections.abc import Iterator
 
 from electra_tf.config import ObjectiveConfig, PretrainingConfig
 from electra_tf.data.tokenizer import Tokenizer
@@ -73,13 +75,28 @@ def build_pretrainer(
       tokenizer: gives the special ids.
       unigram_log_probs: float [V]; adds `unigram_loss` to the metrics.
     """
-    keras.utils.set_random_seed(config.run.seed)
     weights = config.objective
     masker = make_masker(weights, config.data.max_seq_length, tokenizer)
     sampler = Sampler(weights.temperature, weights.disallow_correct)
-    objective = make_objective(config, masker, sampler)
+    with _keras_seeded(config.run.seed):
+        objective = make_objective(config, masker, sampler)
     terms = {"mlm": weights.gen_weight, "disc": weights.disc_weight}
     if weights.objective == "mlm":
         del terms["disc"]
     metrics = PretrainingMetrics(terms, tokenizer.mask_id, unigram_log_probs)
     return Pretrainer(objective, metrics, seed=config.run.seed)
+
+
+@contextlib.contextmanager
+def _keras_seeded(seed: int) -> Iterator[None]:
+    """Initializers made inside follow from `seed`.
+
+    Keras draws their seeds from Python's generator, whose state is put back:
+    who loads a model keeps random numbers of their own.
+    """
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)
