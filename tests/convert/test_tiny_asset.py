@@ -14,7 +14,6 @@ SWAPPED = [
     ("We must help the people of the {}.", "world", "percent"),
     ("The Congress of the United {} must act.", "States", "peace"),
     ("I ask the Congress to {} this legislation.", "pass", "they"),
-    ("We will cut {} for the middle class.", "taxes", "of"),
 ]
 
 
