@@ -55,41 +55,58 @@ def pretrain(
     pretrainer = make_pretrainer(source)
     keep = config.run.keep_checkpoint_max
     checkpoints = Checkpoints(folder.path, pretrainer, keep)
-    resumed = checkpoints.restore()
-    if not resumed and load_initial is not None:
-        load_initial(pretrainer)
+    total = config.optimizer.num_train_steps
+    _give_weights(pretrainer, checkpoints, load_initial, total)
     folder.prepare()
     checkpoints.remove_leftovers()
-    evaluate = make_evaluator(pretrainer, source)
+    _make_loop(source, pretrainer, folder, checkpoints).run()
+    print(result_text(folder.path))
+    _demonstrate(source, pretrainer)
 
+
+def _demonstrate(source: Source, pretrainer: Pretrainer) -> None:
+    discriminator = pretrainer.networks.get("discriminator")
+    if discriminator is None or source.held_out is None:
+        return
+    seed = source.config.run.seed
+    print(demonstrate(discriminator, source.tokenizer, source.held_out, seed))
+
+
+def _give_weights(
+    pretrainer: Pretrainer,
+    checkpoints: Checkpoints,
+    load_initial: Callable[[Pretrainer], None] | None,
+    num_train_steps: int,
+) -> None:
+    """Own checkpoint first, then `load_initial`, else the fresh start."""
+    if checkpoints.restore():
+        step = int(pretrainer.optimizer.iterations.value)
+        total = f"{num_train_steps:,}"
+        say(f"going on from the checkpoint of step {step:,} of {total}")
+    elif load_initial is not None:
+        load_initial(pretrainer)
+
+
+def _make_loop(
+    source: Source,
+    pretrainer: Pretrainer,
+    folder: RunFolder,
+    checkpoints: Checkpoints,
+) -> TrainingLoop:
     def keep_examples(step: int, evaluation: Evaluation) -> None:
         if evaluation.examples:
             content = {"step": step, "examples": evaluation.examples}
             folder.write(EXAMPLES, json.dumps(content) + "\n")
 
-    step = int(pretrainer.optimizer.iterations.value)
-    logs = RunLogs(folder.path, step)
-    total = config.optimizer.num_train_steps
-    if resumed:
-        say(f"going on from the checkpoint of step {step:,} of {total:,}")
-    loop = TrainingLoop(
-        config,
+    return TrainingLoop(
+        source.config,
         pretrainer,
         source.train,
         checkpoints,
-        logs,
-        evaluate,
+        RunLogs(folder.path, int(pretrainer.optimizer.iterations.value)),
+        make_evaluator(pretrainer, source),
         keep_examples,
     )
-    loop.run()
-    print(result_text(folder.path))
-    discriminator = pretrainer.networks.get("discriminator")
-    if discriminator is not None and source.held_out is not None:
-        seed = config.run.seed
-        text = demonstrate(
-            discriminator, source.tokenizer, source.held_out, seed
-        )
-        print(text)
 
 
 def make_pretrainer(source: Source) -> Pretrainer:
