@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from electra_tf.config import PretrainingConfig, make_config
 from electra_tf.errors import InputError
+from electra_tf.presets import SIZES
 from electra_tf.validation import json_object
 
 ADAM_M, ADAM_V = "/adam_m", "/adam_v"
@@ -73,9 +74,15 @@ def tf1_config(text: str) -> PretrainingConfig:
       InputError: no JSON object, or values that break a rule.
     """
     theirs = json_object(text)
-    values: dict[str, Any] = {n: theirs[n] for n in _SAME if n in theirs}
-    overrides = theirs.get("model_hparam_overrides", {})
+    # None stands for a default: theirs for the embeddings is the hidden size.
+    given = {name: v for name, v in theirs.items() if v is not None}
+    values: dict[str, Any] = {n: given[n] for n in _SAME if n in given}
+    overrides = given.get("model_hparam_overrides", {})
     values |= {n: overrides[n] for n in _OVERRIDES if n in overrides}
+    if "embedding_size" in theirs and "embedding_size" not in given:
+        size = values.get("model_size", "small")
+        hidden = SIZES.get(size, {}).get("hidden_size")
+        values["embedding_size"] = values.get("hidden_size", hidden)
     if theirs.get("electra_objective", True):
         values["objective"] = "electra"
     else:
