@@ -76,12 +76,15 @@ def demonstrate(
     probabilities = tf.sigmoid(logits).numpy()
     specials = [tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id]
     text = ~np.isin(swapped.ids, specials) & (swapped.mask > 0)
+    # The one that reads best: with the most whole words.
+    whole = np.array([piece.isalpha() for piece in tokenizer.vocab])
+    row = int((whole[swapped.ids] & text).sum(axis=1).argmax())
     lines = ["A held-out sentence with one word swapped, and P(replaced):"]
-    for place in np.flatnonzero(text[0]):
-        token = tokenizer.vocab[swapped.ids[0, place]]
-        probability = probabilities[0, place]
+    for place in np.flatnonzero(text[row]):
+        token = tokenizer.vocab[swapped.ids[row, place]]
+        probability = probabilities[row, place]
         bar = "#" * round(_BAR * float(probability))
-        note = "  <- swapped in" if place == swapped.places[0] else ""
+        note = "  <- swapped in" if place == swapped.places[row] else ""
         lines.append(f"  {token:>16} {probability:.2f} {bar}{note}")
     found, chance = _found(probabilities, text, swapped.places)
     lines.append(
