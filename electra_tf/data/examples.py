@@ -115,6 +115,7 @@ class ExampleBuilder:
         self, document: Sequence[Line], draw: Draw
     ) -> Iterator[Example]:
         gathered, length = [], 0
+        # Differs from TF1: a document draws its first target itself.
         target, single = self._plan(draw)
         for sentences in document:
             line = _join(sentences)

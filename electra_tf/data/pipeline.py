@@ -30,6 +30,7 @@ def record_numbers(
     Returns:
       int64 [B].
     """
+    # Differs from TF1: a permutation of all records, not a shuffle buffer.
     epochs, places = np.divmod(positions, num_records)
     numbers = np.empty_like(places)
     for epoch in np.unique(epochs):

@@ -36,6 +36,7 @@ class Dropout(keras.layers.Layer):
         shape = tf.shape(x)
         per_row = _size(x.shape[1:], shape[1:])
         keep = noise.keep(self.path, shape, per_row, self.rate)
+        # Differs from TF1: the rate is rounded to 16 bits.
         scale = 1 / (1 - drop_limit(self.rate) / 2**16)
         return x * (tf.cast(keep, x.dtype) * tf.cast(scale, x.dtype))
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
+# Differs from TF1: its streams are stateful and end with the process.
 _PHILOX = 1
 _WORDS_PER_BLOCK = 4  # a Philox block is 128 bits
 _active = threading.local()

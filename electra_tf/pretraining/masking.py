@@ -129,6 +129,7 @@ class TokenMasker(keras.layers.Layer):
 
     def _without(self, candidates, noise: Noise):
         """The M candidates of highest score: a draw without replacement."""
+        # Differs from TF1: there positions repeat, about 7 % of the slots.
         shape = tf.shape(candidates)
         scores = noise.uniform("positions", shape[0], self.max_seq_length)
         scores = tf.where(candidates, scores[:, : shape[1]], -1.0)

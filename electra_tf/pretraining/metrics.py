@@ -81,6 +81,7 @@ class PretrainingMetrics(keras.metrics.Metric):
         values |= self._masked_lm(outcome)
         if self.has_discriminator:
             values |= self._detection(outcome)
+            # Differs from TF1: padding is no certain negative here.
             self.auc.update_state(
                 outcome.is_replaced,
                 tf.sigmoid(outcome.disc_logits),

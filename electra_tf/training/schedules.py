@@ -34,6 +34,8 @@ class WarmupPolynomialDecay(keras.optimizers.schedules.LearningRateSchedule):
         self.power = power
 
     def __call__(self, step):
+        # Differs from TF1: its graph leaves open which side of the update
+        # the step is read on; here it is always before.
         step = tf.cast(step, tf.float32)
         done = tf.minimum(step / self.num_train_steps, 1.0)
         rate = self.peak * (1 - done) ** self.power
