@@ -90,23 +90,23 @@ def _embedded_records(
 def _embedded_tokenizer(
     config: PretrainingConfig, text: str, say: Callable[[str], None]
 ) -> Tokenizer:
-    cased, accents = config.data.do_lower_case, config.data.strip_accents
+    lower, accents = config.data.do_lower_case, config.data.strip_accents
     path, size = config.data.vocab_file, config.model.vocab_size
     if not path and size == BERT_VOCAB_SIZE:
         path = corpus.embedded_vocab_path()
     if path:
-        return Tokenizer.from_file(path, cased, accents)
+        return Tokenizer.from_file(path, lower, accents)
     say(f"training a vocabulary of {size:,} pieces on it")
     lines = [
         line for document in corpus.read_documents([text]) for line in document
     ]
-    pieces = train_wordpiece(lines, size, cased, accents)
+    pieces = train_wordpiece(lines, size, lower, accents)
     if len(pieces) != size:
         raise InputError(
             f"vocab_size is {size}, but the embedded corpus gives a "
             f"vocabulary of {len(pieces)} pieces: set that"
         )
-    return Tokenizer(pieces, cased, accents)
+    return Tokenizer(pieces, lower, accents)
 
 
 def _check_vocab_size(config: PretrainingConfig, folder: str) -> None:
@@ -122,14 +122,14 @@ def _check_vocab_size(config: PretrainingConfig, folder: str) -> None:
 def _tokenizer(
     config: PretrainingConfig, data_dir: str, say: Callable[[str], None]
 ) -> Tokenizer:
-    cased, accents = config.data.do_lower_case, config.data.strip_accents
+    lower, accents = config.data.do_lower_case, config.data.strip_accents
     if has_manifest(data_dir):
         tokenizer = Tokenizer.from_folder(data_dir)
         _check_settings(tokenizer, config, data_dir)
         return tokenizer
     foreign_paths(data_dir)  # First of all there must be records.
     say(
-        f"{data_dir} has no manifest: whether its text was lower-cased as "
+        f"{data_dir} has no manifest: whether its text was lower-lower as "
         "this run's tokenizer does cannot be checked"
     )
     path = config.data.vocab_file or os.path.join(data_dir, "vocab.txt")
@@ -138,7 +138,7 @@ def _tokenizer(
             f"records without a manifest need a vocabulary: {path!r} does not "
             "exist; give --vocab_file"
         )
-    return Tokenizer.from_file(path, cased, accents)
+    return Tokenizer.from_file(path, lower, accents)
 
 
 def _check_settings(
