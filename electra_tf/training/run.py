@@ -145,10 +145,11 @@ def result_text(model_dir: str) -> str:
         return f"finished: {model_dir} (nothing was held out to evaluate)"
     last = rows[-1]
     masked, unigram = last["eval_mlm_loss_masked"], last["eval_unigram_loss"]
+    side = "below" if masked < unigram else "above"
     lines = [
         f"held out at step {last['step']:,}: {shown(last, 'eval_')}",
         f"  MLM loss where [MASK] shows  {masked:.3f}   unigram level "
-        f"{unigram:.3f}: {unigram - masked:+.3f} nats below",
+        f"{unigram:.3f}: {abs(unigram - masked):.3f} nats {side} it",
     ]
     if "eval_disc_auc" in last:
         auc = last["eval_disc_auc"]
