@@ -65,6 +65,11 @@ class PretrainedElectra:
         return self._network("discriminator")
 
     @property
+    def has_discriminator(self) -> bool:
+        """Whether `discriminator` and `detect` can be asked."""
+        return "discriminator" in self._networks
+
+    @property
     def generator(self) -> MaskedLM | None:
         """Ids, mask, segments [B, L], positions [B, M] -> logits [B, M, V]."""
         return self._networks.get("generator")
@@ -105,22 +110,19 @@ class PretrainedElectra:
             packed.starts.numpy(),
             packed.ends.numpy(),
         )
-        found = []
-        for row, count in enumerate(packed.num_tokens.numpy()):
-            ids, probs, starts, ends = (c[row][:count] for c in columns)
-            found.append(
-                [
-                    DetectedToken(token, float(p), int(start), int(end))
-                    for token, p, start, end in zip(
-                        self.tokenizer.tokens(ids),
-                        probs,
-                        starts,
-                        ends,
-                        strict=True,
-                    )
-                ]
-            )
-        return found
+        return [
+            self._detected(*(column[row][:count] for column in columns))
+            for row, count in enumerate(packed.num_tokens.numpy())
+        ]
+
+    def _detected(self, ids, probabilities, starts, ends):
+        columns = (
+            self.tokenizer.tokens(ids),
+            probabilities.tolist(),
+            starts.tolist(),
+            ends.tolist(),
+        )
+        return [DetectedToken(*row) for row in zip(*columns, strict=True)]
 
     def fill_mask(self, text: str, top_k: int = 5) -> list[tuple[str, float]]:
         """The generator's best tokens for the one [MASK] in `text`.

@@ -13,7 +13,12 @@ from absl import logging
 from tqdm import tqdm
 
 from electra_tf.data.corpus import expand_inputs, read_documents
-from electra_tf.data.document_packer import Document, DocumentPacker, Stats
+from electra_tf.data.document_packer import (
+    Document,
+    DocumentPacker,
+    Packed,
+    Stats,
+)
 from electra_tf.data.examples import MIN_TARGET
 from electra_tf.data.held_out import HEAD, HeldOut
 from electra_tf.data.parallel import ordered_map
@@ -73,8 +78,6 @@ def build_records(
     make_packer = functools.partial(
         _make_packer, tokenizer, max_seq_length, seed, split_long_lines
     )
-    counts = np.zeros(tokenizer.vocab_size, np.int64)
-    total = Stats()
     shards = {"train": num_shards, "eval": 1}
     with (
         RecordWriter(output_dir, shards, overwrite) as writer,
@@ -87,18 +90,8 @@ def build_records(
         ) as bar,
     ):
         tasks = _tasks(documents, seed, eval_fraction)
-        for packed in ordered_map(make_packer, tasks, num_processes):
-            for split in shards:
-                for record in getattr(packed, split):
-                    writer.write(split, record)
-            counts += packed.token_counts
-            total.add(packed.stats)
-            bar.update(packed.stats.bytes)
-        if not total.train_examples:
-            raise InputError(
-                "The text has no tokens to train on. Received: "
-                f"{total.bytes} bytes, {total.documents} document(s)."
-            )
+        packed = ordered_map(make_packer, tasks, num_processes)
+        counts, total = _write_all(packed, writer, bar, tokenizer.vocab_size)
         stats = _summary(total, max_seq_length)
         about = {
             "seed": seed,
@@ -109,6 +102,26 @@ def build_records(
         manifest = writer.finish(tokenizer, max_seq_length, counts, about)
     _report(stats, output_dir, progress)
     return manifest
+
+
+def _write_all(
+    packed: Iterable[Packed], writer: RecordWriter, bar: tqdm, vocab_size: int
+) -> tuple[np.ndarray, Stats]:
+    """Writes what the packers give, in order; sums what they counted."""
+    counts, total = np.zeros(vocab_size, np.int64), Stats()
+    for part in packed:
+        for split in ("train", "eval"):
+            for record in getattr(part, split):
+                writer.write(split, record)
+        counts += part.token_counts
+        total.add(part.stats)
+        bar.update(part.stats.bytes)
+    if not total.train_examples:
+        raise InputError(
+            "The text has no tokens to train on. Received: "
+            f"{total.bytes} bytes, {total.documents} document(s)."
+        )
+    return counts, total
 
 
 def _make_packer(*arguments: Any):

@@ -80,10 +80,9 @@ def build_pretrainer(
     sampler = Sampler(weights.temperature, weights.disallow_correct)
     with _keras_seeded(config.run.seed):
         objective = make_objective(config, masker, sampler)
-    terms = {"mlm": weights.gen_weight, "disc": weights.disc_weight}
-    if weights.objective == "mlm":
-        del terms["disc"]
-    metrics = PretrainingMetrics(terms, tokenizer.mask_id, unigram_log_probs)
+    metrics = PretrainingMetrics(
+        objective.loss_weights, tokenizer.mask_id, unigram_log_probs
+    )
     return Pretrainer(objective, metrics, seed=config.run.seed)
 
 

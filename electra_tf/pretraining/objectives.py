@@ -54,9 +54,10 @@ class Outcome:
 
 
 class Objective(Protocol):
-    """Networks by name, and a call from a batch to an Outcome."""
+    """Networks and loss weights by name, and a call from batch to Outcome."""
 
     networks: dict[str, keras.Model]
+    loss_weights: dict[str, float]
 
     def __call__(self, batch: Batch, training: bool) -> Outcome: ...
 
@@ -86,8 +87,7 @@ class Electra:
         self.masker = masker
         self.sampler = sampler
         self.networks = {"generator": generator, "discriminator": discriminator}
-        self.gen_weight = gen_weight
-        self.disc_weight = disc_weight
+        self.loss_weights = {"mlm": gen_weight, "disc": disc_weight}
 
     def __call__(self, batch: Batch, training: bool) -> Outcome:
         mask, segments = batch["input_mask"], batch["segment_ids"]  # [B, L]
@@ -106,12 +106,13 @@ class Electra:
             scores = self.networks["discriminator"](
                 corrupted, mask, segments, training=training
             )  # [B, L]
+        weights = self.loss_weights
         mlm = masked_lm_losses(logits, masked.ids)  # [B, M]
         disc = replaced_token_losses(scores, is_replaced)  # [B, L]
         return Outcome(
             losses=(
-                LossTerm("mlm", self.gen_weight, *summed(mlm, masked.weights)),
-                LossTerm("disc", self.disc_weight, *summed(disc, mask)),
+                LossTerm("mlm", weights["mlm"], *summed(mlm, masked.weights)),
+                LossTerm("disc", weights["disc"], *summed(disc, mask)),
             ),
             masked=masked,
             mlm_logits=logits,
@@ -138,7 +139,7 @@ class MaskedLanguageModel:
     ):
         self.masker = masker
         self.networks = {"generator": network}
-        self.gen_weight = gen_weight
+        self.loss_weights = {"mlm": gen_weight}
 
     def __call__(self, batch: Batch, training: bool) -> Outcome:
         masked = self.masker(batch)
@@ -150,10 +151,11 @@ class MaskedLanguageModel:
                 masked.positions,
                 training=training,
             )  # [B, M, V]
+        weights = self.loss_weights
         mlm = masked_lm_losses(logits, masked.ids)  # [B, M]
         return Outcome(
             losses=(
-                LossTerm("mlm", self.gen_weight, *summed(mlm, masked.weights)),
+                LossTerm("mlm", weights["mlm"], *summed(mlm, masked.weights)),
             ),
             masked=masked,
             mlm_logits=logits,

@@ -159,8 +159,7 @@ def export_saved_model(model: PretrainedElectra, path: str) -> list[str]:
 
 
 def _save(model: PretrainedElectra, vocab_file: str, path: str) -> list[str]:
-    has_discriminator = model.config.objective.objective != "mlm"
-    kind = DetectorModule if has_discriminator else EncoderModule
+    kind = DetectorModule if model.has_discriminator else EncoderModule
     module = kind(model, vocab_file)
     signatures = module.signatures()
     tf.saved_model.save(module, path, signatures=signatures)

@@ -312,15 +312,12 @@ def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, arguments, match):
 
 
 def test_an_unknown_tfds_name_is_one_line(tmp_path):
-    pytest.importorskip("importlib_resources")
     with pytest.raises(InputError, match="no_such_dataset") as caught:
         list(tfds_documents("no_such_dataset", str(tmp_path)))
     assert "\n" not in str(caught.value)
 
 
 def test_a_dataset_of_tfds(tmp_path):
-    # tensorflow_datasets imports it, but does not ask for it.
-    pytest.importorskip("importlib_resources")
     import tensorflow_datasets as tfds
 
     texts = [f"Title {i}\n\nThe text. \n é{i}" for i in range(5)]
