@@ -9,6 +9,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from electra_tf.combinations import (
+    GENERATORS,
+    OBJECTIVES,
+    TYINGS,
+    has_trained_generator,
+)
 from electra_tf.errors import InputError
 from electra_tf.presets import SIZES
 from electra_tf.validation import check_kinds, json_object, validate
@@ -48,10 +54,16 @@ class ElectraConfig:
     generator_layers: float = _field(
         1.0, "generator's depth as a fraction of the main network's"
     )
+    generator: str = _field(
+        "transformer",
+        "what proposes the replacements",
+        choices=GENERATORS,
+    )
     tying: str = _field(
         "embeddings",
-        "what generator and discriminator share",
-        choices=("none", "embeddings", "all"),
+        "what generator and main network share; without a trained generator "
+        "the default is none",
+        choices=TYINGS,
     )
     initializer_range: float = _field(
         0.02, "deviation of the normal start of kernels and tables"
@@ -68,13 +80,26 @@ class ElectraConfig:
 class ObjectiveConfig:
     """What is learned: masking, sampling and the weights of the losses."""
 
-    objective: str = _field(
-        "electra", "training system", choices=("electra", "mlm")
-    )
+    objective: str = _field("electra", "training system", choices=OBJECTIVES)
     mask_prob: float = _field(0.15, "fraction of the tokens to mask")
     gen_weight: float = _field(1.0, "weight of the masked-LM loss")
     disc_weight: float = _field(50.0, "weight of the detection loss")
-    temperature: float = _field(1.0, "of the generator's samples")
+    mws_weight: float = _field(
+        2.0, "weight of the multi-word selection loss (teams)"
+    )
+    two_stage_steps: int = _field(0, "steps of the generator alone (two_stage)")
+    two_stage_init: bool = _field(
+        True, "start the second stage from the generator's weights (two_stage)"
+    )
+    temperature: float = _field(1.0, "of the generator's samples at the start")
+    temperature_end: float = _field(
+        1.0, "of the samples towards the end, if temperature_decay_steps"
+    )
+    temperature_decay_steps: int = _field(
+        0,
+        "steps in which the temperature's distance to temperature_end falls "
+        "to 1/e; 0 keeps the temperature",
+    )
     disallow_correct: bool = _field(
         False, "never sample the token that stood there"
     )
@@ -197,6 +222,8 @@ def make_config(values: Mapping[str, Any]) -> PretrainingConfig:
     flat = {**SIZES[size], **values}
     if "strip_accents" not in values:
         flat["strip_accents"] = flat.get("do_lower_case", True)
+    if "tying" not in flat and not has_trained_generator(flat):
+        flat["tying"] = "none"  # nothing is there to share with
     if flat.get("tying") == "all":
         # One shared encoder: its own size is the only one that makes sense.
         flat["generator_hidden_size"] = values.get("generator_hidden_size", 1.0)

@@ -17,11 +17,14 @@ from electra_tf.data.tokenizer import Tokenizer
 from electra_tf.errors import InputError
 from electra_tf.modeling.encoder import Encoder
 from electra_tf.modeling.networks import Discriminator, MaskedLM
-from electra_tf.pretraining.factory import build_pretrainer
+from electra_tf.pretraining.factory import make_networks
+from electra_tf.pretraining.objectives.base import variables_of
 from electra_tf.training.run_folder import CONFIG, read_config
 
 _ASSETS = Path(__file__).resolve().parent.parent / "assets"
 NAMES = ("tiny",)
+# Names that the main network may have, see `make_networks`.
+MAIN_NETWORKS = ("discriminator", "energy", "main", "generator")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,9 +79,9 @@ class PretrainedElectra:
 
     @property
     def encoder(self) -> Encoder:
-        """The main network: the discriminator's, or BERT's."""
-        main = self._networks.get("discriminator") or self._network("generator")
-        return main.encoder
+        """The main network's; with objective=mlm that is the generator."""
+        found = (self._networks.get(name) for name in MAIN_NETWORKS)
+        return next(network for network in found if network).encoder
 
     def _network(self, name: str) -> Discriminator | MaskedLM:
         if name not in self._networks:
@@ -189,10 +192,10 @@ def from_pretrained(name_or_path: str | os.PathLike) -> PretrainedElectra:
             f"from_pretrained takes {', '.join(NAMES)}, a run's folder or a "
             f"TF1 checkpoint's prefix; received {name_or_path!r}"
         )
-    pretrainer = build_pretrainer(config, tokenizer)
-    arrays = read_any_weights(path)
-    assign_weights(pretrainer.trainable_variables, arrays, path)
-    return PretrainedElectra(config, tokenizer, pretrainer.networks)
+    networks = make_networks(config, merged=True)
+    variables = variables_of(networks.values())
+    assign_weights(variables, read_any_weights(path), path)
+    return PretrainedElectra(config, tokenizer, networks)
 
 
 def _beside_tf1(prefix: str) -> tuple[PretrainingConfig, Tokenizer]:

@@ -37,80 +37,81 @@ class PretrainingMetrics(keras.metrics.Metric):
 
     Args:
       weights: loss term -> its weight in the total.
-      mask_id: id of [MASK].
       unigram_log_probs: float [V], log frequencies of the training tokens;
         with them the unigram level of the same targets is measured.
+      figures: names of what the objective measures itself.
 
     `result()` is a dict of floats: `loss` is the weighted sum of the terms'
-    means; `mlm_loss_masked` counts only slots that show [MASK], since a kept
-    token can be copied; `disc_base_rate` is the fraction of tokens that were
-    not replaced, the accuracy of a discriminator that says "original" always;
-    precision and recall are of "replaced", at probability 0.5.
+    means; `mlm_loss_masked` counts only slots whose token the generator did
+    not see, since a kept one can be copied; `disc_base_rate` is the fraction
+    of tokens that were not replaced, the accuracy of a discriminator that says
+    "original" always; precision and recall are of "replaced", at probability
+    0.5. Detection is measured where it is trained (`Outcome.judged`).
     """
 
     def __init__(
         self,
         weights: dict[str, float],
-        mask_id: int,
         unigram_log_probs: Sequence[float] | None = None,
+        figures: Sequence[str] = (),
     ):
         super().__init__(name="pretraining")
         self.weights_of_terms = weights
-        self.mask_id = mask_id
         self.unigram_log_probs = unigram_log_probs
-        names = ["mlm_loss", "mlm_loss_masked", "mlm_accuracy"]
+        names = ["mlm_loss", "mlm_loss_masked", "mlm_accuracy", *figures]
         if unigram_log_probs is not None:
             names.append("unigram_loss")
         self.has_discriminator = "disc" in weights
         if self.has_discriminator:
-            names += ["sampled_accuracy", "disc_loss", "disc_accuracy"]
+            names += ["sampled_accuracy", "disc_accuracy"]
             names += ["disc_precision", "disc_recall", "disc_base_rate"]
             self.auc = keras.metrics.AUC(
                 num_thresholds=AUC_THRESHOLDS, name="disc_auc"
             )
-        self.ratios = [Ratio(name) for name in names]
+        terms = [f"{name}_loss" for name in weights]
+        # Each once, in this order.
+        self.ratios = [Ratio(name) for name in dict.fromkeys(names + terms)]
         # How many rows were seen: the place of the next evaluation batch.
         self.rows = self.add_weight((), "zeros", dtype="int64", name="rows")
 
     def update_state(self, outcome: Outcome) -> None:
         """Adds one batch's sums and counts."""
-        values = {
-            f"{term.name}_loss": (term.sum, term.count)
-            for term in outcome.losses
-        }
-        values |= self._masked_lm(outcome)
-        if self.has_discriminator:
+        values = {**self._masked_lm(outcome), **outcome.figures}
+        for term in outcome.losses:
+            values[f"{term.name}_loss"] = (term.sum, term.count)
+        if self.has_discriminator and outcome.disc_logits is not None:
             values |= self._detection(outcome)
             # Differs from TF1: padding is no certain negative here.
             self.auc.update_state(
                 outcome.is_replaced,
                 tf.sigmoid(outcome.disc_logits),
-                sample_weight=tf.cast(outcome.input_mask, tf.float32),
+                sample_weight=outcome.judged,
             )
+        # A stage of training may lack what another has.
         for ratio in self.ratios:
-            ratio.update_state(*values[ratio.name])
+            if ratio.name in values:
+                ratio.update_state(*values[ratio.name])
         rows = tf.shape(outcome.input_mask, out_type=tf.int64)[0]
         self.rows.assign_add(rows)
 
     def _masked_lm(self, outcome: Outcome) -> dict[str, tuple]:
-        masked = outcome.masked
-        read = tf.gather(masked.input_ids, masked.positions, batch_dims=1)
-        shown = masked.weights * tf.cast(read == self.mask_id, tf.float32)
+        masked, losses = outcome.masked, outcome.mlm_losses
         best = tf.argmax(outcome.mlm_logits, -1, tf.int32)
         values = {
-            "mlm_loss_masked": summed(outcome.mlm_losses, shown),
+            "mlm_loss": summed(losses, masked.weights),
+            "mlm_loss_masked": summed(losses, outcome.hidden),
             "mlm_accuracy": summed(_equal(best, masked.ids), masked.weights),
         }
         if self.unigram_log_probs is not None:
             level = -tf.gather(
                 tf.constant(self.unigram_log_probs, tf.float32), masked.ids
             )
-            values["unigram_loss"] = summed(level, shown)
+            values["unigram_loss"] = summed(level, outcome.hidden)
         return values
 
     def _detection(self, outcome: Outcome) -> dict[str, tuple]:
         masked = outcome.masked
-        real = tf.cast(outcome.input_mask, tf.float32)
+        real = outcome.judged
         replaced = tf.cast(outcome.is_replaced, tf.float32)
         called = tf.cast(outcome.disc_logits > 0, tf.float32)
         sampled = _equal(outcome.sampled_ids, masked.ids)

@@ -6,9 +6,10 @@ import keras
 import tensorflow as tf
 
 from electra_tf.modeling.noise import Noise
+from electra_tf.pretraining.generators import Batch
 from electra_tf.pretraining.losses import LossTerm
 from electra_tf.pretraining.metrics import PretrainingMetrics
-from electra_tf.pretraining.objectives import Batch, Objective, Outcome
+from electra_tf.pretraining.objectives import Objective, Outcome
 
 
 def total_loss(terms: Sequence[LossTerm]) -> tf.Tensor:
@@ -77,7 +78,7 @@ class Pretrainer(keras.Model):
     def update(self, batch: Batch) -> Outcome:
         """One optimizer step on one batch; adds to the metrics."""
         step = tf.cast(self.optimizer.iterations.value, tf.int64)
-        variables = self.trainable_variables
+        variables = self.objective.trainable_variables
         noise = Noise(self.seed, step, name="train")
         with noise.scope(), tf.GradientTape() as tape:
             outcome = self.objective(batch, training=True)

@@ -14,8 +14,9 @@ from layer_registry import REGISTRY, built, make_masker, run, weighted_sum
 import electra_tf
 from electra_tf.modeling.noise import Noise
 
-# Not layers to stack, tested apart: the pre-training model.
-ELSEWHERE = {"Pretrainer"}
+# Not layers to stack, tested apart: the pre-training model, and tables that
+# are half of another network's.
+ELSEWHERE = {"Pretrainer", "DisentangledEmbeddings"}
 EVERY = sorted(REGISTRY)
 TRAINABLE = sorted(set(REGISTRY) - {"Dropout", "TokenMasker"})
 
