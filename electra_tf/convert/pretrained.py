@@ -14,6 +14,7 @@ from electra_tf.convert.initial import read_any_weights
 from electra_tf.convert.weights import assign_weights
 from electra_tf.data.packing import pack_texts
 from electra_tf.data.tokenizer import Tokenizer
+from electra_tf.derived import main_network
 from electra_tf.errors import InputError
 from electra_tf.modeling.encoder import Encoder
 from electra_tf.modeling.networks import Discriminator, MaskedLM
@@ -23,8 +24,6 @@ from electra_tf.training.run_folder import CONFIG, read_config
 
 _ASSETS = Path(__file__).resolve().parent.parent / "assets"
 NAMES = ("tiny",)
-# Names that the main network may have, see `make_networks`.
-MAIN_NETWORKS = ("discriminator", "energy", "main", "generator")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,8 +79,8 @@ class PretrainedElectra:
     @property
     def encoder(self) -> Encoder:
         """The main network's; with objective=mlm that is the generator."""
-        found = (self._networks.get(name) for name in MAIN_NETWORKS)
-        return next(network for network in found if network).encoder
+        name = main_network(self.config.objective.objective)
+        return self._network(name).encoder
 
     def _network(self, name: str) -> Discriminator | MaskedLM:
         if name not in self._networks:

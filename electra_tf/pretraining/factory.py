@@ -9,6 +9,8 @@ import numpy as np
 
 from electra_tf.config import ObjectiveConfig, PretrainingConfig
 from electra_tf.data.tokenizer import Tokenizer
+from electra_tf.derived import main_network
+from electra_tf.modeling.encoder import Encoder
 from electra_tf.modeling.networks import (
     CopyingLM,
     Discriminator,
@@ -96,25 +98,18 @@ def make_networks(
             networks["generator"] = TwoTowerCloze(*encoders, name="two_tower")
         if name == "adversarial":
             networks["baseline"] = make_baseline(encoders[0].hidden_size)
-        kind, make = _MAIN_NETWORKS.get(name, _DISCRIMINATOR)
-        networks[kind] = make(main)
+        networks[main_network(name)] = _make_main_network(name, main)
         if name == "teams":
             networks["selector"] = make_selector(main)
         return networks
 
 
-_DISCRIMINATOR = (
-    "discriminator",
-    lambda main: Discriminator(main, name="detector"),
-)
-_MAIN_NETWORKS = {
-    "electric": ("energy", lambda main: Discriminator(main, name="energy")),
-    "replace_mlm": (
-        "main",
-        lambda main: MaskedLM(main, "main_predictions", name="restorer"),
-    ),
-    "all_tokens_mlm": ("main", lambda main: CopyingLM(main, name="copying_lm")),
-}
+def _make_main_network(objective: str, main: Encoder) -> keras.Model:
+    if objective == "replace_mlm":
+        return MaskedLM(main, "main_predictions", name="restorer")
+    if objective == "all_tokens_mlm":
+        return CopyingLM(main, name="copying_lm")
+    return Discriminator(main, name="detector")
 
 
 def make_generator(

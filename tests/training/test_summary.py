@@ -235,11 +235,20 @@ def test_table():
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("tying", ["none", "embeddings", "all"])
-@pytest.mark.parametrize("objective", ["electra", "mlm"])
-def test_table_is_aligned(size, tying, objective):
-    values = {"model_size": size, "tying": tying, "objective": objective}
-    config = make_config(values)
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"tying": "none"},
+        {"tying": "all"},
+        {"objective": "mlm"},
+        {"objective": "electric", "generator": "two_tower"},
+        {"objective": "teams", "generator": "unigram"},
+    ],
+    ids=lambda values: "-".join(values.values()) or "default",
+)
+def test_table_is_aligned(size, values):
+    config = make_config({"model_size": size, **values})
     text = summarize(config, 10**7)
     rows = [line for line in text.splitlines() if line]
     ends = set()
