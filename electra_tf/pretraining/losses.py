@@ -81,7 +81,7 @@ def copying_lm_losses(
     copied = tf.math.log_sigmoid(copy)
     # log(exp(copied) + exp(predicted)), and its gradient, without overflow.
     either = copied + tf.nn.softplus(predicted - copied)
-    return -tf.where(ids == read, either, predicted)
+    return -tf.where(tf.equal(ids, read), either, predicted)
 
 
 def likeliest_tokens(

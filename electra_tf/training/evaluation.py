@@ -47,7 +47,8 @@ class Evaluator:
         self.batches = eval_batches(records, size, num_batches)
         self._measure = tf.function(self._tensors)
 
-    def _tensors(self, batch):
+    def _tensors(self, batch, stage):
+        # Traced once a stage: the objective computes something else in each.
         outcome = self.pretrainer.measure(batch)
         if outcome.disc_logits is None:
             return {}
@@ -64,10 +65,11 @@ class Evaluator:
         measures = self.pretrainer.measures
         kept = [variable.numpy() for variable in measures.variables]
         measures.reset_state()
+        stage = self.pretrainer.objective.stage
         examples: list[dict[str, list]] = []
         with naming_bad_records(self.records):
             for batch in self.batches:
-                tensors = self._measure(batch)
+                tensors = self._measure(batch, stage)
                 if not examples and tensors:
                     examples = self._examples(tensors)
         values = {

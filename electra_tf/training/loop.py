@@ -65,7 +65,8 @@ class TrainingLoop:
         """Updates made so far."""
         return int(self.pretrainer.optimizer.iterations.value)
 
-    def _run_steps(self, batches, count):
+    def _run_steps(self, batches, count, stage):
+        # Traced once a stage: the objective computes something else in each.
         for _ in tf.range(count):
             self.pretrainer.update(next(batches))
 
@@ -94,12 +95,15 @@ class TrainingLoop:
 
     def _advance(self, batches, progress: Progress) -> None:
         first = self.step
+        objective = self.pretrainer.objective
+        objective.enter(first)
         total = self.optimizer_config.num_train_steps
         ends = [total, first + self.run_config.iterations_per_loop]
+        ends += [step for step in objective.boundaries if step > first]
         for interval in self._intervals():
             ends.append((first // interval + 1) * interval)
         count = min(ends) - first
-        self._steps(batches, tf.constant(count))
+        self._steps(batches, tf.constant(count), objective.stage)
         health.check_loss(self._loss(), first, first + count)
         progress.advance(count)
 

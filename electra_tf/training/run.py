@@ -179,4 +179,6 @@ def evaluate_run(
     if evaluate is None:
         raise InputError("these records hold nothing out to evaluate on")
     step = int(pretrainer.optimizer.iterations.value)
+    objective = pretrainer.objective
+    objective.stage = objective.stage_at(step - 1)  # of the last update
     return {"step": step, **evaluate().values}

@@ -89,7 +89,11 @@ class Objective(abc.ABC):
         To be called before the first update of a process and at each of
         `boundaries`; calling it again before the update changes nothing.
         """
-        self.stage = 1 + sum(step >= boundary for boundary in self.boundaries)
+        self.stage = self.stage_at(step)
+
+    def stage_at(self, step: int) -> int:
+        """The stage that update number `step` belongs to, from 1."""
+        return 1 + sum(step >= boundary for boundary in self.boundaries)
 
 
 def variables_of(networks) -> list[keras.Variable]:
