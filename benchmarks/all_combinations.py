@@ -32,7 +32,7 @@ TINY = {
     "vocab_size": 1000,
     "embedding_size": 16,
     "hidden_size": 16,
-    "num_hidden_layers": 2,
+    "num_hidden_layers": 1,
     "num_attention_heads": 1,
     "intermediate_size": 64,
     "generator_hidden_size": 0.5,

@@ -11,6 +11,7 @@ import tensorflow as tf
 from electra_tf.config import PretrainingConfig
 from electra_tf.convert import tf1
 from electra_tf.convert.initial import read_any_weights
+from electra_tf.convert.scoring import log_likelihoods
 from electra_tf.convert.weights import assign_weights
 from electra_tf.data.packing import pack_texts
 from electra_tf.data.tokenizer import Tokenizer
@@ -172,10 +173,6 @@ class PretrainedElectra:
     ) -> np.ndarray:
         """How likely Electric finds each text: float64 [N], higher is better.
 
-        PLL(x) = sum over the text's tokens of log p(x_t | x without t)
-        = -sum of the energies E(x)_t, all of one pass. E is the value of the
-        energy network, which rises with the odds that a token is noise.
-
         Args:
           texts: one score each; longer texts have lower ones.
           batch_size: texts a pass.
@@ -183,29 +180,14 @@ class PretrainedElectra:
         Raises:
           InputError: the model is no Electric, or a text is longer than the
             position table.
-
-        Reference: Electric, section 2, and its use for re-ranking, 4.
         """
-        if isinstance(texts, str):
-            raise InputError("texts must be a list of texts; received one text")
-        energy = self._network("energy")
-        scores = []
-        for start in range(0, len(texts), batch_size):
-            chunk = list(texts[start : start + batch_size])
-            rows = self.config.model.max_position_embeddings
-            packed = pack_texts(self.tokenizer, tf.constant(chunk), rows)
-            if (cut := packed.truncated.numpy()).any():
-                raise InputError(
-                    f"texts must have at most {rows - 2} tokens; received "
-                    f"{chunk[cut.argmax()][:60]!r}..."
-                )
-            energies = energy(
-                packed.input_ids, packed.input_mask, packed.segment_ids
-            ).numpy()[:, 1:-1]  # [B, L - 2], without [CLS]
-            places = np.arange(energies.shape[1])
-            words = places < packed.num_tokens.numpy()[:, None]
-            scores.append(-(energies.astype(np.float64) * words).sum(1))
-        return np.concatenate(scores) if scores else np.zeros(0)
+        return log_likelihoods(
+            self._network("energy"),
+            self.tokenizer,
+            self.config.model.max_position_embeddings,
+            texts,
+            batch_size,
+        )
 
 
 def pseudo_log_likelihood(
