@@ -142,6 +142,8 @@ BREACHES = [
             "save_checkpoints_steps",
             "keep_checkpoint_max",
             "iterations_per_loop",
+            "gradient_accumulation_steps",
+            "worker_timeout",
         )
         for value in (0, -3)
     ),
@@ -174,6 +176,7 @@ BREACHES = [
             "seed",
             "eval_every_steps",
             "preempted_exit_code",
+            "num_virtual_devices",
         )
     ),
     *(
@@ -190,6 +193,9 @@ BREACHES = [
             "tying",
             "position_init",
             "compat",
+            "strategy",
+            "precision",
+            "jit_compile",
         )
     ),
     ({"seed": 2**32}, "seed", 2**32),
@@ -208,6 +214,17 @@ BREACHES = [
         129,
     ),
     ({"generator_layers": 0.01}, "generator_layers", 0.01),
+    ({"strategy": "tpu"}, "strategy=tpu needs tpu_name", ""),
+    (
+        {"strategy": "mirrored", "tpu_name": "local"},
+        "tpu_name=local needs strategy=tpu",
+        "mirrored",
+    ),
+    (
+        {"strategy": "one_device", "num_virtual_devices": 2},
+        "num_virtual_devices=2 needs strategy=mirrored",
+        "one_device",
+    ),
 ]
 # Any value of the right type will do.
 FREE = {
@@ -219,6 +236,9 @@ FREE = {
     "strip_accents",
     "disallow_correct",
     "adam_bias_correction",
+    "tpu_zone",
+    "gcp_project",
+    "rematerialize",
 }
 
 
@@ -321,6 +341,9 @@ def _another(name: str, value):
         "generator_hidden_size": 0.5,
         "generator_layers": 0.5,
         "learning_rate": 1e-3,
+        "strategy": "mirrored",
+        "precision": "mixed_bfloat16",
+        "jit_compile": "true",
     }
     if name in special:
         return special[name]
@@ -354,7 +377,9 @@ def test_json_round_trip_of_one_encoder():
 
 def test_json_has_a_group_for_each_concern():
     groups = json.loads(to_json(make_config({})))
-    assert list(groups) == ["model", "objective", "optimizer", "data", "run"]
+    assert list(groups) == [
+        "model", "objective", "optimizer", "data", "run", "execution",
+    ]  # fmt: skip
     assert groups["model"]["hidden_size"] == 256
 
 
@@ -390,6 +415,16 @@ MAY_CHANGE = {
     "keep_checkpoint_max",
     "iterations_per_loop",
     "preempted_exit_code",
+    "strategy",
+    "tpu_name",
+    "tpu_zone",
+    "gcp_project",
+    "num_virtual_devices",
+    "gradient_accumulation_steps",
+    "rematerialize",
+    "precision",
+    "jit_compile",
+    "worker_timeout",
 }
 
 

@@ -15,10 +15,10 @@ from electra_tf.modeling.normalization import LayerNorm
 PADDED_KEY = -10000.0
 
 
-def attention_bias(input_mask: tf.Tensor, dtype: str) -> tf.Tensor:
-    """0 on real keys, -10000 on padded ones: [B, 1, 1, L]."""
-    mask = tf.cast(input_mask, dtype)[:, None, None, :]
-    return (1 - mask) * tf.cast(PADDED_KEY, dtype)
+def attention_bias(input_mask: tf.Tensor) -> tf.Tensor:
+    """0 on real keys, -10000 on padded ones: float32 [B, 1, 1, L]."""
+    mask = tf.cast(input_mask, tf.float32)[:, None, None, :]
+    return (1 - mask) * PADDED_KEY
 
 
 @keras.saving.register_keras_serializable("electra_tf")
@@ -124,7 +124,9 @@ class EncoderBlock(keras.layers.Layer):
         v = self._heads(self.value(x))  # [B, N, L, H/N]
         head_size = self.hidden_size // self.num_attention_heads
         scores = tf.matmul(q * head_size**-0.5, k, transpose_b=True)
-        probs = tf.nn.softmax(scores + bias)  # [B, N, L, L]
+        # In float32 under every precision, as the bias is.
+        scores = tf.cast(scores, tf.float32) + tf.cast(bias, tf.float32)
+        probs = tf.cast(tf.nn.softmax(scores), v.dtype)  # [B, N, L, L]
         probs = self.attention_dropout(probs, training=training)
         context = tf.transpose(probs @ v, [0, 2, 1, 3])  # [B, L, N, H/N]
         context = tf.reshape(context, tf.shape(x))  # [B, L, H]

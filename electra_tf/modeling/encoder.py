@@ -5,6 +5,7 @@ import keras
 from electra_tf.modeling.attention import EncoderBlock, attention_bias
 from electra_tf.modeling.embeddings import Embeddings
 from electra_tf.modeling.initializers import INITIALIZER_RANGE
+from electra_tf.modeling.rematerialization import recomputed
 
 
 @keras.saving.register_keras_serializable("electra_tf")
@@ -20,6 +21,8 @@ class Encoder(keras.layers.Layer):
       intermediate_size: width of the feed-forward layers.
       hidden_dropout, attention_dropout: rates.
       initializer_range: deviation of the blocks' kernels at the start.
+      rematerialize: in training, compute the blocks' activations again in the
+        backward pass rather than keep them.
 
     Call arguments:
       input_ids, input_mask, segment_ids: int [B, L].
@@ -44,10 +47,12 @@ class Encoder(keras.layers.Layer):
         hidden_dropout: float = 0.1,
         attention_dropout: float = 0.1,
         initializer_range: float = INITIALIZER_RANGE,
+        rematerialize: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.embeddings = embeddings
+        self.rematerialize = rematerialize
         self.sizes = {
             "hidden_size": hidden_size,
             "num_attention_heads": num_attention_heads,
@@ -88,9 +93,11 @@ class Encoder(keras.layers.Layer):
         x = self.embeddings(input_ids, segment_ids, training=training)
         if self.projection is not None:
             x = self.projection(x)  # [B, L, H]
-        bias = attention_bias(input_mask, x.dtype)  # [B, 1, 1, L]
+        bias = attention_bias(input_mask)  # [B, 1, 1, L]
         for block in self.blocks:
-            x = block(x, bias, training=training)  # [B, L, H]
+            again = self.rematerialize and training
+            run = recomputed(block) if again else block
+            x = run(x, bias, training=training)  # [B, L, H]
         return x
 
     def compute_output_shape(
@@ -106,6 +113,7 @@ class Encoder(keras.layers.Layer):
             **super().get_config(),
             **self.sizes,
             "num_hidden_layers": len(self.blocks),
+            "rematerialize": self.rematerialize,
             "embeddings": embeddings,
         }
 

@@ -4,8 +4,11 @@ import contextlib
 import random
 from collections.abc import Iterator
 
+import keras
+
 from electra_tf.config import ObjectiveConfig, PretrainingConfig
 from electra_tf.data.tokenizer import Tokenizer
+from electra_tf.execution import ExecutionConfig
 from electra_tf.modeling.networks import (
     Discriminator,
     MaskedLM,
@@ -23,6 +26,9 @@ from electra_tf.pretraining.objectives import (
 )
 from electra_tf.pretraining.pretrainer import Pretrainer
 from electra_tf.pretraining.sampling import Sampler
+
+# Whoever loads a model computes in float32, wherever it was trained.
+_PLAIN = ExecutionConfig()
 
 
 def make_masker(
@@ -67,6 +73,7 @@ def build_pretrainer(
     config: PretrainingConfig,
     tokenizer: Tokenizer,
     unigram_log_probs=None,
+    execution: ExecutionConfig = _PLAIN,
 ) -> Pretrainer:
     """A fresh pre-training model; its weights follow from the seed.
 
@@ -74,16 +81,35 @@ def build_pretrainer(
       config: the run's configuration.
       tokenizer: gives the special ids.
       unigram_log_probs: float [V]; adds `unigram_loss` to the metrics.
+      execution: precision, parts of a batch, rematerialisation.
     """
     weights = config.objective
     masker = make_masker(weights, config.data.max_seq_length, tokenizer)
     sampler = Sampler(weights.temperature, weights.disallow_correct)
-    with _keras_seeded(config.run.seed):
+    with _keras_seeded(config.run.seed), _keras_precision(execution.precision):
         objective = make_objective(config, masker, sampler)
     metrics = PretrainingMetrics(
         objective.loss_weights, tokenizer.mask_id, unigram_log_probs
     )
-    return Pretrainer(objective, metrics, seed=config.run.seed)
+    for network in objective.networks.values():
+        network.encoder.rematerialize = execution.rematerialize
+    return Pretrainer(
+        objective,
+        metrics,
+        config.run.seed,
+        execution.gradient_accumulation_steps,
+    )
+
+
+@contextlib.contextmanager
+def _keras_precision(policy: str) -> Iterator[None]:
+    """Layers made inside compute in `policy`; their weights are float32."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 @contextlib.contextmanager

@@ -59,6 +59,13 @@ class Objective(Protocol):
     networks: dict[str, keras.Model]
     loss_weights: dict[str, float]
 
+    def counts(self, batch: Batch) -> dict[str, tf.Tensor]:
+        """The denominator of each loss term over `batch`, float32 scalars.
+
+        Known from the masks alone, before any network runs, so that a part of
+        the batch can be weighed by the count of the whole.
+        """
+
     def __call__(self, batch: Batch, training: bool) -> Outcome: ...
 
 
@@ -88,6 +95,12 @@ class Electra:
         self.sampler = sampler
         self.networks = {"generator": generator, "discriminator": discriminator}
         self.loss_weights = {"mlm": gen_weight, "disc": disc_weight}
+
+    def counts(self, batch: Batch) -> dict[str, tf.Tensor]:
+        return {
+            "mlm": tf.reduce_sum(self.masker(batch).weights),
+            "disc": tf.reduce_sum(tf.cast(batch["input_mask"], tf.float32)),
+        }
 
     def __call__(self, batch: Batch, training: bool) -> Outcome:
         mask, segments = batch["input_mask"], batch["segment_ids"]  # [B, L]
@@ -140,6 +153,9 @@ class MaskedLanguageModel:
         self.masker = masker
         self.networks = {"generator": network}
         self.loss_weights = {"mlm": gen_weight}
+
+    def counts(self, batch: Batch) -> dict[str, tf.Tensor]:
+        return {"mlm": tf.reduce_sum(self.masker(batch).weights)}
 
     def __call__(self, batch: Batch, training: bool) -> Outcome:
         masked = self.masker(batch)
