@@ -39,6 +39,8 @@ setup(
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.20,<2.22"],
         "report": REPORT,
+        # Beam before 2.69 caps protobuf below what TensorFlow 2.21 needs.
+        "beam": ["apache-beam>=2.69,<3"],
         "test": ["pytest>=8", "ruff>=0.9", *REPORT],
     },
     entry_points={

@@ -1,0 +1,224 @@
+"""The steps of a build on Apache Beam; each holds one range or one list.
+
+ranges -> documents in each -> number of each range's first document
+ranges, first numbers -> parts, counts
+parts -> shards            counts -> their sum
+"""
+
+import dataclasses
+import itertools
+import json
+import os
+import uuid
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import apache_beam as beam
+import numpy as np
+import tensorflow as tf
+
+from electra_tf.data.build_settings import BuildSettings
+from electra_tf.data.document_packer import Stats
+from electra_tf.data.parts import Part, PartShards, PartWriter
+from electra_tf.data.shard_writer import naming_write_errors
+from electra_tf.data.text_ranges import TextRange, read_range
+
+NumberedRange = tuple[int, TextRange]
+COUNTED = "counted"
+
+
+class Numbering(NamedTuple):
+    """Numbers of each range's first document, and how many there are."""
+
+    firsts: list[int]
+    num_documents: int
+
+
+@dataclasses.dataclass
+class Counted:
+    """What was counted over some ranges.
+
+    Attributes:
+      token_counts: int64 [V], over the train split.
+      stats: over all examples.
+      replaced: lines that are not UTF-8, by file.
+    """
+
+    token_counts: np.ndarray
+    stats: Stats
+    replaced: Counter[str]
+
+    @classmethod
+    def nothing(cls, vocab_size: int) -> "Counted":
+        """The counts of no text."""
+        return cls(np.zeros(vocab_size, np.int64), Stats(), Counter())
+
+    def add(self, other: "Counted") -> None:
+        """Adds the counts of other ranges."""
+        self.token_counts += other.token_counts
+        self.stats.add(other.stats)
+        self.replaced.update(other.replaced)
+
+    def save(self, path: str) -> None:
+        """Writes a file, whole or not at all."""
+        text = json.dumps(
+            {
+                "token_counts": self.token_counts.tolist(),
+                "stats": dataclasses.asdict(self.stats),
+                "replaced": self.replaced,
+            }
+        )
+        temporary = f"{path}.{uuid.uuid4().hex}"
+        with naming_write_errors(os.path.dirname(path)):
+            with tf.io.gfile.GFile(temporary, "w") as f:
+                f.write(text)
+            tf.io.gfile.rename(temporary, path, overwrite=True)
+
+    @classmethod
+    def load(cls, path: str) -> "Counted":
+        """Reads what `save` wrote."""
+        with tf.io.gfile.GFile(path) as f:
+            values = json.loads(f.read())
+        return cls(
+            np.array(values["token_counts"], np.int64),
+            Stats(**values["stats"]),
+            Counter(values["replaced"]),
+        )
+
+
+class BuildShards(beam.PTransform):
+    """Text ranges -> shards under temporary names, and a file of counts.
+
+    Args:
+      settings: what the examples depend on.
+      splits: the shards to write.
+      scratch: an existing folder; its files may go once all has run.
+      counts_path: where the sum of the counts is written.
+    """
+
+    def __init__(
+        self,
+        settings: BuildSettings,
+        splits: Mapping[str, PartShards],
+        scratch: str,
+        counts_path: str,
+    ):
+        super().__init__()
+        self._settings, self._splits = settings, splits
+        self._scratch, self._counts_path = scratch, counts_path
+
+    def expand(self, ranges):
+        numbering = (
+            ranges
+            | "count documents" >> beam.Map(count_documents)
+            | "gather counts" >> beam.combiners.ToList()
+            | "number documents" >> beam.Map(number_documents)
+        )
+        packed = ranges | "pack" >> beam.ParDo(
+            PackRange(self._settings, self._scratch, list(self._splits)),
+            beam.pvalue.AsSingleton(numbering),
+        ).with_outputs(COUNTED, main="parts")
+        parts = (
+            packed.parts
+            | "gather parts" >> beam.combiners.ToList()
+            | "sort parts" >> beam.Map(sorted)
+        )
+        shards = [
+            (split, shard)
+            for split, planned in self._splits.items()
+            for shard in range(len(planned.paths))
+        ]
+        written = (
+            ranges.pipeline
+            | "shards" >> beam.Create(shards)
+            | "spread shards" >> beam.Reshuffle()
+            | "write shards"
+            >> beam.Map(
+                write_shard, self._splits, beam.pvalue.AsSingleton(parts)
+            )
+        )
+        summed = (
+            packed[COUNTED]
+            | "sum" >> beam.CombineGlobally(Sum(self._settings))
+            | "write sum" >> beam.Map(Counted.save, self._counts_path)
+        )
+        return written, summed
+
+
+def count_documents(element: NumberedRange) -> tuple[int, int]:
+    """(number of the range, how many documents are in it)."""
+    number, part = element
+    return number, sum(1 for _ in read_range(part))
+
+
+def number_documents(counts: Sequence[tuple[int, int]]) -> Numbering:
+    """Numbers documents as reading one range after the other would."""
+    sizes = [size for _, size in sorted(counts)]
+    *firsts, total = itertools.accumulate(sizes, initial=0)
+    return Numbering(firsts, total)
+
+
+class PackRange(beam.DoFn):
+    """A range of the text -> a part, and what was counted."""
+
+    def __init__(
+        self, settings: BuildSettings, scratch: str, splits: Sequence[str]
+    ):
+        super().__init__()
+        self._settings, self._scratch = settings, scratch
+        self._splits = splits
+
+    def setup(self) -> None:
+        self._pack = self._settings.pack_function()
+
+    def process(self, element: NumberedRange, numbering: Numbering):
+        number, text = element
+        counted = Counted.nothing(self._settings.tokenizer.vocab_size)
+        tasks = self._settings.tasks(
+            read_range(text, counted.replaced),
+            numbering.num_documents,
+            numbering.firsts[number],
+        )
+        with PartWriter(self._scratch, number, self._splits) as writer:
+            for task in tasks:
+                packed = self._pack(task)
+                writer.write(packed)
+                counted.token_counts += packed.token_counts
+                counted.stats.add(packed.stats)
+        yield writer.part()
+        yield beam.pvalue.TaggedOutput(COUNTED, counted)
+
+
+def write_shard(
+    element: tuple[str, int],
+    splits: Mapping[str, PartShards],
+    parts: Sequence[Part],
+) -> None:
+    """Writes the shard (split, number)."""
+    split, shard = element
+    splits[split].write(shard, parts)
+
+
+class Sum(beam.CombineFn):
+    """Sums `Counted`s."""
+
+    def __init__(self, settings: BuildSettings):
+        super().__init__()
+        self._vocab_size = settings.tokenizer.vocab_size
+
+    def create_accumulator(self) -> Counted:
+        return Counted.nothing(self._vocab_size)
+
+    def add_input(self, accumulator: Counted, counted: Counted) -> Counted:
+        accumulator.add(counted)
+        return accumulator
+
+    def merge_accumulators(self, accumulators) -> Counted:
+        total = self.create_accumulator()
+        for accumulator in accumulators:
+            total.add(accumulator)
+        return total
+
+    def extract_output(self, accumulator: Counted) -> Counted:
+        return accumulator
