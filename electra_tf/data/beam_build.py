@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import logging
 import os
 import re
 import shlex
@@ -31,6 +32,10 @@ _RANGE_BYTES = 32 << 20
 # Beam's "DirectRunner" would download the Prism runner's program.
 _DIRECT_RUNNERS = ("direct", "directrunner")
 _IN_PROCESS_RUNNER = "FnApiRunner"
+# It logs what a step raises, with the way there; we raise it as well.
+logging.getLogger("apache_beam.runners.worker.bundle_processor").setLevel(
+    logging.CRITICAL
+)
 
 
 def build_records_on_beam(

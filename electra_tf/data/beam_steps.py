@@ -140,7 +140,8 @@ class BuildShards(beam.PTransform):
         )
         summed = (
             packed[COUNTED]
-            | "sum" >> beam.CombineGlobally(Sum(self._settings))
+            | "sum"
+            >> beam.CombineGlobally(Sum(self._settings.tokenizer.vocab_size))
             | "write sum" >> beam.Map(Counted.save, self._counts_path)
         )
         return written, summed
@@ -203,9 +204,9 @@ def write_shard(
 class Sum(beam.CombineFn):
     """Sums `Counted`s."""
 
-    def __init__(self, settings: BuildSettings):
+    def __init__(self, vocab_size: int):
         super().__init__()
-        self._vocab_size = settings.tokenizer.vocab_size
+        self._vocab_size = vocab_size
 
     def create_accumulator(self) -> Counted:
         return Counted.nothing(self._vocab_size)

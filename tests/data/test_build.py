@@ -296,6 +296,12 @@ def test_command(tmp_path, capsys):
         (["--input={}/a.txt", "--output_dir={}/a.txt/x"], "Cannot write"),
         (["--input={}/a.txt", "--output_dir="], "--output_dir"),
         (["--input={}/a.txt", "--vocab_file={}/bad.txt"], "MASK"),
+        (["--tfds_name=x", "--runner=y"], "reads text files only.*=x"),
+        (
+            ["--input={}/a.txt", "--runner=y", "--num_processes=3"],
+            "without --runner.*: 3",
+        ),
+        (["--input={}/a.txt", "--beam_options=--x"], "needs --runner.*--x"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, arguments, match):
