@@ -42,7 +42,7 @@ setup(
         "gpu": ["tensorflow[and-cuda]>=2.20,<2.22"],
         "report": REPORT,
         "beam": BEAM,
-        "test": ["pytest>=8", "ruff>=0.9", *REPORT, *BEAM],
+        "test": ["pytest>=8", "ruff>=0.9", "pyyaml>=6", *REPORT, *BEAM],
     },
     entry_points={
         "console_scripts": [

@@ -13,7 +13,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineState
 
-from electra_tf.data.beam_steps import BuildShards, Counted
+from electra_tf.data.beam_steps import BuildShards
 from electra_tf.data.build_report import (
     print_report,
     summarize,
@@ -22,6 +22,7 @@ from electra_tf.data.build_report import (
 )
 from electra_tf.data.build_settings import BuildSettings
 from electra_tf.data.corpus import expand_inputs
+from electra_tf.data.counted import Counted
 from electra_tf.data.parts import PartShards, scratch_folder
 from electra_tf.data.records_folder import RecordsFolder
 from electra_tf.data.shard_writer import TEMPORARY

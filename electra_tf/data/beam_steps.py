@@ -5,23 +5,15 @@ ranges, first numbers -> parts, counts
 parts -> shards            counts -> their sum
 """
 
-import dataclasses
 import itertools
-import json
-import os
-import uuid
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import apache_beam as beam
-import numpy as np
-import tensorflow as tf
 
 from electra_tf.data.build_settings import BuildSettings
-from electra_tf.data.document_packer import Stats
+from electra_tf.data.counted import Counted
 from electra_tf.data.parts import Part, PartShards, PartWriter
-from electra_tf.data.shard_writer import naming_write_errors
 from electra_tf.data.text_ranges import TextRange, read_range
 
 NumberedRange = tuple[int, TextRange]
@@ -33,58 +25,6 @@ class Numbering(NamedTuple):
 
     firsts: list[int]
     num_documents: int
-
-
-@dataclasses.dataclass
-class Counted:
-    """What was counted over some ranges.
-
-    Attributes:
-      token_counts: int64 [V], over the train split.
-      stats: over all examples.
-      replaced: lines that are not UTF-8, by file.
-    """
-
-    token_counts: np.ndarray
-    stats: Stats
-    replaced: Counter[str]
-
-    @classmethod
-    def nothing(cls, vocab_size: int) -> "Counted":
-        """The counts of no text."""
-        return cls(np.zeros(vocab_size, np.int64), Stats(), Counter())
-
-    def add(self, other: "Counted") -> None:
-        """Adds the counts of other ranges."""
-        self.token_counts += other.token_counts
-        self.stats.add(other.stats)
-        self.replaced.update(other.replaced)
-
-    def save(self, path: str) -> None:
-        """Writes a file, whole or not at all."""
-        text = json.dumps(
-            {
-                "token_counts": self.token_counts.tolist(),
-                "stats": dataclasses.asdict(self.stats),
-                "replaced": self.replaced,
-            }
-        )
-        temporary = f"{path}.{uuid.uuid4().hex}"
-        with naming_write_errors(os.path.dirname(path)):
-            with tf.io.gfile.GFile(temporary, "w") as f:
-                f.write(text)
-            tf.io.gfile.rename(temporary, path, overwrite=True)
-
-    @classmethod
-    def load(cls, path: str) -> "Counted":
-        """Reads what `save` wrote."""
-        with tf.io.gfile.GFile(path) as f:
-            values = json.loads(f.read())
-        return cls(
-            np.array(values["token_counts"], np.int64),
-            Stats(**values["stats"]),
-            Counter(values["replaced"]),
-        )
 
 
 class BuildShards(beam.PTransform):
