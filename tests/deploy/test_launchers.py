@@ -60,6 +60,7 @@ def slurm(tmp_path):
             "SLURM_JOB_ID": "77",
             "SLURM_JOB_NODELIST": ",".join(HOSTS),
             "SLURM_CPUS_PER_TASK": "32",
+            "SLURM_JOB_NUM_NODES": str(len(HOSTS)),
             "SLURM_RESTART_COUNT": str(restarts),
         }
         finished = subprocess.run(
@@ -112,7 +113,7 @@ def test_slurm_ranks_run_where_tensorflow_looks_for_them(slurm, monkeypatch):
         assert os.environ["CUDA_VISIBLE_DEVICES"] == "0,1,2,3,4,5,6,7"
         assert flags[:2] == ["--model_dir=a", "b"]
         assert "--preempted_exit_code=42" in flags
-    assert "srun --cpus-per-task=32" in log
+    assert "srun --ntasks=11" in log
     assert "srun --distribution=arbitrary" in log
 
 
