@@ -5,6 +5,8 @@ import pathlib
 from setuptools import find_packages, setup
 
 REPORT = ["matplotlib>=3.8", "jinja2>=3.1"]
+# Beam before 2.69 caps protobuf below what TensorFlow 2.21 needs.
+BEAM = ["apache-beam>=2.69,<3"]
 
 setup(
     name="electra_tf",
@@ -39,7 +41,8 @@ setup(
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.20,<2.22"],
         "report": REPORT,
-        "test": ["pytest>=8", "ruff>=0.9", *REPORT],
+        "beam": BEAM,
+        "test": ["pytest>=8", "ruff>=0.9", "pyyaml>=6", *REPORT, *BEAM],
     },
     entry_points={
         "console_scripts": [

@@ -16,14 +16,10 @@ from electra_tf.combinations import (
     has_trained_generator,
 )
 from electra_tf.errors import InputError
+from electra_tf.execution import ExecutionConfig
+from electra_tf.fields import field
 from electra_tf.presets import SIZES
 from electra_tf.validation import check_kinds, json_object, validate
-
-
-def _field(default=dataclasses.MISSING, help="", choices=None, defines=True):
-    """A field; `defines` says whether it defines the run (see RUN_DEFINING)."""
-    metadata = {"help": help, "choices": choices, "defines": defines}
-    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,44 +27,44 @@ class ElectraConfig:
     """The networks: what a checkpoint's shapes and forward pass depend on."""
 
     # Not what defines a run: the values that it sets are.
-    model_size: str = _field(
+    model_size: str = field(
         "small",
         "row of the paper's table that sets the defaults",
         defines=False,
     )
-    vocab_size: int = _field(30522, "pieces in the vocabulary")
-    embedding_size: int = _field(128, "E, width of the token embeddings")
-    hidden_size: int = _field(256, "H, width of the discriminator")
-    num_hidden_layers: int = _field(12, "blocks of the discriminator")
-    num_attention_heads: int = _field(4, "N, heads of the discriminator")
-    intermediate_size: int = _field(1024, "width of the feed-forward layer")
-    max_position_embeddings: int = _field(512, "rows of the position table")
-    type_vocab_size: int = _field(2, "rows of the segment table")
-    hidden_dropout_prob: float = _field(0.1, "dropout of hidden states")
-    attention_probs_dropout_prob: float = _field(
+    vocab_size: int = field(30522, "pieces in the vocabulary")
+    embedding_size: int = field(128, "E, width of the token embeddings")
+    hidden_size: int = field(256, "H, width of the discriminator")
+    num_hidden_layers: int = field(12, "blocks of the discriminator")
+    num_attention_heads: int = field(4, "N, heads of the discriminator")
+    intermediate_size: int = field(1024, "width of the feed-forward layer")
+    max_position_embeddings: int = field(512, "rows of the position table")
+    type_vocab_size: int = field(2, "rows of the segment table")
+    hidden_dropout_prob: float = field(0.1, "dropout of hidden states")
+    attention_probs_dropout_prob: float = field(
         0.1, "dropout of attention probabilities"
     )
-    generator_hidden_size: float = _field(
+    generator_hidden_size: float = field(
         0.25, "generator's width, FFN and heads as a fraction of the main's"
     )
-    generator_layers: float = _field(
+    generator_layers: float = field(
         1.0, "generator's depth as a fraction of the main network's"
     )
-    generator: str = _field(
+    generator: str = field(
         "transformer",
         "what proposes the replacements",
         choices=GENERATORS,
     )
-    tying: str = _field(
+    tying: str = field(
         "embeddings",
         "what generator and main network share; without a trained generator "
         "the default is none",
         choices=TYINGS,
     )
-    initializer_range: float = _field(
+    initializer_range: float = field(
         0.02, "deviation of the normal start of kernels and tables"
     )
-    position_init: str = _field(
+    position_init: str = field(
         "normal",
         "start of the position table; sinusoidal leaves the unigram "
         "plateau sooner on little text",
@@ -80,30 +76,30 @@ class ElectraConfig:
 class ObjectiveConfig:
     """What is learned: masking, sampling and the weights of the losses."""
 
-    objective: str = _field("electra", "training system", choices=OBJECTIVES)
-    mask_prob: float = _field(0.15, "fraction of the tokens to mask")
-    gen_weight: float = _field(1.0, "weight of the masked-LM loss")
-    disc_weight: float = _field(50.0, "weight of the detection loss")
-    mws_weight: float = _field(
+    objective: str = field("electra", "training system", choices=OBJECTIVES)
+    mask_prob: float = field(0.15, "fraction of the tokens to mask")
+    gen_weight: float = field(1.0, "weight of the masked-LM loss")
+    disc_weight: float = field(50.0, "weight of the detection loss")
+    mws_weight: float = field(
         2.0, "weight of the multi-word selection loss (teams)"
     )
-    two_stage_steps: int = _field(0, "steps of the generator alone (two_stage)")
-    two_stage_init: bool = _field(
+    two_stage_steps: int = field(0, "steps of the generator alone (two_stage)")
+    two_stage_init: bool = field(
         True, "start the second stage from the generator's weights (two_stage)"
     )
-    temperature: float = _field(1.0, "of the generator's samples at the start")
-    temperature_end: float = _field(
+    temperature: float = field(1.0, "of the generator's samples at the start")
+    temperature_end: float = field(
         1.0, "of the samples towards the end, if temperature_decay_steps"
     )
-    temperature_decay_steps: int = _field(
+    temperature_decay_steps: int = field(
         0,
         "steps in which the temperature's distance to temperature_end falls "
         "to 1/e; 0 keeps the temperature",
     )
-    disallow_correct: bool = _field(
+    disallow_correct: bool = field(
         False, "never sample the token that stood there"
     )
-    compat: str = _field(
+    compat: str = field(
         "none",
         "google repeats the authors' code: masks drawn with replacement",
         choices=("none", "google"),
@@ -114,67 +110,64 @@ class ObjectiveConfig:
 class OptimizerConfig:
     """How it is learned: AdamW and its schedule."""
 
-    learning_rate: float = _field(5e-4, "peak learning rate")
-    num_train_steps: int = _field(1_000_000, "steps of the run")
-    num_warmup_steps: int = _field(10_000, "steps of linear warm-up")
-    lr_decay_power: float = _field(1.0, "power of the polynomial decay")
-    weight_decay_rate: float = _field(
+    learning_rate: float = field(5e-4, "peak learning rate")
+    num_train_steps: int = field(1_000_000, "steps of the run")
+    num_warmup_steps: int = field(10_000, "steps of linear warm-up")
+    lr_decay_power: float = field(1.0, "power of the polynomial decay")
+    weight_decay_rate: float = field(
         0.01, "decoupled decay, not on LayerNorm and biases"
     )
-    clip_norm: float = _field(1.0, "global norm the gradients are clipped to")
-    adam_bias_correction: bool = _field(
+    clip_norm: float = field(1.0, "global norm the gradients are clipped to")
+    adam_bias_correction: bool = field(
         False, "correct Adam's moments for their zero start (paper: no)"
     )
-    train_batch_size: int = _field(128, "sequences a step, over all replicas")
+    train_batch_size: int = field(128, "sequences a step, over all replicas")
 
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
     """What is read."""
 
-    data_dir: str = _field(
+    data_dir: str = field(
         "",
         "records: a folder of build_pretraining_data, the authors' folder, "
         "or a glob of TFRecords; empty: the embedded corpus",
         defines=False,
     )
-    vocab_file: str = _field(
+    vocab_file: str = field(
         "",
         "vocabulary for the embedded corpus, or for records without one",
         defines=False,
     )
-    do_lower_case: bool = _field(True, "lower-case as BERT uncased does")
-    strip_accents: bool = _field(True, "strip accents as BERT uncased does")
-    max_seq_length: int = _field(128, "L, tokens of an example")
+    do_lower_case: bool = field(True, "lower-case as BERT uncased does")
+    strip_accents: bool = field(True, "strip accents as BERT uncased does")
+    max_seq_length: int = field(128, "L, tokens of an example")
 
 
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
     """Where the run happens and how often it reports."""
 
-    model_dir: str = _field("", "the run's folder", defines=False)
-    init_checkpoint: str = _field(
+    model_dir: str = field("", "the run's folder", defines=False)
+    init_checkpoint: str = field(
         "", "start from these weights alone (a run's folder)", defines=False
     )
-    seed: int = _field(0, "of weights, data order, masks, samples, dropout")
-    log_every_steps: int = _field(100, "steps between log lines", defines=False)
-    eval_every_steps: int = _field(
+    seed: int = field(0, "of weights, data order, masks, samples, dropout")
+    log_every_steps: int = field(100, "steps between log lines", defines=False)
+    eval_every_steps: int = field(
         1000, "steps between evaluations (0: at the end only)", defines=False
     )
-    num_eval_steps: int = _field(
+    num_eval_steps: int = field(
         100, "batches of an evaluation at most", defines=False
     )
-    eval_batch_size: int = _field(
+    eval_batch_size: int = field(
         128, "sequences an evaluation batch", defines=False
     )
-    save_checkpoints_steps: int = _field(
+    save_checkpoints_steps: int = field(
         1000, "steps between checkpoints", defines=False
     )
-    keep_checkpoint_max: int = _field(5, "checkpoints to keep", defines=False)
-    iterations_per_loop: int = _field(
-        10, "steps in one graph call", defines=False
-    )
-    preempted_exit_code: int = _field(
+    keep_checkpoint_max: int = field(5, "checkpoints to keep", defines=False)
+    preempted_exit_code: int = field(
         0,
         "exit code after SIGTERM, once the checkpoint is saved",
         defines=False,
@@ -190,6 +183,7 @@ class PretrainingConfig:
     optimizer: OptimizerConfig
     data: DataConfig
     run: RunConfig
+    execution: ExecutionConfig
 
 
 GROUPS = {f.name: f.type for f in dataclasses.fields(PretrainingConfig)}
@@ -198,9 +192,9 @@ GROUPS = {f.name: f.type for f in dataclasses.fields(PretrainingConfig)}
 def all_fields() -> dict[str, dataclasses.Field]:
     """Every field by its flat name, which is its flag's name."""
     return {
-        field.name: field
+        each.name: each
         for group in GROUPS.values()
-        for field in dataclasses.fields(group)
+        for each in dataclasses.fields(group)
     }
 
 
@@ -213,7 +207,7 @@ def make_config(values: Mapping[str, Any]) -> PretrainingConfig:
     unknown = sorted(set(values) - set(all_fields()))
     if unknown:
         raise InputError(f"unknown configuration fields: {', '.join(unknown)}")
-    check_kinds(values, {n: field.type for n, field in all_fields().items()})
+    check_kinds(values, {n: each.type for n, each in all_fields().items()})
     size = values.get("model_size", ElectraConfig.model_size)
     if size not in SIZES:
         raise InputError(
@@ -231,9 +225,9 @@ def make_config(values: Mapping[str, Any]) -> PretrainingConfig:
         **{
             name: group(
                 **{
-                    field.name: flat[field.name]
-                    for field in dataclasses.fields(group)
-                    if field.name in flat
+                    each.name: flat[each.name]
+                    for each in dataclasses.fields(group)
+                    if each.name in flat
                 }
             )
             for name, group in GROUPS.items()
@@ -260,8 +254,8 @@ def differences(
     old_values, new_values = flat_values(old), flat_values(new)
     return {
         name: (old_values[name], new_values[name])
-        for name, field in all_fields().items()
-        if field.metadata["defines"] and old_values[name] != new_values[name]
+        for name, each in all_fields().items()
+        if each.metadata["defines"] and old_values[name] != new_values[name]
     }
 
 

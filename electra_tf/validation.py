@@ -15,12 +15,14 @@ _POSITIVE = (
     "generator_layers temperature temperature_end "
     "learning_rate num_train_steps clip_norm train_batch_size "
     "log_every_steps num_eval_steps eval_batch_size save_checkpoints_steps "
-    "keep_checkpoint_max iterations_per_loop"
+    "keep_checkpoint_max iterations_per_loop gradient_accumulation_steps "
+    "worker_timeout"
 ).split()
 _NOT_NEGATIVE = (
     "gen_weight disc_weight mws_weight two_stage_steps "
     "temperature_decay_steps num_warmup_steps lr_decay_power "
-    "weight_decay_rate seed eval_every_steps preempted_exit_code"
+    "weight_decay_rate seed eval_every_steps preempted_exit_code "
+    "num_virtual_devices"
 ).split()
 # NumPy takes no larger ones.
 _SEEDS = 2**32
@@ -52,10 +54,6 @@ def validate(
             rule = f"{name} must be one of {', '.join(allowed)}"
             _check(values[name] in allowed, rule, values[name])
     for name, value in values.items():
-        if isinstance(value, float):
-            is_infinite = math.isinf(value)
-            _check(not is_infinite, f"{name} must be finite", value)
-    for name, value in values.items():
         finite = not isinstance(value, float) or math.isfinite(value)
         _check(finite, f"{name} must be finite", value)
     for name in _POSITIVE:
@@ -82,6 +80,7 @@ def validate(
     )
     _validate_networks(values)
     _validate_objective(values)
+    _validate_execution(values)
 
 
 def json_object(text: str) -> dict[str, Any]:
@@ -188,3 +187,23 @@ def _validate_stages(values: Mapping[str, Any]) -> None:
             "false)",
             values[name],
         )
+
+
+def _validate_execution(values: Mapping[str, Any]) -> None:
+    strategy, name = values["strategy"], values["tpu_name"]
+    _check(
+        not name or strategy in ("auto", "tpu"),
+        f"tpu_name={name} needs strategy=tpu (or auto)",
+        strategy,
+    )
+    _check(
+        name or strategy != "tpu",
+        "strategy=tpu needs tpu_name (local on a TPU VM)",
+        name,
+    )
+    devices = values["num_virtual_devices"]
+    _check(
+        devices <= 1 or strategy in ("auto", "mirrored", "multi_worker"),
+        f"num_virtual_devices={devices} needs strategy=mirrored",
+        strategy,
+    )

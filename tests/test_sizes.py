@@ -147,6 +147,8 @@ BREACHES = [
             "save_checkpoints_steps",
             "keep_checkpoint_max",
             "iterations_per_loop",
+            "gradient_accumulation_steps",
+            "worker_timeout",
         )
         for value in (0, -3)
     ),
@@ -179,6 +181,7 @@ BREACHES = [
             "seed",
             "eval_every_steps",
             "preempted_exit_code",
+            "num_virtual_devices",
         )
     ),
     *(
@@ -195,6 +198,9 @@ BREACHES = [
             "tying",
             "position_init",
             "compat",
+            "strategy",
+            "precision",
+            "jit_compile",
         )
     ),
     ({"seed": 2**32}, "seed", 2**32),
@@ -213,6 +219,17 @@ BREACHES = [
         129,
     ),
     ({"generator_layers": 0.01}, "generator_layers", 0.01),
+    ({"strategy": "tpu"}, "strategy=tpu needs tpu_name", ""),
+    (
+        {"strategy": "mirrored", "tpu_name": "local"},
+        "tpu_name=local needs strategy=tpu",
+        "mirrored",
+    ),
+    (
+        {"strategy": "one_device", "num_virtual_devices": 2},
+        "num_virtual_devices=2 needs strategy=mirrored",
+        "one_device",
+    ),
 ]
 # Any value of the right type will do.
 FREE = {
@@ -225,6 +242,9 @@ FREE = {
     "disallow_correct",
     "adam_bias_correction",
     "two_stage_init",
+    "tpu_zone",
+    "gcp_project",
+    "rematerialize",
 }
 
 
@@ -328,6 +348,9 @@ def _another(name: str, value):
         "generator_hidden_size": 0.5,
         "generator_layers": 0.5,
         "learning_rate": 1e-3,
+        "strategy": "mirrored",
+        "precision": "mixed_bfloat16",
+        "jit_compile": "true",
     }
     if name in special:
         return special[name]
@@ -361,7 +384,9 @@ def test_json_round_trip_of_one_encoder():
 
 def test_json_has_a_group_for_each_concern():
     groups = json.loads(to_json(make_config({})))
-    assert list(groups) == ["model", "objective", "optimizer", "data", "run"]
+    assert list(groups) == [
+        "model", "objective", "optimizer", "data", "run", "execution",
+    ]  # fmt: skip
     assert groups["model"]["hidden_size"] == 256
 
 
@@ -397,6 +422,16 @@ MAY_CHANGE = {
     "keep_checkpoint_max",
     "iterations_per_loop",
     "preempted_exit_code",
+    "strategy",
+    "tpu_name",
+    "tpu_zone",
+    "gcp_project",
+    "num_virtual_devices",
+    "gradient_accumulation_steps",
+    "rematerialize",
+    "precision",
+    "jit_compile",
+    "worker_timeout",
 }
 
 

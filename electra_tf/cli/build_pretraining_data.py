@@ -62,6 +62,18 @@ def define_flags() -> None:
     flags.DEFINE_boolean(
         "overwrite", False, "Replace records that are in --output_dir."
     )
+    flags.DEFINE_string(
+        "runner",
+        None,
+        "Build on Apache Beam with this runner: DirectRunner, DataflowRunner, "
+        "FlinkRunner, SparkRunner, ... The records are the same.",
+    )
+    flags.DEFINE_string(
+        "beam_options",
+        "",
+        "Further options for Beam, in quotes and separated by spaces: "
+        '--beam_options="--project=p --region=r".',
+    )
 
 
 def main(argv: Sequence[str]) -> None:
@@ -80,11 +92,15 @@ def main(argv: Sequence[str]) -> None:
             "One of --input and --tfds_name must be given. Received: --input="
             f"{','.join(FLAGS.input)} --tfds_name={FLAGS.tfds_name or ''}"
         )
+    _check_runner()
     tokenizer = Tokenizer.from_file(
         FLAGS.vocab_file or embedded_vocab_path(),
         FLAGS.do_lower_case,
         FLAGS.strip_accents,
     )
+    if FLAGS.runner:
+        _build_on_beam(tokenizer)
+        return
     inputs = FLAGS.input
     if FLAGS.tfds_name:
         inputs = tfds_documents(FLAGS.tfds_name, FLAGS.tfds_data_dir)
@@ -99,6 +115,56 @@ def main(argv: Sequence[str]) -> None:
         num_processes=FLAGS.num_processes or None,
         split_long_lines=FLAGS.split_long_lines,
         overwrite=FLAGS.overwrite,
+    )
+
+
+def _check_runner() -> None:
+    if FLAGS.runner and FLAGS.tfds_name:
+        raise InputError(
+            "--runner reads text files only. Received: --tfds_name="
+            f"{FLAGS.tfds_name}; leave --runner away, or write the dataset "
+            "out as text and give --input."
+        )
+    if FLAGS.runner and FLAGS.num_processes:
+        raise InputError(
+            "--num_processes is for a build without --runner. Received: "
+            f"{FLAGS.num_processes}; say it in --beam_options, for "
+            "DirectRunner --direct_num_workers=N "
+            "--direct_running_mode=multi_processing."
+        )
+    if FLAGS.beam_options and not FLAGS.runner:
+        raise InputError(
+            "--beam_options needs --runner. Received: "
+            f"{FLAGS.beam_options!r} without it."
+        )
+
+
+def _build_on_beam(tokenizer) -> None:
+    try:
+        from electra_tf.data.beam_build import build_records_on_beam
+    except ImportError as e:
+        if (e.name or "").partition(".")[0] != "apache_beam":
+            raise
+        raise InputError(
+            "--runner needs Apache Beam: pip install 'electra_tf[beam]'"
+        ) from None
+    from electra_tf.data.build_settings import BuildSettings
+
+    settings = BuildSettings(
+        tokenizer,
+        FLAGS.max_seq_length,
+        FLAGS.seed,
+        FLAGS.eval_fraction,
+        FLAGS.split_long_lines,
+    )
+    build_records_on_beam(
+        FLAGS.input,
+        FLAGS.output_dir,
+        settings,
+        FLAGS.runner,
+        FLAGS.beam_options,
+        FLAGS.num_shards,
+        FLAGS.overwrite,
     )
 
 

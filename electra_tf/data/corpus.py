@@ -7,12 +7,10 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from electra_tf.data.text_ranges import TextRange, read_range
 from electra_tf.errors import InputError
 
 _ASSETS = Path(__file__).resolve().parent.parent / "assets"
-_READ_BYTES = 1 << 22
-_UTF8_MARK = b"\xef\xbb\xbf"
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 def embedded_corpus_path() -> str:
@@ -92,60 +90,11 @@ def _is_hidden(path: str) -> bool:
 def read_documents(
     files: Sequence[str], replaced: Counter[str] | None = None
 ) -> Iterator[list[str]]:
-    """Reads text files as documents.
-
-    A blank line, or the end of a file, ends a document. Text is UTF-8; bytes
-    that are not are replaced by U+FFFD, which the tokenizer leaves out.
+    """Reads text files as documents; see `read_range`.
 
     Args:
       files: paths, as `expand_inputs` returns them.
       replaced: counts, for each file, the lines with replaced bytes.
-
-    Yields:
-      the lines of a document, stripped, none empty; no document is empty.
-
-    Raises:
-      InputError: a file is missing, or is UTF-16.
     """
     for file in files:
-        document: list[str] = []
-        for raw in _read_lines(file):
-            line = raw.decode("utf-8", errors="replace").strip()
-            if replaced is not None and "\ufffd" in line and not _is_utf8(raw):
-                replaced[file] += 1
-            if line:
-                document.append(line)
-            elif document:
-                yield document
-                document = []
-        if document:
-            yield document
-
-
-def _read_lines(file: str) -> Iterator[bytes]:
-    """The lines of a file; only "\\n" ends one, as in the authors' reader."""
-    try:
-        with tf.io.gfile.GFile(file, "rb") as f:
-            rest = f.read(_READ_BYTES)
-            if rest.startswith(_UTF16_MARKS):
-                raise InputError(
-                    f"Text must be UTF-8. Received: {file!r}, which is "
-                    "UTF-16; convert it."
-                )
-            rest = rest.removeprefix(_UTF8_MARK)
-            while block := f.read(_READ_BYTES):
-                *lines, rest = (rest + block).split(b"\n")
-                yield from lines
-            yield from rest.split(b"\n")
-    except tf.errors.NotFoundError:
-        raise InputError(
-            f"Inputs must be files. Received: {file!r}, which does not exist."
-        ) from None
-
-
-def _is_utf8(raw: bytes) -> bool:
-    try:
-        raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
+        yield from read_range(TextRange(file), replaced)

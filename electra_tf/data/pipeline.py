@@ -73,38 +73,51 @@ def train_batches(
         )
 
     end = _ENDLESS if num_steps is None else first_step + num_steps
-    return _batches(
+    batches = _batches(
         records, tf.data.Dataset.range(first_step, end), read, len(rows)
     )
+    if num_steps is None:
+        # So that a strategy need not ask each time whether there is more.
+        endless = tf.data.experimental.INFINITE_CARDINALITY
+        endless = tf.data.experimental.assert_cardinality(endless)
+        batches = batches.apply(endless)
+    return batches
 
 
 def eval_batches(
-    records: Records, batch_size: int, num_batches: int | None = None
+    records: Records,
+    batch_size: int,
+    num_rows: int | None = None,
+    first_row: int = 0,
+    num_rows_here: int | None = None,
 ) -> tf.data.Dataset:
     """Batches in record order, each record once.
 
     Args:
       records: the eval split.
-      batch_size: B.
-      num_batches: how many at most; None takes all records.
+      batch_size: B, rows of the global batch.
+      num_rows: how many records at most; None takes all.
+      first_row: first row of each global batch that is read here.
+      num_rows_here: how many rows are read, R; None reads to the end.
 
     Returns:
       Elements as `train_batches` gives; rows that fill up the last batch are
       zero, input_mask too.
     """
-    available = -(-records.num_records // batch_size)
-    wanted = available if num_batches is None else min(num_batches, available)
+    rows = _rows(batch_size, first_row, num_rows_here)
+    total = records.num_records
+    total = total if num_rows is None else min(num_rows, total)
 
     def read(number):
-        first = number * batch_size
-        last = min(first + batch_size, records.num_records)
-        return records.read(np.arange(first, last))
+        places = number * batch_size + rows
+        return records.read(places[places < total])
 
-    dataset = _batches(records, tf.data.Dataset.range(wanted), read, None)
+    numbers = tf.data.Dataset.range(-(-total // batch_size))
+    dataset = _batches(records, numbers, read, None)
 
     def fill(batch):
-        missing = batch_size - tf.shape(batch["input_ids"])[0]
-        shape = [batch_size, records.max_seq_length]
+        missing = len(rows) - tf.shape(batch["input_ids"])[0]
+        shape = [len(rows), records.max_seq_length]
         return {
             name: tf.ensure_shape(tf.pad(values, [[0, missing], [0, 0]]), shape)
             for name, values in batch.items()

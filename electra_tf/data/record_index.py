@@ -43,6 +43,13 @@ class RecordIndex:
             *(getattr(self, f.name)[numbers] for f in dataclasses.fields(self))
         )
 
+    def shard_sizes(self, num_shards: int) -> tuple[np.ndarray, np.ndarray]:
+        """(records, bytes) of each file: int64 [num_shards]."""
+        records = np.bincount(self.shard, minlength=num_shards)
+        data = np.bincount(self.shard, self.length, num_shards)
+        frames = records * (FRAME_HEAD + FRAME_TAIL)
+        return records, data.astype(np.int64) + frames
+
     def digest(self) -> bytes:
         """A hash of what the records hold, wherever they lie."""
         content = hashlib.sha256(self.length.astype("<i4").tobytes())
@@ -65,10 +72,6 @@ class IndexBuilder:
         for column, value in zip(self._columns, row, strict=True):
             column.append(value)
         self._ends[shard] = start + len(record) + FRAME_TAIL
-
-    def size(self, shard: int) -> int:
-        """Bytes of the file so far."""
-        return self._ends.get(shard, 0)
 
     def build(self) -> RecordIndex:
         types = (np.int32, np.int64, np.int32, np.uint32)

@@ -18,26 +18,23 @@ PADDED_KEY = -10000.0
 DIRECTIONS = ("both", "left_to_right", "right_to_left")
 
 
-def attention_bias(
-    input_mask: tf.Tensor, dtype: str, direction: str = "both"
-) -> tf.Tensor:
+def attention_bias(input_mask: tf.Tensor, direction: str = "both") -> tf.Tensor:
     """0 on the keys a token may read, -10000 on the others.
 
     Args:
       input_mask: int [B, L], 1 on real tokens.
-      dtype: of the result.
       direction: both, or towards which side a token reads: left_to_right
         lets token t read keys up to t, right_to_left keys from t on.
 
-    Returns [B, 1, 1, L], with a direction [B, 1, L, L].
+    Returns float32 [B, 1, 1, L], with a direction [B, 1, L, L].
     """
-    mask = tf.cast(input_mask, dtype)[:, None, None, :]  # [B, 1, 1, L]
+    mask = tf.cast(input_mask, tf.float32)[:, None, None, :]  # [B, 1, 1, L]
     if direction != "both":
         length = tf.shape(input_mask)[1]
         below = (-1, 0) if direction == "left_to_right" else (0, -1)
-        band = tf.linalg.band_part(tf.ones([length, length], dtype), *below)
+        band = tf.linalg.band_part(tf.ones([length, length]), *below)
         mask *= band  # [B, 1, L, L]
-    return (1 - mask) * tf.cast(PADDED_KEY, dtype)
+    return (1 - mask) * PADDED_KEY
 
 
 @keras.saving.register_keras_serializable("electra_tf")
@@ -143,7 +140,9 @@ class EncoderBlock(keras.layers.Layer):
         v = self._heads(self.value(x))  # [B, N, L, H/N]
         head_size = self.hidden_size // self.num_attention_heads
         scores = tf.matmul(q * head_size**-0.5, k, transpose_b=True)
-        probs = tf.nn.softmax(scores + bias)  # [B, N, L, L]
+        # In float32 under every precision, as the bias is.
+        scores = tf.cast(scores, tf.float32) + tf.cast(bias, tf.float32)
+        probs = tf.cast(tf.nn.softmax(scores), v.dtype)  # [B, N, L, L]
         probs = self.attention_dropout(probs, training=training)
         context = tf.transpose(probs @ v, [0, 2, 1, 3])  # [B, L, N, H/N]
         context = tf.reshape(context, tf.shape(x))  # [B, L, H]

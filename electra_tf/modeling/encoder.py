@@ -9,6 +9,7 @@ from electra_tf.modeling.attention import (
 )
 from electra_tf.modeling.embeddings import Embeddings
 from electra_tf.modeling.initializers import INITIALIZER_RANGE
+from electra_tf.modeling.rematerialization import recomputed
 
 
 @keras.saving.register_keras_serializable("electra_tf")
@@ -26,6 +27,8 @@ class Encoder(keras.layers.Layer):
       initializer_range: deviation of the blocks' kernels at the start.
       direction: what a token reads: both sides, or itself and one of them
         (left_to_right, right_to_left).
+      rematerialize: in training, compute the blocks' activations again in the
+        backward pass rather than keep them.
 
     Call arguments:
       input_ids, input_mask, segment_ids: int [B, L].
@@ -51,6 +54,7 @@ class Encoder(keras.layers.Layer):
         attention_dropout: float = 0.1,
         initializer_range: float = INITIALIZER_RANGE,
         direction: str = "both",
+        rematerialize: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -61,6 +65,7 @@ class Encoder(keras.layers.Layer):
             )
         self.embeddings = embeddings
         self.direction = direction
+        self.rematerialize = rematerialize
         self.sizes = {
             "hidden_size": hidden_size,
             "num_attention_heads": num_attention_heads,
@@ -109,9 +114,11 @@ class Encoder(keras.layers.Layer):
         if self.projection is not None:
             x = self.projection(x)  # [B, L, H]
         states = [x]
-        bias = attention_bias(input_mask, x.dtype, self.direction)
+        bias = attention_bias(input_mask, self.direction)
         for block in self.blocks:
-            x = block(x, bias, training=training)  # [B, L, H]
+            again = self.rematerialize and training
+            run = recomputed(block) if again else block
+            x = run(x, bias, training=training)  # [B, L, H]
             states.append(x)
         return states
 
@@ -129,6 +136,7 @@ class Encoder(keras.layers.Layer):
             **self.sizes,
             "num_hidden_layers": len(self.blocks),
             "direction": self.direction,
+            "rematerialize": self.rematerialize,
             "embeddings": embeddings,
         }
 

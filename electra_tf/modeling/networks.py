@@ -1,5 +1,7 @@
 """The networks: an encoder with the head of one task."""
 
+from collections.abc import Iterable
+
 import keras
 import tensorflow as tf
 
@@ -194,7 +196,7 @@ class Selector(keras.Model):
         word_embeddings,
         training=False,
     ):
-        bias = attention_bias(input_mask, states.dtype)  # [B, 1, 1, L]
+        bias = attention_bias(input_mask)  # [B, 1, 1, L]
         states = self.block(states, bias, training=training)  # [B, L, H]
         states = tf.gather(states, positions, batch_dims=1)  # [B, M, H]
         return self.head(states, candidates, word_embeddings)
@@ -221,3 +223,9 @@ def make_selector(main: Encoder) -> Selector:
     return Selector(
         tables.vocab_size, tables.embedding_size, main.sizes, name="selector"
     )
+
+
+def encoders_of(networks: Iterable[keras.layers.Layer]) -> list[Encoder]:
+    """The encoders inside some networks, shared ones as often as they occur."""
+    layers = (getattr(network, "layers", ()) for network in networks)
+    return [x for found in layers for x in found if isinstance(x, Encoder)]

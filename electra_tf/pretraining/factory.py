@@ -10,11 +10,13 @@ import numpy as np
 from electra_tf.config import ObjectiveConfig, PretrainingConfig
 from electra_tf.data.tokenizer import Tokenizer
 from electra_tf.derived import main_network
+from electra_tf.execution import ExecutionConfig
 from electra_tf.modeling.encoder import Encoder
 from electra_tf.modeling.networks import (
     CopyingLM,
     Discriminator,
     MaskedLM,
+    encoders_of,
     make_baseline,
     make_selector,
 )
@@ -47,6 +49,8 @@ from electra_tf.pretraining.sampling import Sampler
 
 # The logit of what is never drawn; finite, so that nothing becomes NaN.
 NEVER = -1e9
+# Whoever loads a model computes in float32, wherever it was trained.
+_PLAIN = ExecutionConfig()
 
 
 def make_masker(
@@ -189,6 +193,7 @@ def build_pretrainer(
     config: PretrainingConfig,
     tokenizer: Tokenizer,
     unigram_log_probs: Sequence[float] | None = None,
+    execution: ExecutionConfig = _PLAIN,
 ) -> Pretrainer:
     """A fresh pre-training model; its weights follow from the seed.
 
@@ -197,9 +202,11 @@ def build_pretrainer(
       tokenizer: gives the special ids.
       unigram_log_probs: float [V]; adds `unigram_loss` to the metrics, and is
         what generator=unigram draws from.
+      execution: precision, parts of a batch, rematerialisation.
     """
     options = config.objective
-    networks = make_networks(config)
+    with _keras_precision(execution.precision):
+        networks = make_networks(config)
     objective = make_objective(
         config,
         networks,
@@ -215,7 +222,25 @@ def build_pretrainer(
     metrics = PretrainingMetrics(
         objective.loss_weights, unigram_log_probs, objective.figures
     )
-    return Pretrainer(objective, metrics, seed=config.run.seed)
+    for encoder in encoders_of(networks.values()):
+        encoder.rematerialize = execution.rematerialize
+    return Pretrainer(
+        objective,
+        metrics,
+        config.run.seed,
+        execution.gradient_accumulation_steps,
+    )
+
+
+@contextlib.contextmanager
+def _keras_precision(policy: str) -> Iterator[None]:
+    """Layers made inside compute in `policy`; their weights are float32."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 @contextlib.contextmanager

@@ -8,28 +8,14 @@ import tensorflow as tf
 
 from electra_tf.pretraining.losses import summed
 from electra_tf.pretraining.objectives import Outcome
+from electra_tf.pretraining.replicas import sum_over_replicas
 
 # The discriminator's probabilities crowd near the base rate, so the curve
 # needs far more thresholds than Keras' 200.
 AUC_THRESHOLDS = 2000
 
 
-class Ratio(keras.metrics.Metric):
-    """A sum over a count, both accumulated in float32."""
-
-    def __init__(self, name: str):
-        super().__init__(name=name)
-        self.sum = self.add_weight((), "zeros", name="sum")
-        self.count = self.add_weight((), "zeros", name="count")
-
-    def update_state(self, total, count):
-        self.sum.assign_add(total)
-        self.count.assign_add(count)
-
-    def result(self):
-        return tf.math.divide_no_nan(
-            tf.convert_to_tensor(self.sum), tf.convert_to_tensor(self.count)
-        )
+Statistics = dict[str, tf.Tensor]
 
 
 class PretrainingMetrics(keras.metrics.Metric):
@@ -47,6 +33,10 @@ class PretrainingMetrics(keras.metrics.Metric):
     of tokens that were not replaced, the accuracy of a discriminator that says
     "original" always; precision and recall are of "replaced", at probability
     0.5. Detection is measured where it is trained (`Outcome.judged`).
+
+    The state is the same on every replica: what one batch adds (`statistics`)
+    is summed over replicas before `add`. So any one of them may save it, and
+    a run may go on with another number of replicas.
     """
 
     def __init__(
@@ -58,41 +48,89 @@ class PretrainingMetrics(keras.metrics.Metric):
         super().__init__(name="pretraining")
         self.weights_of_terms = weights
         self.unigram_log_probs = unigram_log_probs
-        names = ["mlm_loss", "mlm_loss_masked", "mlm_accuracy", *figures]
+        self.names = ["mlm_loss", "mlm_loss_masked", "mlm_accuracy", *figures]
         if unigram_log_probs is not None:
-            names.append("unigram_loss")
+            self.names.append("unigram_loss")
         self.has_discriminator = "disc" in weights
         if self.has_discriminator:
-            names += ["sampled_accuracy", "disc_accuracy"]
-            names += ["disc_precision", "disc_recall", "disc_base_rate"]
-            self.auc = keras.metrics.AUC(
-                num_thresholds=AUC_THRESHOLDS, name="disc_auc"
-            )
+            self.names += ["sampled_accuracy", "disc_accuracy"]
+            self.names += ["disc_precision", "disc_recall", "disc_base_rate"]
         terms = [f"{name}_loss" for name in weights]
         # Each once, in this order.
-        self.ratios = [Ratio(name) for name in dict.fromkeys(names + terms)]
-        # How many rows were seen: the place of the next evaluation batch.
-        self.rows = self.add_weight((), "zeros", dtype="int64", name="rows")
+        self.names = list(dict.fromkeys(self.names + terms))
+        self.curve = keras.metrics.AUC(num_thresholds=AUC_THRESHOLDS)
+        shapes = {"ratios": (2, len(self.names)), "rows": ()}
+        if self.has_discriminator:
+            shapes["confusion"] = (4, AUC_THRESHOLDS)
+        self.state = {
+            name: keras.Variable(
+                "zeros",
+                shape,
+                "int64" if name == "rows" else "float32",
+                trainable=False,
+                aggregation="only_first_replica",
+                name=name,
+            )
+            for name, shape in shapes.items()
+        }
 
-    def update_state(self, outcome: Outcome) -> None:
-        """Adds one batch's sums and counts."""
+    @property
+    def variables(self):
+        # Without the curve's own, which nothing fills.
+        return list(self.state.values())
+
+    @property
+    def rows(self) -> tf.Tensor:
+        """Rows seen: the place of the next evaluation batch."""
+        return tf.convert_to_tensor(self.state["rows"])
+
+    def statistics(self, outcome: Outcome) -> Statistics:
+        """What one batch adds to each variable; a pure function.
+
+        `ratios`: sums and counts by name, [2, names]; `confusion`: the
+        curve's four counts at each threshold; `rows`.
+        """
         values = {**self._masked_lm(outcome), **outcome.figures}
         for term in outcome.losses:
             values[f"{term.name}_loss"] = (term.sum, term.count)
+        found = self.no_statistics()
+        found["rows"] = tf.shape(outcome.input_mask, out_type=tf.int64)[0]
         if self.has_discriminator and outcome.disc_logits is not None:
             values |= self._detection(outcome)
-            # Differs from TF1: padding is no certain negative here.
-            self.auc.update_state(
+            found["confusion"] = self._confusion(outcome)
+        # A stage of training may lack what another has.
+        pairs = [values.get(name, (0.0, 0.0)) for name in self.names]
+        sums, counts = zip(*pairs, strict=True)
+        found["ratios"] = tf.stack([tf.stack(sums), tf.stack(counts)])
+        return found
+
+    def no_statistics(self) -> Statistics:
+        """What no batch at all adds."""
+        return {
+            name: tf.zeros(variable.shape, variable.dtype)
+            for name, variable in self.state.items()
+        }
+
+    def add(self, statistics: Statistics) -> None:
+        """Adds statistics that were summed over replicas."""
+        for name, variable in self.state.items():
+            variable.value.assign_add(statistics[name])
+
+    def update_state(self, outcome: Outcome) -> None:
+        """Adds one batch, of all replicas."""
+        self.add(sum_over_replicas(self.statistics(outcome)))
+
+    def _confusion(self, outcome: Outcome) -> tf.Tensor:
+        zeros = [tf.zeros(v.shape, v.dtype) for v in self.curve.variables]
+        # Differs from TF1: padding is no certain negative here.
+        return tf.stack(
+            self.curve.stateless_update_state(
+                zeros,
                 outcome.is_replaced,
-                tf.sigmoid(outcome.disc_logits),
+                tf.sigmoid(tf.cast(outcome.disc_logits, tf.float32)),
                 sample_weight=outcome.judged,
             )
-        # A stage of training may lack what another has.
-        for ratio in self.ratios:
-            if ratio.name in values:
-                ratio.update_state(*values[ratio.name])
-        rows = tf.shape(outcome.input_mask, out_type=tf.int64)[0]
-        self.rows.assign_add(rows)
+        )
 
     def _masked_lm(self, outcome: Outcome) -> dict[str, tuple]:
         masked, losses = outcome.masked, outcome.mlm_losses
@@ -124,9 +162,12 @@ class PretrainingMetrics(keras.metrics.Metric):
         }
 
     def result(self) -> dict[str, tf.Tensor]:
-        values = {ratio.name: ratio.result() for ratio in self.ratios}
+        sums, counts = tf.unstack(tf.convert_to_tensor(self.state["ratios"]))
+        means = tf.unstack(tf.math.divide_no_nan(sums, counts))
+        values = dict(zip(self.names, means, strict=True))
         if self.has_discriminator:
-            values["disc_auc"] = self.auc.result()
+            counts = tf.unstack(tf.convert_to_tensor(self.state["confusion"]))
+            values["disc_auc"] = self.curve.stateless_result(counts)
         total = tf.add_n(
             [w * values[f"{n}_loss"] for n, w in self.weights_of_terms.items()]
         )

@@ -8,38 +8,42 @@ import tensorflow as tf
 from electra_tf.modeling.noise import Noise
 from electra_tf.pretraining.generators import Batch
 from electra_tf.pretraining.losses import LossTerm
-from electra_tf.pretraining.metrics import PretrainingMetrics
+from electra_tf.pretraining.metrics import PretrainingMetrics, Statistics
 from electra_tf.pretraining.objectives import Objective, Outcome
+from electra_tf.pretraining.replicas import (
+    first_row_of_replica,
+    sum_over_replicas,
+)
+
+Counts = Mapping[str, tf.Tensor]
 
 
-def total_loss(terms: Sequence[LossTerm]) -> tf.Tensor:
-    """Weighted sum of the terms' means, as this replica contributes to it.
+def total_loss(terms: Sequence[LossTerm], counts: Counts) -> tf.Tensor:
+    """Weighted sum of the terms' means, as these rows contribute to it.
 
-    The counts are global, so that the replicas' contributions add up to the
-    loss of the whole batch, and their gradients to its gradient.
+    Args:
+      terms: sums over some rows of the global batch.
+      counts: of each term over the whole global batch, so that the rows'
+        contributions add up to its loss, and their gradients to its gradient.
     """
     return tf.add_n(
-        [
-            term.weight * term.sum / (_sum_over_replicas(term.count) + 1e-6)
-            for term in terms
-        ]
+        [term.weight * term.sum / (counts[term.name] + 1e-6) for term in terms]
     )
-
-
-def _sum_over_replicas(value: tf.Tensor) -> tf.Tensor:
-    context = tf.distribute.get_replica_context()
-    if context is None or context.num_replicas_in_sync == 1:
-        return value
-    return context.all_reduce(tf.distribute.ReduceOp.SUM, value)
 
 
 class Pretrainer(keras.Model):
     """Trains an objective's networks, under `fit` or a loop of one's own.
 
+    Under a strategy each replica calls `update` with its rows of the global
+    batch; losses and gradients are those of the whole, however many replicas
+    share it and in however many parts each computes its rows.
+
     Args:
       objective: `Electra`, `MaskedLanguageModel`, ...
       metrics: what is measured.
       seed: of masks, samples and dropout.
+      accumulation_steps: parts in which a replica computes its rows, one after
+        another; their number must be a multiple of it.
 
     Batches are dicts of int [B, L]: `input_ids`, `input_mask`, `segment_ids`.
 
@@ -54,6 +58,7 @@ class Pretrainer(keras.Model):
         objective: Objective,
         metrics: PretrainingMetrics,
         seed: int = 0,
+        accumulation_steps: int = 1,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -61,40 +66,104 @@ class Pretrainer(keras.Model):
         self.objective = objective
         self.measures = metrics
         self.seed = seed
+        self.accumulation_steps = accumulation_steps
         self.built = True
 
     def compile(self, optimizer="rmsprop", jit_compile=False, **kwargs):
         """As `keras.Model.compile`, without XLA unless asked for.
 
         Keras would turn it on by itself; on a CPU the step is then six times
-        slower.
+        slower. What is compiled is the forward and backward pass: sums over
+        replicas cannot stand inside.
         """
-        super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
+        super().compile(optimizer=optimizer, jit_compile=False, **kwargs)
+        self._backward = self._accumulated
+        if jit_compile:
+            # Traced once a stage of training, whose counts have other names.
+            self._backward = tf.function(self._accumulated, jit_compile=True)
+
+    @property
+    def step(self) -> int:
+        """Updates made so far; to be read between graph calls."""
+        return int(tf.convert_to_tensor(self.optimizer.iterations))
 
     def call(self, batch: Batch, training: bool = False) -> Outcome:
         """One pass of the objective."""
         return self.objective(batch, training=training)
 
-    def update(self, batch: Batch) -> Outcome:
-        """One optimizer step on one batch; adds to the metrics."""
+    def update(self, batch: Batch) -> None:
+        """One optimizer step on this replica's rows; adds to the metrics."""
         step = tf.cast(self.optimizer.iterations.value, tf.int64)
+        first_row = first_row_of_replica(tf.shape(batch["input_ids"])[0])
+        with Noise(self.seed, step, first_row, "train").scope():
+            counts = self.objective.counts(batch)
+        counts = sum_over_replicas(counts)
+        gradients, statistics = self._backward(batch, counts, step, first_row)
+        self.optimizer.apply(gradients, self.objective.trainable_variables)
+        self.measures.add(sum_over_replicas(statistics))
+
+    def _accumulated(
+        self,
+        batch: Batch,
+        counts: Counts,
+        step: tf.Tensor,
+        first_row: tf.Tensor,
+    ) -> tuple[list[tf.Tensor], Statistics]:
+        """Gradients and statistics of the rows, part after part."""
+        if self.accumulation_steps == 1:
+            return self._gradients(batch, counts, step, first_row)
+        count, length = self.accumulation_steps, batch["input_ids"].shape[1]
+        rows = tf.shape(batch["input_ids"])[0] // count
+        if batch["input_ids"].shape[0] is not None:
+            rows = batch["input_ids"].shape[0] // count
+        parts = {
+            name: tf.reshape(values, [count, rows, length])
+            for name, values in batch.items()
+        }
+
+        def add_part(number, totals):
+            place = first_row + tf.cast(number * rows, tf.int64)
+            part = {name: values[number] for name, values in parts.items()}
+            found = self._gradients(part, counts, step, place)
+            return number + 1, tf.nest.map_structure(tf.add, totals, found)
+
         variables = self.objective.trainable_variables
-        noise = Noise(self.seed, step, name="train")
+        nothing = (
+            [tf.zeros(v.shape, v.dtype) for v in variables],
+            self.measures.no_statistics(),
+        )
+        _, totals = tf.while_loop(
+            lambda number, _: number < count, add_part, (0, nothing)
+        )
+        return totals
+
+    def _gradients(
+        self,
+        batch: Batch,
+        counts: Counts,
+        step: tf.Tensor,
+        first_row: tf.Tensor,
+    ) -> tuple[list[tf.Tensor], Statistics]:
+        """Dense gradients of `total_loss` (scaled), and the statistics."""
+        noise = Noise(self.seed, step, first_row, "train")
         with noise.scope(), tf.GradientTape() as tape:
             outcome = self.objective(batch, training=True)
-            loss = total_loss(outcome.losses)
-        gradients = tape.gradient(loss, [v.value for v in variables])
-        self.optimizer.apply(gradients, variables)
-        self.measures.update_state(outcome)
-        return outcome
+            loss = total_loss(outcome.losses, counts)
+            loss = self.optimizer.scale_loss(loss)
+        variables = [v.value for v in self.objective.trainable_variables]
+        gradients = tape.gradient(loss, variables)
+        gradients = [tf.convert_to_tensor(g) for g in gradients]
+        return gradients, self.measures.statistics(outcome)
 
     def measure(self, batch: Batch) -> Outcome:
         """Adds one evaluation batch to the metrics.
 
-        Masks and samples depend on the batch's place since the last reset,
-        so every evaluation of the same data sees the same ones.
+        Masks and samples depend on the row's place since the last reset, so
+        every evaluation of the same data sees the same ones.
         """
-        first_row = tf.convert_to_tensor(self.measures.rows)
+        first_row = self.measures.rows + first_row_of_replica(
+            tf.shape(batch["input_ids"])[0]
+        )
         with Noise(self.seed, 0, first_row, "eval").scope():
             outcome = self.objective(batch, training=False)
         self.measures.update_state(outcome)

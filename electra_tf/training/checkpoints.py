@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from electra_tf.errors import InputError
 from electra_tf.pretraining.pretrainer import Pretrainer
+from electra_tf.training.loss_scaling import LOSS_SCALE, LossScaledAdamW
 
 FOLDER = "checkpoints"
 
@@ -19,7 +20,8 @@ class Checkpoints:
     Model, optimizer (its iterations are the step, and the step is the data
     position), metric sums since the last log line, and the seed. A kill
     while saving leaves the checkpoint before usable: the file that names the
-    latest one is replaced only after it is whole.
+    latest one is replaced only after it is whole. The state of a loss scale
+    is kept where there is one, and starts anew where precision has changed.
 
     Args:
       model_dir: the run's folder.
@@ -38,6 +40,9 @@ class Checkpoints:
             },
             seed=tf.Variable(pretrainer.seed, dtype=tf.int64),
         )
+        # Made now: under a strategy all workers make a variable together, and
+        # the chief alone saves.
+        _ = self.checkpoint.save_counter
         folder = os.path.join(model_dir, FOLDER)
         with _naming_damage(folder):
             self.manager = tf.train.CheckpointManager(
@@ -54,8 +59,17 @@ class Checkpoints:
             _check_none(self.manager.directory)
             return False
         with _naming_damage(latest):
-            self.checkpoint.restore(latest).assert_consumed()
+            status = self.checkpoint.restore(latest)
+            if self._has_other_precision(latest):
+                status.expect_partial()
+            else:
+                status.assert_consumed()
         return True
+
+    def _has_other_precision(self, latest: str) -> bool:
+        ours = isinstance(self.pretrainer.optimizer, LossScaledAdamW)
+        names = _reader(latest).get_variable_to_shape_map()
+        return ours != any(LOSS_SCALE in name for name in names)
 
     def save(self, step: int) -> str:
         """Saves; returns the checkpoint's path.
@@ -112,8 +126,7 @@ def read_weights(prefix: str) -> dict:
     """
     start, end = "model/", "/.ATTRIBUTES/VARIABLE_VALUE"
     with _naming_damage(prefix):
-        # Not load_checkpoint: it takes a prefix on ram:// for a folder.
-        reader = tf.compat.v1.train.NewCheckpointReader(prefix)
+        reader = _reader(prefix)
         stored = {
             name: reader.get_tensor(name)
             for name in reader.get_variable_to_shape_map()
@@ -124,6 +137,11 @@ def read_weights(prefix: str) -> dict:
         name[len(start) : -len(end)].replace(".S", "/"): array
         for name, array in stored.items()
     }
+
+
+def _reader(prefix: str):
+    # Not load_checkpoint: it takes a prefix on ram:// for a folder.
+    return tf.compat.v1.train.NewCheckpointReader(prefix)
 
 
 def _check_none(folder: str) -> None:

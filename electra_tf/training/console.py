@@ -18,9 +18,22 @@ _SHOWN = (
 )
 
 
+_is_muted = False
+
+
+def mute() -> None:
+    """From now on this process tells of errors alone.
+
+    Of several workers the chief speaks.
+    """
+    global _is_muted
+    _is_muted = True
+
+
 def say(text: str) -> None:
     """A line of the run's own, on standard error, above the bar."""
-    tqdm.write(text, file=sys.stderr)
+    if not _is_muted:
+        tqdm.write(text, file=sys.stderr)
 
 
 class Progress:
@@ -35,7 +48,7 @@ class Progress:
         self.batch_size = batch_size
         self.tokens_a_step = batch_size * length
         self.total = num_train_steps
-        self.is_terminal = sys.stderr.isatty()
+        self.is_terminal = sys.stderr.isatty() and not _is_muted
         self.bar = tqdm(
             total=num_train_steps,
             initial=step,
@@ -95,15 +108,12 @@ def duration(seconds: float) -> str:
     return f"{minutes}m{rest:02}s" if minutes else f"{rest}s"
 
 
-def devices() -> str:
-    """The devices in use; says where a GPU is there but not usable."""
-    gpus = tf.config.list_logical_devices("GPU")
-    used = gpus or tf.config.list_logical_devices("CPU")
-    names = ", ".join(device.name.removeprefix("/device:") for device in used)
+def gpu_note() -> str:
+    """Says where a GPU is there but not usable; else nothing."""
     driver = os.path.exists("/proc/driver/nvidia/version")
-    if not gpus and driver:
-        names += (
+    if driver and not tf.config.list_logical_devices("GPU"):
+        return (
             " (an NVIDIA driver is there, but TensorFlow sees no GPU: "
             'pip install -e ".[gpu]")'
         )
-    return names
+    return ""

@@ -9,6 +9,7 @@ from electra_tf.data.pipeline import eval_batches, naming_bad_records
 from electra_tf.data.records import Records
 from electra_tf.data.tokenizer import Tokenizer
 from electra_tf.pretraining.pretrainer import Pretrainer
+from electra_tf.training.distribution import Distribution
 
 _EXAMPLES = 8
 
@@ -28,8 +29,9 @@ class Evaluator:
       pretrainer: the model; its metric sums are set aside meanwhile.
       records: the held-out split.
       tokenizer: for the examples.
-      batch_size: rows a batch.
-      num_batches: batches at most.
+      distribution: who computes which rows.
+      batch_size: rows a batch, at most; the figures do not depend on it.
+      num_rows: rows at most.
     """
 
     def __init__(
@@ -37,18 +39,30 @@ class Evaluator:
         pretrainer: Pretrainer,
         records: Records,
         tokenizer: Tokenizer,
+        distribution: Distribution,
         batch_size: int,
-        num_batches: int,
+        num_rows: int,
     ):
         self.pretrainer = pretrainer
         self.records = records
         self.tokenizer = tokenizer
+        self.strategy = distribution.strategy
+        replicas = distribution.num_replicas
+        # Rounded up to what the replicas can share.
         size = min(batch_size, records.num_records)
-        self.batches = eval_batches(records, size, num_batches)
+        size = -(-size // replicas) * replicas
+
+        def rows_of_worker(row, count):
+            return eval_batches(records, size, num_rows, row, count)
+
+        self.batches = distribution.batches(rows_of_worker, size)
         self._measure = tf.function(self._tensors)
 
     def _tensors(self, batch, stage):
         # Traced once a stage: the objective computes something else in each.
+        return self.strategy.run(self._tensors_of_replica, args=(batch,))
+
+    def _tensors_of_replica(self, batch):
         outcome = self.pretrainer.measure(batch)
         if outcome.disc_logits is None:
             return {}
@@ -81,7 +95,10 @@ class Evaluator:
         return Evaluation(values, examples)
 
     def _examples(self, tensors: dict[str, tf.Tensor]) -> list[dict[str, list]]:
-        rows = {name: value.numpy() for name, value in tensors.items()}
+        rows = {
+            name: np.concatenate(self.strategy.experimental_local_results(v))
+            for name, v in tensors.items()
+        }
         return [
             self._example({name: value[row] for name, value in rows.items()})
             for row in range(min(_EXAMPLES, len(rows["mask"])))

@@ -13,6 +13,7 @@ from electra_tf.pretraining.pretrainer import Pretrainer
 from electra_tf.training import health
 from electra_tf.training.checkpoints import Checkpoints
 from electra_tf.training.console import Progress, say, shown
+from electra_tf.training.distribution import Distribution
 from electra_tf.training.evaluation import Evaluation, Evaluator
 from electra_tf.training.logs import RunLogs
 
@@ -28,11 +29,16 @@ class Stopped(Exception):  # noqa: N818 - not an error
 class TrainingLoop:
     """Runs steps up to the next event (log, evaluate, save), then that.
 
+    Every worker goes through the same events at the same steps; the chief
+    alone writes.
+
     Args:
       config: intervals, batch, length and the number of steps are used.
       pretrainer: compiled; its optimizer's iterations are the step.
       records: what is trained on.
-      checkpoints, logs: where it goes.
+      distribution: who computes which rows.
+      checkpoints: where it goes.
+      logs: where it goes; None for a worker that writes nothing.
       evaluate: gives an Evaluation, or None for no evaluation.
       on_evaluation: called with step and Evaluation.
     """
@@ -42,15 +48,18 @@ class TrainingLoop:
         config: PretrainingConfig,
         pretrainer: Pretrainer,
         records: Records,
+        distribution: Distribution,
         checkpoints: Checkpoints,
-        logs: RunLogs,
+        logs: RunLogs | None,
         evaluate: Evaluator | None,
         on_evaluation: Callable[[int, Evaluation], None],
     ):
         self.run_config, self.optimizer_config = config.run, config.optimizer
+        self.iterations_per_loop = config.execution.iterations_per_loop
         self.length = config.data.max_seq_length
         self.pretrainer = pretrainer
         self.records = records
+        self.distribution = distribution
         self.checkpoints = checkpoints
         self.logs = logs
         self.evaluate = evaluate
@@ -63,12 +72,13 @@ class TrainingLoop:
     @property
     def step(self) -> int:
         """Updates made so far."""
-        return int(self.pretrainer.optimizer.iterations.value)
+        return self.pretrainer.step
 
     def _run_steps(self, batches, count, stage):
         # Traced once a stage: the objective computes something else in each.
+        strategy = self.distribution.strategy
         for _ in tf.range(count):
-            self.pretrainer.update(next(batches))
+            strategy.run(self.pretrainer.update, args=(next(batches),))
 
     def run(self) -> None:
         """Trains to num_train_steps.
@@ -78,11 +88,15 @@ class TrainingLoop:
           NonFiniteError: the loss is no longer finite.
         """
         config, total = self.run_config, self.optimizer_config.num_train_steps
-        batch = self.optimizer_config.train_batch_size
-        batches = iter(
-            train_batches(self.records, batch, config.seed, self.step)
-        )
-        progress = Progress(total, self.step, batch, self.length)
+        batch, first = self.optimizer_config.train_batch_size, self.step
+
+        def rows_of_worker(row, count):
+            return train_batches(
+                self.records, batch, config.seed, first, None, row, count
+            )
+
+        batches = iter(self.distribution.batches(rows_of_worker, batch))
+        progress = Progress(total, first, batch, self.length)
         restore_signals = self._listen()
         try:
             with naming_bad_records(self.records):
@@ -98,7 +112,7 @@ class TrainingLoop:
         objective = self.pretrainer.objective
         objective.enter(first)
         total = self.optimizer_config.num_train_steps
-        ends = [total, first + self.run_config.iterations_per_loop]
+        ends = [total, first + self.iterations_per_loop]
         ends += [step for step in objective.boundaries if step > first]
         for interval in self._intervals():
             ends.append((first // interval + 1) * interval)
@@ -122,12 +136,14 @@ class TrainingLoop:
         every = config.eval_every_steps
         if self.evaluate and (last or (every and step % every == 0)):
             self._evaluate(step)
-        stop = self._signal
+        # A signal that one worker got stops all, at the same step.
+        stop = self.distribution.agreed(int(self._signal is not None))
         if stop or last or step % config.save_checkpoints_steps == 0:
             health.check_weights(self.pretrainer.trainable_variables, step)
-            self.checkpoints.save(step)
+            if self.distribution.is_chief:
+                self.checkpoints.save(step)
         if stop:
-            raise Stopped(stop, step)
+            raise Stopped(self._signal or signal.SIGTERM, step)
 
     def _log(self, step: int, progress: Progress) -> None:
         optimizer, measures = self.optimizer_config, self.pretrainer.measures
@@ -138,9 +154,10 @@ class TrainingLoop:
             step * optimizer.train_batch_size / self.records.num_records
         )
         measures.reset_state()
-        self.logs.write(step, values)
         speed = self._speed(step)
-        self.logs.write_timing(step, speed)
+        if self.logs is not None:
+            self.logs.write(step, values)
+            self.logs.write_timing(step, speed)
         progress.show(step, values, speed["sequences_per_second"])
         warning = health.collapse_warning(
             values, step, optimizer.num_warmup_steps, optimizer.num_train_steps
@@ -163,15 +180,16 @@ class TrainingLoop:
     def _evaluate(self, step: int) -> None:
         before = time.time()
         evaluation = self.evaluate()
-        self.logs.write(step, evaluation.values)
+        if self.logs is not None:
+            self.logs.write(step, evaluation.values)
         say(f"step {step:,} held out | {shown(evaluation.values, 'eval_')}")
         self.on_evaluation(step, evaluation)
         # The time of an evaluation is not the training's.
         self._mark = (self._mark[0], self._mark[1] + time.time() - before)
 
     def _loss(self) -> float:
-        sums = [ratio.sum for ratio in self.pretrainer.measures.ratios]
-        return float(tf.add_n([tf.convert_to_tensor(s) for s in sums]))
+        sums, _ = tf.unstack(self.pretrainer.measures.state["ratios"])
+        return float(tf.reduce_sum(sums))
 
     def _listen(self) -> Callable[[], None]:
         """From now on SIGTERM and SIGINT stop the run at the next call."""

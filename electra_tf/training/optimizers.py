@@ -104,7 +104,7 @@ class AdamW(keras.optimizers.Optimizer):
         grads = [tf.convert_to_tensor(g) for g in grads]
         pairs = list(zip(grads, variables, strict=True))
         pairs = self._all_reduce_sum_gradients(pairs)
-        grads = [gradient for gradient, _ in pairs]
+        grads = self.unscaled([gradient for gradient, _ in pairs])
         if self.clip_norm is not None:
             grads, _ = tf.clip_by_global_norm(grads, self.clip_norm)
         tf.__internal__.distribute.interim.maybe_merge_call(
@@ -113,6 +113,14 @@ class AdamW(keras.optimizers.Optimizer):
             list(zip(grads, variables, strict=True)),
             learning_rate,
         )
+
+    def unscaled(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
+        """Gradients of the loss itself, of those of what `scale_loss` gave."""
+        return gradients
+
+    def betas(self) -> tuple[float | tf.Tensor, float | tf.Tensor]:
+        """Decay of the first and second moment at this step."""
+        return self.beta_1, self.beta_2
 
     def update_step(self, gradient, variable, learning_rate):
         index = self._get_variable_index(variable)
@@ -124,6 +132,7 @@ class AdamW(keras.optimizers.Optimizer):
         # they correct nothing. It adds epsilon to the uncorrected sqrt(v).
         power_1, power_2 = self._powers(variable.dtype)
         rounding = _rounding_of_v(self.beta_2)
+        beta_1, beta_2 = self.betas()
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=m.handle,
@@ -131,8 +140,8 @@ class AdamW(keras.optimizers.Optimizer):
             beta1_power=power_1,
             beta2_power=power_2,
             lr=rate * rounding,
-            beta1=tf.cast(self.beta_1, variable.dtype),
-            beta2=tf.cast(self.beta_2, variable.dtype),
+            beta1=tf.cast(beta_1, variable.dtype),
+            beta2=tf.cast(beta_2, variable.dtype),
             epsilon=self.epsilon * rounding * tf.sqrt(1 - power_2),
             grad=gradient,
         )

@@ -1,24 +1,28 @@
 """A pre-training run on one page: data, model, weights, loop, result."""
 
 import json
+import zlib
 from collections.abc import Callable
 
 import numpy as np
+import tensorflow as tf
 
-from electra_tf.config import PretrainingConfig
+from electra_tf.config import PretrainingConfig, to_json
 from electra_tf.errors import InputError
 from electra_tf.pretraining.factory import build_pretrainer
 from electra_tf.pretraining.metrics import unigram_log_probs
 from electra_tf.pretraining.pretrainer import Pretrainer
 from electra_tf.training.checkpoints import Checkpoints
-from electra_tf.training.console import devices, say, shown
+from electra_tf.training.console import gpu_note, mute, say, shown
 from electra_tf.training.demonstration import demonstrate
+from electra_tf.training.distribution import Distribution, uses_xla
 from electra_tf.training.evaluation import Evaluation, Evaluator
 from electra_tf.training.factory import make_optimizer
 from electra_tf.training.logs import METRICS, RunLogs, read_lines
 from electra_tf.training.loop import TrainingLoop
 from electra_tf.training.run_folder import RunFolder
 from electra_tf.training.sources import Source, open_source
+from electra_tf.training.workers import joined_workers
 
 # The AUC of a discriminator whose generator knows frequencies alone.
 PLATEAU_AUC = "0.50 - 0.58"
@@ -44,8 +48,37 @@ def pretrain(
     """
     if not config.run.model_dir:
         raise InputError("model_dir must name a folder; received ''")
-    say(f"devices: {devices()}")
-    source = open_source(config, say)
+    with joined_workers(config.execution) as distribution:
+        if not distribution.is_chief:
+            mute()
+        say(f"devices: {distribution}{gpu_note()}")
+        parts = config.execution.gradient_accumulation_steps
+        distribution.check_batch(config.optimizer.train_batch_size, parts)
+        source = _open_chief_first(distribution, config)
+        with distribution.strategy.scope():
+            pretrainer, folder = _train(source, distribution, load_initial)
+            if distribution.is_chief:
+                print(result_text(folder.path))
+                _demonstrate(source, pretrainer)
+
+
+def _open_chief_first(
+    distribution: Distribution, config: PretrainingConfig
+) -> Source:
+    """Records that are not there yet are built by the chief alone."""
+    if distribution.is_chief:
+        source = open_source(config, say)
+        distribution.agreed(0)
+        return source
+    distribution.agreed(0)
+    return open_source(config, say)
+
+
+def _train(
+    source: Source,
+    distribution: Distribution,
+    load_initial: Callable[[Pretrainer], None] | None,
+) -> tuple[Pretrainer, RunFolder]:
     config = source.config
     folder = RunFolder(
         config.run.model_dir, config, source.tokenizer, source.train.fingerprint
@@ -57,11 +90,15 @@ def pretrain(
     checkpoints = Checkpoints(folder.path, pretrainer, keep)
     total = config.optimizer.num_train_steps
     _give_weights(pretrainer, checkpoints, load_initial, total)
-    folder.prepare()
-    checkpoints.remove_leftovers()
-    _make_loop(source, pretrainer, folder, checkpoints).run()
-    print(result_text(folder.path))
-    _demonstrate(source, pretrainer)
+    step = pretrainer.step
+    distribution.check_same("checkpoint's step (is model_dir shared?)", step)
+    digest = zlib.crc32(to_json(config).encode())
+    distribution.check_same("configuration, as a checksum", digest)
+    if distribution.is_chief:
+        folder.prepare()
+        checkpoints.remove_leftovers()
+    _make_loop(source, pretrainer, distribution, folder, checkpoints).run()
+    return pretrainer, folder
 
 
 def _demonstrate(source: Source, pretrainer: Pretrainer) -> None:
@@ -80,7 +117,7 @@ def _give_weights(
 ) -> None:
     """Own checkpoint first, then `load_initial`, else the fresh start."""
     if checkpoints.restore():
-        step = int(pretrainer.optimizer.iterations.value)
+        step = pretrainer.step
         total = f"{num_train_steps:,}"
         say(f"going on from the checkpoint of step {step:,} of {total}")
     elif load_initial is not None:
@@ -90,40 +127,49 @@ def _give_weights(
 def _make_loop(
     source: Source,
     pretrainer: Pretrainer,
+    distribution: Distribution,
     folder: RunFolder,
     checkpoints: Checkpoints,
 ) -> TrainingLoop:
     def keep_examples(step: int, evaluation: Evaluation) -> None:
-        if evaluation.examples:
+        if evaluation.examples and distribution.is_chief:
             content = {"step": step, "examples": evaluation.examples}
             folder.write(EXAMPLES, json.dumps(content) + "\n")
 
+    logs = None
+    if distribution.is_chief:
+        logs = RunLogs(folder.path, pretrainer.step)
     return TrainingLoop(
         source.config,
         pretrainer,
         source.train,
+        distribution,
         checkpoints,
-        RunLogs(folder.path, int(pretrainer.optimizer.iterations.value)),
-        make_evaluator(pretrainer, source),
+        logs,
+        make_evaluator(pretrainer, source, distribution),
         keep_examples,
     )
 
 
 def make_pretrainer(source: Source) -> Pretrainer:
     """The fresh, compiled model of a run, with its optimizer's slots."""
-    tokenizer = source.tokenizer
+    tokenizer, execution = source.tokenizer, source.config.execution
     # Records without a manifest count up to their highest id only.
     counts = np.zeros(tokenizer.vocab_size, np.int64)
     counts[: len(source.train.token_counts)] = source.train.token_counts
     log_probs = unigram_log_probs(counts, tokenizer.special_ids)
-    pretrainer = build_pretrainer(source.config, tokenizer, log_probs)
-    optimizer = make_optimizer(source.config.optimizer)
+    pretrainer = build_pretrainer(
+        source.config, tokenizer, log_probs, execution
+    )
+    optimizer = make_optimizer(source.config.optimizer, execution.precision)
     optimizer.build(pretrainer.trainable_variables)
-    pretrainer.compile(optimizer=optimizer)
+    pretrainer.compile(optimizer=optimizer, jit_compile=uses_xla(execution))
     return pretrainer
 
 
-def make_evaluator(pretrainer: Pretrainer, source: Source) -> Evaluator | None:
+def make_evaluator(
+    pretrainer: Pretrainer, source: Source, distribution: Distribution
+) -> Evaluator | None:
     """The held-out evaluation, or None where nothing is held out."""
     if source.held_out is None:
         return None
@@ -132,8 +178,9 @@ def make_evaluator(pretrainer: Pretrainer, source: Source) -> Evaluator | None:
         pretrainer,
         source.held_out,
         source.tokenizer,
+        distribution,
         run.eval_batch_size,
-        run.num_eval_steps,
+        run.eval_batch_size * run.num_eval_steps,
     )
 
 
@@ -175,10 +222,10 @@ def evaluate_run(
     keep = config.run.keep_checkpoint_max
     if not Checkpoints(folder, pretrainer, keep).restore():
         raise InputError(f"{folder!r} holds no checkpoint yet")
-    evaluate = make_evaluator(pretrainer, source)
+    one_device = Distribution(tf.distribute.get_strategy())
+    evaluate = make_evaluator(pretrainer, source, one_device)
     if evaluate is None:
         raise InputError("these records hold nothing out to evaluate on")
-    step = int(pretrainer.optimizer.iterations.value)
-    objective = pretrainer.objective
+    step, objective = pretrainer.step, pretrainer.objective
     objective.stage = objective.stage_at(step - 1)  # of the last update
     return {"step": step, **evaluate().values}

@@ -114,7 +114,7 @@ def test_unknown_tokens_are_counted(tmp_path, tokenizer):
 
 
 def test_bytes_do_not_depend_on_processes(tmp_path, tokenizer, monkeypatch):
-    monkeypatch.setattr("electra_tf.data.build._TASK_CHARACTERS", 1000)
+    monkeypatch.setattr("electra_tf.data.build_settings._TASK_CHARACTERS", 1000)
     path = write_text(tmp_path / "text.txt", 40)
     for processes in (1, 2):
         build_records(
@@ -153,7 +153,7 @@ def test_tasks_and_shards_do_not_change_the_records(
     base = fingerprint("a")
     assert fingerprint("b", num_shards=2) == base
     assert fingerprint("c", seed=1) != base
-    monkeypatch.setattr("electra_tf.data.build._TASK_CHARACTERS", 1)
+    monkeypatch.setattr("electra_tf.data.build_settings._TASK_CHARACTERS", 1)
     assert fingerprint("d") == base
 
 
@@ -296,6 +296,12 @@ def test_command(tmp_path, capsys):
         (["--input={}/a.txt", "--output_dir={}/a.txt/x"], "Cannot write"),
         (["--input={}/a.txt", "--output_dir="], "--output_dir"),
         (["--input={}/a.txt", "--vocab_file={}/bad.txt"], "MASK"),
+        (["--tfds_name=x", "--runner=y"], "reads text files only.*=x"),
+        (
+            ["--input={}/a.txt", "--runner=y", "--num_processes=3"],
+            "without --runner.*: 3",
+        ),
+        (["--input={}/a.txt", "--beam_options=--x"], "needs --runner.*--x"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, arguments, match):

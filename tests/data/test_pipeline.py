@@ -106,8 +106,23 @@ def test_eval_batches_are_in_order_and_filled_up(records):
     mask = np.concatenate([b["input_mask"] for b in batches])
     assert found.tolist() == [*range(5, 28), 0, 0]
     assert mask.sum(1).tolist() == [LENGTH] * 23 + [0, 0]
-    assert len(list(eval_batches(records, 5, 2))) == 2
+    assert len(list(eval_batches(records, 5, 10))) == 2
     assert len(list(eval_batches(records, 5, 99))) == 5
+
+
+def test_parts_of_eval_batches_make_up_the_whole(records):
+    """Eleven records, four a batch: workers share the filled-up last one."""
+    whole = list(eval_batches(records, 4, 11).as_numpy_iterator())
+    assert len(whole) == 3
+    parts = [
+        list(eval_batches(records, 4, 11, row, 2).as_numpy_iterator())
+        for row in (0, 2)
+    ]
+    for batch, *halves in zip(whole, *parts, strict=True):
+        for name, values in batch.items():
+            joined = np.concatenate([half[name] for half in halves])
+            np.testing.assert_array_equal(joined, values)
+    assert [b["input_mask"].any(1).sum() for b in whole] == [4, 4, 3]
 
 
 def test_a_bad_record_in_training_is_named(tmp_path):

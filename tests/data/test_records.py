@@ -325,7 +325,7 @@ def test_a_failure_at_the_last_step_leaves_nothing(
     def fail(*args):
         raise tf.errors.ResourceExhaustedError(None, None, "disk full")
 
-    monkeypatch.setattr("electra_tf.data.record_writer.write_manifest", fail)
+    monkeypatch.setattr("electra_tf.data.records_folder.write_manifest", fail)
     with pytest.raises(InputError, match=r"Cannot write to .*disk full"):
         write_ours(tmp_path / "x", examples)
     assert not (tmp_path / "x").exists()

@@ -70,14 +70,12 @@ def test_positions_pick_from_all(network):
 
 def test_directions_by_hand():
     mask = tf.constant([[1, 1, 0]])
-    blocked = attention_bias(mask, "float32", "left_to_right")[0, 0] < 0
+    blocked = attention_bias(mask, "left_to_right")[0, 0] < 0
     np.testing.assert_array_equal(blocked, [[0, 1, 1], [0, 0, 1], [0, 0, 1]])
-    blocked = attention_bias(mask, "float32", "right_to_left")[0, 0] < 0
+    blocked = attention_bias(mask, "right_to_left")[0, 0] < 0
     np.testing.assert_array_equal(blocked, [[0, 0, 1], [1, 0, 1], [1, 1, 1]])
     # As in the authors' code nothing is below -10000.
-    assert (
-        attention_bias(mask, "float32", "right_to_left").numpy().min() == -1e4
-    )
+    assert attention_bias(mask, "right_to_left").numpy().min() == -1e4
 
 
 def test_an_unknown_direction():

@@ -76,7 +76,8 @@ def replay(request):
 
     @tf.function
     def step(batch):
-        outcome = pretrainer.update(batch)
+        outcome = pretrainer.objective(batch, training=True)
+        pretrainer.update(batch)
         values = {f"{o.name}_loss": o.sum / o.count for o in outcome.losses}
         values["total_loss"] = tf.add_n(
             [o.weight * values[f"{o.name}_loss"] for o in outcome.losses]

@@ -14,14 +14,14 @@ def trained(jit_compile: bool) -> tuple[list[float], list[np.ndarray]]:
     pretrainer = tiny_pretrainer()
     optimizer = make_optimizer(tiny_config().optimizer)
     optimizer.build(pretrainer.trainable_variables)
-    pretrainer.compile(optimizer=optimizer)
-
-    @tf.function(jit_compile=jit_compile)
-    def step(batch):
-        return [term.sum for term in pretrainer.update(batch).losses]
-
+    pretrainer.compile(optimizer=optimizer, jit_compile=jit_compile)
+    update = tf.function(pretrainer.update)
     batch = {name: tf.constant(value) for name, value in rows().items()}
-    losses = [float(x) for _ in range(STEPS) for x in step(batch)]
+    losses = []
+    for _ in range(STEPS):
+        pretrainer.measures.reset_state()
+        update(batch)
+        losses.append(float(pretrainer.measures.result()["loss"]))
     return losses, [v.numpy() for v in pretrainer.trainable_variables]
 
 

@@ -58,14 +58,17 @@ def test_summed():
     assert (float(total), float(count)) == (8.0, 3.0)
 
 
-def test_total_is_the_weighted_sum_of_means():
+def test_total_is_the_weighted_sum_of_means_over_all_counts():
+    """Of a part of the batch: its sums over the counts of the whole."""
     terms = [
         LossTerm("mlm", 0.5, tf.constant(6.0), tf.constant(3.0)),
         LossTerm("disc", 50.0, tf.constant(5.0), tf.constant(20.0)),
     ]
-    assert float(total_loss(terms)) == pytest.approx(0.5 * 2 + 50 * 0.25)
+    counts = {"mlm": tf.constant(12.0), "disc": tf.constant(25.0)}
+    expected = 0.5 * 6 / 12 + 50 * 5 / 25
+    assert float(total_loss(terms, counts)) == pytest.approx(expected)
     empty = [LossTerm("mlm", 1.0, tf.constant(0.0), tf.constant(0.0))]
-    assert float(total_loss(empty)) == 0.0
+    assert float(total_loss(empty, {"mlm": tf.constant(0.0)})) == 0.0
 
 
 def test_labels_say_where_the_text_differs():

@@ -22,7 +22,6 @@ from tiny_pretraining import (
 
 from electra_tf.modeling.noise import Noise
 from electra_tf.pretraining.losses import (
-    LossTerm,
     masked_lm_losses,
     replaced_token_losses,
 )
@@ -47,6 +46,13 @@ def gradients(pretrainer, data, term):
         v.path: g if g is None else tf.convert_to_tensor(g).numpy()
         for v, g in zip(variables, found, strict=True)
     }
+
+
+def total(pretrainer, data, noise=NOISE):
+    """The loss of a batch that is a whole one."""
+    with noise.scope():
+        counts = pretrainer.objective.counts(data)
+    return total_loss(outcome_of(pretrainer, data, noise).losses, counts)
 
 
 def paths(network):
@@ -76,7 +82,7 @@ def test_shared_embeddings_get_the_gradient_of_both(electra):
     )
     variable = next(v for v in electra.trainable_variables if v.path == table)
     with tf.GradientTape() as tape:
-        loss = total_loss(outcome_of(electra, batch()).losses)
+        loss = total(electra, batch())
     whole = tf.convert_to_tensor(tape.gradient(loss, variable.value))
     np.testing.assert_allclose(whole, mlm + 50 * disc, atol=1e-4, rtol=1e-4)
 
@@ -126,12 +132,23 @@ def test_the_terms_are_sums_over_used_slots_and_real_tokens(electra):
     assert float(disc.count) == real.sum() < real.size
 
 
+@pytest.mark.parametrize("objective", ["electra", "mlm"])
+def test_counts_are_known_before_the_networks_run(objective):
+    pretrainer = tiny_pretrainer(objective=objective)
+    with NOISE.scope():
+        counts = pretrainer.objective.counts(batch())
+    terms = outcome_of(pretrainer, batch()).losses
+    assert {t.name: float(t.count) for t in terms} == {
+        name: float(count) for name, count in counts.items()
+    }
+
+
 def test_total_is_weighted_as_configured():
     pretrainer = tiny_pretrainer(gen_weight=0.5, disc_weight=7.0)
     outcome = outcome_of(pretrainer, batch())
     mlm, disc = (t.sum / t.count for t in outcome.losses)
     expected = 0.5 * float(mlm) + 7.0 * float(disc)
-    assert float(total_loss(outcome.losses)) == pytest.approx(expected)
+    assert float(total(pretrainer, batch())) == pytest.approx(expected)
     pretrainer.measures.update_state(outcome)
     logged = float(pretrainer.measures.result()["loss"])
     assert logged == pytest.approx(expected, rel=1e-5)
@@ -146,7 +163,7 @@ def test_rows_of_padding_add_nothing(electra):
         assert float(a.count) == float(b.count)
     nothing = outcome_of(electra, batch(lengths=(0, 0)))
     assert [float(t.sum) for t in nothing.losses] == [0, 0]
-    assert float(total_loss(nothing.losses)) == 0
+    assert float(total(electra, batch(lengths=(0, 0)))) == 0
 
 
 @pytest.mark.parametrize("split", [(0, 2, 4), (0, 1, 2, 3, 4), (0, 3, 4)])
@@ -155,32 +172,27 @@ def test_parts_of_a_batch_add_up_to_the_whole(electra, split):
     data = batch()
     variables = [v.value for v in electra.trainable_variables]
     with tf.GradientTape() as tape:
-        whole = outcome_of(electra, data)
-        loss = total_loss(whole.losses)
+        loss = total(electra, data)
     expected = tape.gradient(loss, variables)
-    counts = [term.count for term in whole.losses]
-    totals = [0.0] * len(variables)
+    with NOISE.scope():
+        counts = electra.objective.counts(data)
+    sums = [0.0] * len(variables)
     value = 0.0
     for start, end in itertools.pairwise(split):
         noise = Noise(3, step=7, first_row=start, name="train")
         with tf.GradientTape() as tape:
             terms = outcome_of(electra, part(data, start, end), noise).losses
-            loss = total_loss(
-                [
-                    LossTerm(t.name, t.weight * t.count / count, t.sum, t.count)
-                    for t, count in zip(terms, counts, strict=True)
-                ]
-            )
-        value += float(loss)
-        found = tape.gradient(loss, variables)
-        totals = [
+            share = total_loss(terms, counts)
+        value += float(share)
+        found = tape.gradient(share, variables)
+        sums = [
             t + tf.convert_to_tensor(g)
-            for t, g in zip(totals, found, strict=True)
+            for t, g in zip(sums, found, strict=True)
         ]
-    assert value == pytest.approx(float(total_loss(whole.losses)), rel=1e-5)
-    for total, gradient in zip(totals, expected, strict=True):
+    assert value == pytest.approx(float(loss), rel=1e-5)
+    for found, gradient in zip(sums, expected, strict=True):
         np.testing.assert_allclose(
-            total, tf.convert_to_tensor(gradient), rtol=1e-3, atol=1e-4
+            found, tf.convert_to_tensor(gradient), rtol=1e-3, atol=1e-4
         )
 
 
@@ -273,7 +285,7 @@ def test_no_tensor_of_the_step_has_a_logit_for_every_token():
     def step(ids, mask, segments):
         data = {"input_ids": ids, "input_mask": mask, "segment_ids": segments}
         with tf.GradientTape() as tape:
-            loss = total_loss(outcome_of(pretrainer, data).losses)
+            loss = total(pretrainer, data)
         return tape.gradient(
             loss, [v.value for v in pretrainer.trainable_variables]
         )

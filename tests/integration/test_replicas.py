@@ -1,0 +1,106 @@
+"""One run on any devices, in any parts: the same losses and weights."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+import tiny
+from cluster import workers
+
+# Of float32's rounding, which sums in another order.
+TOLERANCE = 1e-5
+WAYS = {
+    "2 replicas": {"num_virtual_devices": 2},
+    "4 replicas": {"num_virtual_devices": 4},
+    "2 parts": {"gradient_accumulation_steps": 2},
+    "4 parts": {"gradient_accumulation_steps": 4},
+    "2 replicas in 2 parts": {
+        "num_virtual_devices": 2,
+        "gradient_accumulation_steps": 2,
+        "iterations_per_loop": 10,
+    },
+    "a step a call": {"iterations_per_loop": 1},
+    "10 steps a call": {"iterations_per_loop": 10},
+    "activations computed twice": {"rematerialize": True},
+}
+FAST = ("2 replicas in 2 parts",)
+
+
+def largest_differences(folder, other):
+    """(of any figure in the logs, relative; of any weight)."""
+    lines = zip(tiny.metrics(folder), tiny.metrics(other), strict=True)
+    figures = [
+        abs(a[name] - b[name]) / max(abs(a[name]), 1e-3)
+        for a, b in lines
+        for name in a.keys() | b.keys()
+    ]
+    ours, theirs = tiny.checkpoint(folder), tiny.checkpoint(other)
+    assert ours.keys() == theirs.keys()
+    weights = [
+        np.abs(value - theirs[name]).max()
+        for name, value in ours.items()
+        if name.startswith("model/")
+    ]
+    return max(figures), max(weights)
+
+
+def assert_equal_but_for_rounding(folder, other):
+    figure, weight = largest_differences(folder, other)
+    print(f"largest difference: figures {figure:.1e}, weights {weight:.1e}")
+    assert figure < TOLERANCE
+    assert weight < TOLERANCE
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        pytest.param(way, marks=() if way in FAST else pytest.mark.slow)
+        for way in WAYS
+    ],
+)
+def test_a_run_is_the_same_however_it_is_shared_out(
+    way, tiny_run, records_dir, tmp_path
+):
+    """24 steps with dropout; every metric of training and evaluation too."""
+    folder = str(tmp_path / "run")
+    finished = tiny.pretrain(
+        model_dir=folder, data_dir=records_dir, **WAYS[way]
+    )
+    assert finished.code == 0, finished.err
+    if "num_virtual_devices" in WAYS[way]:
+        assert "devices: CPU:0, CPU:1" in finished.err
+    assert_equal_but_for_rounding(folder, tiny_run.folder)
+    examples = [
+        json.loads(pathlib.Path(f, "examples.json").read_text())["examples"]
+        for f in (folder, tiny_run.folder)
+    ]
+    for ours, theirs in zip(*examples, strict=True):
+        assert ours["tokens"] == theirs["tokens"]
+
+
+@pytest.mark.slow
+def test_two_processes_are_the_same_as_one(tiny_run, records_dir, tmp_path):
+    folder = str(tmp_path / "run")
+    flags = {**tiny.FLAGS, "model_dir": folder, "data_dir": records_dir}
+    with workers(2, tmp_path / "logs", **flags) as two:
+        assert two.wait() == [0, 0], two.text(0) + two.text(1)
+        assert "on each of 2 workers, 2 replicas" in two.text(0)
+        # The chief alone speaks, once it is one of two.
+        assert two.text(1).count("\n") == 1
+    assert_equal_but_for_rounding(folder, tiny_run.folder)
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(records_dir, tmp_path):
+    folder = tmp_path / "run"
+    finished = tiny.pretrain(
+        model_dir=str(folder),
+        data_dir=records_dir,
+        num_virtual_devices=4,
+        gradient_accumulation_steps=3,
+        train_batch_size=32,
+    )
+    line = finished.error()
+    assert "multiple of 12 (4 replicas x 3 accumulation steps)" in line
+    assert "received 32, the nearest is 36" in line
+    assert not folder.exists()
