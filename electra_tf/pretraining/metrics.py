@@ -173,6 +173,19 @@ class PretrainingMetrics(keras.metrics.Metric):
         )
         return {"loss": total, **values}
 
+    def measured(self) -> dict[str, float]:
+        """`result` as floats, without detection where none took place."""
+        values = {name: float(v) for name, v in self.result().items()}
+        if self.has_discriminator:
+            counts = self.state["ratios"].numpy()[1]
+            if not counts[self.names.index("disc_base_rate")]:
+                return {n: v for n, v in values.items() if not _detects(n)}
+        return values
+
+
+def _detects(name: str) -> bool:
+    return name.startswith("disc_") or name == "sampled_accuracy"
+
 
 def unigram_log_probs(
     token_counts: np.ndarray, special_ids: Sequence[int]

@@ -86,10 +86,7 @@ class Evaluator:
                 tensors = self._measure(batch, stage)
                 if not examples and tensors:
                     examples = self._examples(tensors)
-        values = {
-            f"eval_{name}": float(value)
-            for name, value in measures.result().items()
-        }
+        values = {f"eval_{n}": v for n, v in measures.measured().items()}
         for variable, value in zip(measures.variables, kept, strict=True):
             variable.assign(value)
         return Evaluation(values, examples)

@@ -147,7 +147,7 @@ class TrainingLoop:
 
     def _log(self, step: int, progress: Progress) -> None:
         optimizer, measures = self.optimizer_config, self.pretrainer.measures
-        values = {n: float(v) for n, v in measures.result().items()}
+        values = measures.measured()
         values["learning_rate"] = float(self.pretrainer.optimizer.learning_rate)
         values["tokens_seen"] = step * optimizer.train_batch_size * self.length
         values["epoch"] = (

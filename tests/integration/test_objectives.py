@@ -70,6 +70,7 @@ def test_weights_of_a_disentangled_run_hold_the_sums(disentangled, tmp_path):
     assert ours.fill_mask("the [MASK]") == theirs.fill_mask("the [MASK]")
 
 
+@pytest.mark.slow
 def test_a_disentangled_run_goes_on_from_sums(
     disentangled, records_dir, tmp_path
 ):

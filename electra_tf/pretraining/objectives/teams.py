@@ -35,10 +35,10 @@ class Teams(Objective):
     Args:
       masker, generator, sampler, discriminator: as for `Electra`.
       selector: chooses among candidates from the last block's input.
-      disc_weight, mws_weight: 5 and 2 in the paper's code.
+      disc_weight, mws_weight: 5 and 2 as in TensorFlow Model Garden.
 
-    Reference: TEAMS (Shen et al. 2021); the paper's generator also shares the
-    lowest three blocks, which --tying has no name for.
+    Reference: TEAMS (Shen et al. 2021), as in TensorFlow Model Garden, whose
+    generator also shares the lowest three blocks.
     """
 
     figures = ("mws_accuracy",)
