@@ -162,13 +162,8 @@ def make_objective(
         return Electric(*parts, energy, p, disc_weight)
     discriminator = networks["discriminator"]
     if name == "two_stage":
-        return TwoStage(
-            *parts,
-            discriminator,
-            options.two_stage_steps,
-            disc_weight,
-            options.two_stage_init,
-        )
+        steps, init = options.two_stage_steps, options.two_stage_init
+        return TwoStage(*parts, discriminator, steps, disc_weight, init)
     if name == "adversarial":
         return Adversarial(
             masker,
