@@ -23,7 +23,7 @@ setup(
     package_dir={"electra_tf.configs": "configs"},
     package_data={
         "electra_tf": ["assets/**/*", "report/templates/*"],
-        "electra_tf.configs": ["*.flags"],
+        "electra_tf.configs": ["**/*.flags"],
     },
     python_requires=">=3.11",
     install_requires=[
@@ -52,6 +52,8 @@ setup(
             "electra-train-vocab = electra_tf.cli.train_vocab:entry",
             "electra-evaluate = electra_tf.cli.evaluate_pretraining:entry",
             "electra-report = electra_tf.cli.report:entry",
+            "electra-score-text = electra_tf.cli.score_text:entry",
+            "electra-count-flops = electra_tf.cli.count_flops:entry",
         ]
     },
 )

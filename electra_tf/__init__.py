@@ -25,6 +25,7 @@ _PUBLIC = {
     "AdamW": "electra_tf.training.optimizers",
     "PretrainedElectra": "electra_tf.convert.pretrained",
     "from_pretrained": "electra_tf.convert.pretrained",
+    "pseudo_log_likelihood": "electra_tf.convert.pretrained",
 }
 __all__ = sorted(_PUBLIC)
 __version__ = "0.1.0"
