@@ -1,0 +1,92 @@
+"""Sentences of CoNLL-style files: a word a line, its tag in a column."""
+
+import dataclasses
+
+from electra_tf.errors import InputError
+from electra_tf.finetune.tables import read_lines
+
+_DOCUMENT_MARK = "-DOCSTART-"
+
+
+@dataclasses.dataclass(frozen=True)
+class Sentence:
+    """Words and their tags.
+
+    Attributes:
+      words: none is empty.
+      tags: as many; None where they are not known.
+      where: "path, line 7" of the first word, for messages.
+    """
+
+    words: tuple[str, ...]
+    tags: tuple[str, ...] | None
+    where: str
+
+
+def read_conll(
+    path: str,
+    word_column: int = 0,
+    tag_column: int = -1,
+    with_tags: bool = True,
+) -> list[Sentence]:
+    """Reads a file of sentences with blank lines between.
+
+    Columns are separated by tabs where a line holds one, else by spaces.
+    Lines of `-DOCSTART-` are left out.
+
+    Args:
+      path: the file.
+      word_column, tag_column: counted from 0, or from the end at -1.
+      with_tags: whether to read tags.
+
+    Raises:
+      InputError: there is no sentence, or a line has another number of
+        columns than the first (it is named).
+    """
+    needed = [word_column, *([tag_column] if with_tags else [])]
+    sentences: list[Sentence] = []
+    gathered: list[tuple[str, ...]] = []
+    first_line = num_columns = 0
+    for line, text in enumerate([*read_lines(path), ""], 1):
+        if not text.strip(" \t"):
+            if gathered:
+                where = f"{path}, line {first_line}"
+                sentences.append(_sentence(gathered, with_tags, where))
+                gathered = []
+            continue
+        cells = text.split("\t") if "\t" in text else text.split(" ")
+        where = f"{path}, line {line}"
+        num_columns = num_columns or _checked(len(cells), needed, where)
+        if len(cells) != num_columns:
+            raise InputError(
+                f"{where}: must have {num_columns} columns, as the first; "
+                f"received {len(cells)}"
+            )
+        found = tuple(cells[column] for column in needed)
+        if not all(found):
+            raise InputError(f"{where}: the word or its tag is empty")
+        if found[0] == _DOCUMENT_MARK:
+            continue
+        if not gathered:
+            first_line = line
+        gathered.append(found)
+    if not sentences:
+        raise InputError(f"{path} holds no sentences")
+    return sentences
+
+
+def _sentence(
+    gathered: list[tuple[str, ...]], with_tags: bool, where: str
+) -> Sentence:
+    words, *tags = zip(*gathered, strict=True)
+    return Sentence(words, tags[0] if with_tags else None, where)
+
+
+def _checked(num_columns: int, needed: list[int], where: str) -> int:
+    for column in needed:
+        if not -num_columns <= column < num_columns:
+            raise InputError(
+                f"{where}: has {num_columns} columns, so there is no column "
+                f"{column} (--word_column, --tag_column)"
+            )
+    return num_columns
