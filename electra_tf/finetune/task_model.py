@@ -1,0 +1,228 @@
+"""What every fine-tuned model is: preprocessor, encoder, a head."""
+
+import abc
+import dataclasses
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import keras
+import tensorflow as tf
+
+from electra_tf.convert.pretrained import PretrainedElectra, from_pretrained
+from electra_tf.convert.weights import assign_weights
+from electra_tf.errors import InputError
+from electra_tf.finetune.preprocessor import TEXT_NAMES, TextPreprocessor
+from electra_tf.modeling.encoder import Encoder
+from electra_tf.modeling.networks import make_main_encoder
+
+Inputs = tf.Tensor | Mapping[str, tf.Tensor]
+
+
+class TaskModel(keras.Model, abc.ABC):
+    """An encoder and a task's head, trained by ordinary `fit`.
+
+    `compile(optimizer)` alone picks the task's own loss; a loss given to
+    `compile` wins.
+
+    Args:
+      encoder: ids, mask, segments [B, L] -> [B, L, H].
+      preprocessor: lets the model take strings; None: ids only.
+
+    Call arguments:
+      inputs: a dict of `input_ids`, `input_mask`, `segment_ids`, int [B, L];
+        or strings [B]; or a dict of `text` and `text_pair`, strings [B].
+      training: whether to drop.
+
+    Attributes:
+      encoder, preprocessor: as given.
+      truncated: how many texts the preprocessor has cut since the model was
+        made or loaded, an int64 variable; the first is announced on standard
+        error.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        preprocessor: TextPreprocessor | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        # Built at once, so that paths do not depend on who calls first.
+        if not encoder.built:
+            encoder.build()
+        self.encoder = encoder
+        self.preprocessor = preprocessor
+        # Not a metric: `loss, accuracy = evaluate(...)` shall go on working.
+        self.truncated = tf.Variable(
+            0,
+            trainable=False,
+            dtype=tf.int64,
+            synchronization=tf.VariableSynchronization.ON_READ,
+            aggregation=tf.VariableAggregation.SUM,
+        )
+        if preprocessor is not None:
+            _check_length(preprocessor.max_seq_length, encoder)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name_or_path: str | os.PathLike,
+        *,
+        max_seq_length: int = 128,
+        dropout: float = 0.1,
+        load_weights: bool = True,
+        **head: Any,
+    ) -> Self:
+        """A model on a pre-trained encoder, its head fresh.
+
+        Args:
+          name_or_path: whatever `electra_tf.from_pretrained` takes.
+          max_seq_length: L that texts are padded or cut to.
+          dropout: rate in the encoder and before the head, whatever the rate
+            in pre-training was (ELECTRA, Table 7).
+          load_weights: False keeps sizes and vocabulary, but starts from
+            fresh weights.
+          **head: the class's own arguments.
+
+        Raises:
+          InputError: no such model, or a length beyond its position table.
+        """
+        pretrained = from_pretrained(name_or_path)
+        encoder = _encoder(pretrained, dropout)
+        _check_length(max_seq_length, encoder)
+        if load_weights:
+            arrays = {v.path: v.numpy() for v in pretrained.encoder.variables}
+            assign_weights(encoder.variables, arrays, str(name_or_path))
+        preprocessor = TextPreprocessor(pretrained.tokenizer, max_seq_length)
+        return cls._on_pretrained(encoder, preprocessor, dropout, **head)
+
+    @classmethod
+    def _on_pretrained(cls, encoder, preprocessor, dropout, **head):
+        """Heads without dropout of their own leave the rate aside."""
+        return cls(encoder, preprocessor=preprocessor, **head)
+
+    def remove_preprocessor(self) -> TextPreprocessor:
+        """Takes the preprocessor out; the model then takes ids alone."""
+        if self.preprocessor is None:
+            raise InputError("this model has no preprocessor any more")
+        preprocessor = self.preprocessor
+        del self.preprocessor  # so that Keras forgets it, too
+        self.preprocessor = None
+        return preprocessor
+
+    def features(self, inputs: Inputs) -> dict[str, tf.Tensor]:
+        """Ids as given, or made of strings; other inputs stay beside them."""
+        if not isinstance(inputs, Mapping):
+            inputs = {"text": inputs}
+        if "input_ids" in inputs:
+            return dict(inputs)
+        if self.preprocessor is None:
+            raise InputError(
+                "without preprocessor the inputs must be a dict of input_ids, "
+                "input_mask and segment_ids; received "
+                f"{', '.join(sorted(inputs))}"
+            )
+        texts = {n: x for n, x in inputs.items() if n in TEXT_NAMES}
+        features = self.preprocessor(texts)
+        self._count(features.pop("truncated"))
+        return {**inputs, **features}
+
+    def _count(self, truncated: tf.Tensor) -> None:
+        """Adds to `truncated`; says so the first time."""
+        if tf.distribute.in_cross_replica_context():
+            return  # a call outside of fit, evaluate and predict
+        before = self.truncated.read_value()
+        cut = tf.math.count_nonzero(truncated)
+        self.truncated.assign_add(cut)
+        length = self.preprocessor.max_seq_length
+        tf.cond(
+            (before == 0) & (cut > 0),
+            lambda: tf.print(
+                f"note: texts are cut to max_seq_length={length} tokens; "
+                "model.truncated counts them",
+                output_stream=sys.stderr,
+            ),
+            tf.no_op,
+        )
+
+    def states(
+        self, features: Mapping[str, tf.Tensor], training: bool
+    ) -> tf.Tensor:
+        """The encoder's last layer: float [B, L, H]."""
+        names = ("input_ids", "input_mask", "segment_ids")
+        ids = (tf.cast(features[name], tf.int32) for name in names)
+        return self.encoder(*ids, training=training)
+
+    @abc.abstractmethod
+    def default_loss(self, y, y_pred, sample_weight) -> tf.Tensor:
+        """The task's own loss, a scalar."""
+
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        if self.loss is None:
+            return self.default_loss(y, y_pred, sample_weight)
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
+
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        parts = {"encoder": self.encoder, "preprocessor": self.preprocessor}
+        return {
+            **super().get_config(),
+            **{name: serialize(part) for name, part in parts.items()},
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        deserialize = keras.saving.deserialize_keras_object
+        parts = {n: config.pop(n) for n in ("encoder", "preprocessor")}
+        return cls(**{n: deserialize(p) for n, p in parts.items()}, **config)
+
+
+def label_names(
+    labels: Sequence[str] | None, num_classes: int | None
+) -> tuple[str, ...]:
+    """The classes' names; numbers where only their count is given.
+
+    Raises:
+      InputError: neither or contradicting arguments, fewer than two labels,
+        or one twice.
+    """
+    if labels is None and num_classes is None:
+        raise InputError("labels or num_classes must be given; received none")
+    if labels is None:
+        labels = [str(number) for number in range(num_classes)]
+    labels = tuple(labels)
+    if num_classes not in (None, len(labels)):
+        raise InputError(
+            f"num_classes must be the number of labels ({len(labels)}); "
+            f"received {num_classes}"
+        )
+    if len(labels) < 2 or len(set(labels)) < len(labels):
+        raise InputError(
+            f"labels must be two or more, all different; received {labels}"
+        )
+    return labels
+
+
+def _encoder(pretrained: PretrainedElectra, dropout: float) -> Encoder:
+    """A fresh encoder of the same sizes, dropping at its own rate."""
+    model = dataclasses.replace(
+        pretrained.config.model,
+        hidden_dropout_prob=dropout,
+        attention_probs_dropout_prob=dropout,
+    )
+    encoder = make_main_encoder(model)
+    encoder.build()
+    return encoder
+
+
+def _check_length(max_seq_length: int, encoder: Encoder) -> None:
+    rows = encoder.embeddings.max_position_embeddings
+    if max_seq_length > rows:
+        raise InputError(
+            "max_seq_length must not exceed the model's "
+            f"max_position_embeddings ({rows}); received {max_seq_length}"
+        )
