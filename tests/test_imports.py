@@ -9,7 +9,8 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "electra_tf"
 ORDER = [
-    "errors", "validation", "presets", "config", "derived", "data",
+    "errors", "validation", "presets", "config", "finetuning_config",
+    "derived", "data",
     "modeling", "pretraining", "training", "convert", "serving",
     "finetune", "report", "cli", "scripts",
 ]  # fmt: skip

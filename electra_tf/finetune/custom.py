@@ -14,8 +14,6 @@ from electra_tf.finetune.text_task import (
     number,
 )
 
-LABEL_KINDS = ("class", "number")
-
 
 def custom_task(
     files: dict[str, str],

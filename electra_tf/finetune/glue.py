@@ -133,9 +133,7 @@ def _examples(
         if label is not None and not spec.labels:
             label = number(label, row.where)
         texts = [row.values[name] for name in spec.texts]
-        examples.append(
-            TextExample(texts[0], _second(texts), label, row.where)
-        )
+        examples.append(TextExample(texts[0], _second(texts), label, row.where))
     num_skipped = table.num_skipped
     if spec.has_broken_rows and not is_test:
         whole = [e for e in examples if e.text.strip() and e.text_pair.strip()]

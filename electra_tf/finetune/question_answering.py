@@ -8,7 +8,7 @@ import numpy as np
 
 from electra_tf.finetune import squad_metrics
 from electra_tf.finetune.answers import Answered, answer_questions
-from electra_tf.finetune.question_answering_model import SpanQA
+from electra_tf.finetune.span_qa import SpanQA
 from electra_tf.finetune.squad import Question
 from electra_tf.finetune.task import (
     Encoded,
@@ -74,6 +74,7 @@ class QuestionAnswering(Task):
             settings.init_checkpoint,
             head=self.head,
             num_beams=self.num_beams,
+            max_answer_length=self.max_answer_length,
             max_seq_length=settings.max_seq_length,
             dropout=settings.dropout,
             load_weights=not settings.from_scratch,

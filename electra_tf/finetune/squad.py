@@ -141,7 +141,8 @@ def _squad_question(context: str, record: Mapping[str, Any]) -> Question:
 def _mrqa_records(path: str) -> Iterator[Question]:
     where = path
     try:
-        for where, record in json_records(path):
+        for place, record in json_records(path):
+            where = place
             if "header" in record:
                 continue
             for qa in record["qas"]:

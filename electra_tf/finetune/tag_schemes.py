@@ -54,7 +54,7 @@ def to_bio(tags: Sequence[str]) -> list[str]:
 
 
 def bioes_labels(tags: Iterable[str]) -> list[str]:
-    """"O" and the four tags of each type that occurs, whether all occur or
+    """ "O" and the four tags of each type that occurs, whether all occur or
     not: a type seen in long spans only can stand in a short one later."""
     kinds = {tag.partition("-")[2] for tag in set(tags) - {OUTSIDE}}
     found = [f"{prefix}-{kind}" for kind in kinds for prefix in _PREFIXES]

@@ -67,7 +67,8 @@ class Tagging(Task):
             for row, places in enumerate(heads):
                 tags = self._learned(examples[row].tags)[: len(places)]
                 targets[row, places] = [number[tag] for tag in tags]
-        lost = [len(e.words) - len(h) for e, h in zip(examples, heads)]
+        pairs = zip(examples, heads, strict=True)
+        lost = [len(e.words) - len(places) for e, places in pairs]
         num_cut = int(np.count_nonzero(lost))
         notes = ()
         if num_cut:
@@ -86,14 +87,14 @@ class Tagging(Task):
     def evaluate(self, encoded, outputs):
         gold = [self._learned(s.tags) for s in encoded.examples]
         predicted = self._tags(encoded, outputs)
+        num_right = 0
+        for tags, said, places in zip(
+            gold, predicted, encoded.rows, strict=True
+        ):
+            # Only words with a place in the input can be right.
+            pairs = zip(tags[: len(places)], said, strict=False)
+            num_right += sum(tag == other for tag, other in pairs)
         num_words = sum(map(len, gold))
-        num_right = sum(
-            tag == said
-            for row, (tags, said_tags) in enumerate(zip(gold, predicted))
-            for tag, said in zip(
-                tags[: len(encoded.rows[row])], said_tags, strict=False
-            )
-        )
         metrics = {"accuracy": 100 * num_right / num_words}
         if self.has_spans:
             metrics = {**entity_metrics(gold, predicted), **metrics}

@@ -88,7 +88,9 @@ class TextTask(Task):
     def predictions(self, encoded, outputs, metrics):
         del metrics
         (name,) = [
-            name for name, e in self.splits.test.items() if e is encoded.examples
+            name
+            for name, e in self.splits.test.items()
+            if e is encoded.examples
         ]
         rows = enumerate(self.answers(outputs))
         lines = [f"{index}\t{answer}\n" for index, answer in rows]
@@ -132,9 +134,7 @@ class Classification(TextTask):
     def evaluate(self, encoded, outputs):
         predicted = np.argmax(outputs, axis=-1)
         return Evaluation(
-            classification_metrics(
-                encoded.targets, predicted, len(self.labels)
-            )
+            classification_metrics(encoded.targets, predicted, len(self.labels))
         )
 
 
