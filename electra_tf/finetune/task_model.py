@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from electra_tf.convert.pretrained import PretrainedElectra, from_pretrained
@@ -33,6 +34,7 @@ class TaskModel(keras.Model, abc.ABC):
     Call arguments:
       inputs: a dict of `input_ids`, `input_mask`, `segment_ids`, int [B, L];
         or strings [B]; or a dict of `text` and `text_pair`, strings [B].
+        `fit`, `evaluate` and `predict` take lists of str as well.
       training: whether to drop.
 
     Attributes:
@@ -53,7 +55,7 @@ class TaskModel(keras.Model, abc.ABC):
         if not encoder.built:
             encoder.build()
         self.encoder = encoder
-        self.preprocessor = preprocessor
+        self._set_preprocessor(preprocessor)
         # Not a metric: `loss, accuracy = evaluate(...)` shall go on working.
         self.truncated = tf.Variable(
             0,
@@ -108,9 +110,13 @@ class TaskModel(keras.Model, abc.ABC):
         if self.preprocessor is None:
             raise InputError("this model has no preprocessor any more")
         preprocessor = self.preprocessor
-        del self.preprocessor  # so that Keras forgets it, too
-        self.preprocessor = None
+        self._set_preprocessor(None)
         return preprocessor
+
+    def _set_preprocessor(self, preprocessor: TextPreprocessor | None) -> None:
+        # Past Keras' tracking, which never forgets a layer: it has no weights.
+        vars(self)["preprocessor"] = preprocessor
+        self.supports_jit = preprocessor is None
 
     def features(self, inputs: Inputs) -> dict[str, tf.Tensor]:
         """Ids as given, or made of strings; other inputs stay beside them."""
@@ -154,6 +160,20 @@ class TaskModel(keras.Model, abc.ABC):
         names = ("input_ids", "input_mask", "segment_ids")
         ids = (tf.cast(features[name], tf.int32) for name in names)
         return self.encoder(*ids, training=training)
+
+    def fit(self, x=None, *args, validation_data=None, **kwargs):
+        if isinstance(validation_data, (tuple, list)):
+            held_out, *rest = validation_data
+            validation_data = (_strings(held_out), *rest)
+        return super().fit(
+            _strings(x), *args, validation_data=validation_data, **kwargs
+        )
+
+    def evaluate(self, x=None, *args, **kwargs):
+        return super().evaluate(_strings(x), *args, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        return super().predict(_strings(x), *args, **kwargs)
 
     @abc.abstractmethod
     def default_loss(self, y, y_pred, sample_weight) -> tf.Tensor:
@@ -226,3 +246,13 @@ def _check_length(max_seq_length: int, encoder: Encoder) -> None:
             "max_seq_length must not exceed the model's "
             f"max_position_embeddings ({rows}); received {max_seq_length}"
         )
+
+
+def _strings(x: Any) -> Any:
+    """Lists of str and NumPy's str arrays as tensors, which Keras takes."""
+    if isinstance(x, Mapping):
+        return {name: _strings(value) for name, value in x.items()}
+    is_list = isinstance(x, (list, tuple)) and x and isinstance(x[0], str)
+    if is_list or (isinstance(x, np.ndarray) and x.dtype.kind in "US"):
+        return tf.constant(x, tf.string)
+    return x
