@@ -91,6 +91,12 @@ class PackedSegments:
             "segment_ids": self.segment_ids,
         }
 
+    def trimmed(self) -> dict[str, tf.Tensor]:
+        """`features` up to the longest row, L at least 2."""
+        longest = tf.reduce_max(tf.reduce_sum(self.input_mask, 1))
+        longest = tf.maximum(longest, 2)
+        return {name: x[:, :longest] for name, x in self.features().items()}
+
 
 def pack_segments(
     tokenizer: Tokenizer,

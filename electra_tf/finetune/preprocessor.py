@@ -29,7 +29,7 @@ class TextPreprocessor(keras.layers.Layer):
         each string [B].
 
     Returns a dict: `input_ids`, `input_mask`, `segment_ids` int32 [B, L], and
-    `truncated` bool [B].
+    `truncated` int32 [B], 1 where something was cut off.
 
     Raises:
       InputError: max_seq_length leaves no room, or other keys came in.
@@ -65,7 +65,8 @@ class TextPreprocessor(keras.layers.Layer):
             tokens.get("text_pair"),
             self.max_seq_length,
         )
-        return {**packed.features(), "truncated": packed.truncated}
+        truncated = tf.cast(packed.truncated, tf.int32)
+        return {**packed.features(), "truncated": truncated}
 
     def _tokens(self, texts: tf.Tensor) -> tf.RaggedTensor:
         return self.tokenizer.tokenize(tf.reshape(texts, [-1]))
@@ -76,7 +77,7 @@ class TextPreprocessor(keras.layers.Layer):
         shape = (batch, self.max_seq_length)
         names = ("input_ids", "input_mask", "segment_ids")
         spec = {name: keras.KerasTensor(shape, "int32") for name in names}
-        return {**spec, "truncated": keras.KerasTensor((batch,), "bool")}
+        return {**spec, "truncated": keras.KerasTensor((batch,), "int32")}
 
     def get_config(self):
         config = super().get_config()

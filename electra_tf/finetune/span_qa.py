@@ -98,9 +98,9 @@ class SpanQA(TaskModel):
         return super().test_step(_with_true_start(data))
 
     def default_loss(self, y, y_pred, sample_weight):
-        losses = span_losses(y_pred, y)  # [B]
-        if sample_weight is not None:
-            losses *= tf.cast(sample_weight, losses.dtype)
+        if not isinstance(sample_weight, Mapping):  # one for all targets
+            sample_weight = dict.fromkeys(y, sample_weight)
+        losses = span_losses(y_pred, y, sample_weight)  # [B]
         # Keras sums the replicas' losses.
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         return tf.reduce_mean(losses) / replicas
@@ -124,7 +124,9 @@ def default_answer_mask(features: Mapping[str, tf.Tensor]) -> tf.Tensor:
 
 
 def span_losses(
-    scores: Mapping[str, tf.Tensor], targets: Mapping[str, tf.Tensor]
+    scores: Mapping[str, tf.Tensor],
+    targets: Mapping[str, tf.Tensor],
+    weights: Mapping[str, tf.Tensor | None],
 ) -> tf.Tensor:
     """(-log p(start) - log p(end)) / 2, and answerability's: float32 [B].
 
@@ -132,23 +134,26 @@ def span_losses(
       scores: `start_log_probs`, `end_log_probs` [B, L]; from the joint head
         `answerability` [B].
       targets: `start`, `end`, `is_impossible`, int [B].
+      weights: of each target, float [B] or None.
     """
 
-    def missed(log_probs, place):
-        place = tf.reshape(tf.cast(place, tf.int32), [-1, 1])
+    def missed(name):
+        place = tf.reshape(tf.cast(targets[name], tf.int32), [-1, 1])
+        log_probs = scores[f"{name}_log_probs"]  # [B, L]
         return -tf.gather(log_probs, place, batch_dims=1)[:, 0]
 
-    start = missed(scores["start_log_probs"], targets["start"])
-    end = missed(scores["end_log_probs"], targets["end"])
-    losses = (start + end) / 2
+    losses = {"start": 0.5 * missed("start"), "end": 0.5 * missed("end")}
     if "answerability" in scores:
         impossible = tf.reshape(targets["is_impossible"], [-1])
-        losses += ANSWERABILITY_WEIGHT * (
+        losses["is_impossible"] = ANSWERABILITY_WEIGHT * (
             tf.nn.sigmoid_cross_entropy_with_logits(
                 tf.cast(impossible, tf.float32), scores["answerability"]
             )
         )
-    return losses
+    for name, weight in weights.items():
+        if name in losses and weight is not None:
+            losses[name] *= tf.reshape(tf.cast(weight, tf.float32), [-1])
+    return tf.add_n(list(losses.values()))
 
 
 def _with_true_start(data):

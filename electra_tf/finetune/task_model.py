@@ -1,7 +1,6 @@
 """What every fine-tuned model is: preprocessor, encoder, a head."""
 
 import abc
-import dataclasses
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -11,12 +10,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from electra_tf.convert.pretrained import PretrainedElectra, from_pretrained
-from electra_tf.convert.weights import assign_weights
+from electra_tf.convert.pretrained import finetuning_encoder, from_pretrained
 from electra_tf.errors import InputError
 from electra_tf.finetune.preprocessor import TEXT_NAMES, TextPreprocessor
 from electra_tf.modeling.encoder import Encoder
-from electra_tf.modeling.networks import make_main_encoder
 
 Inputs = tf.Tensor | Mapping[str, tf.Tensor]
 
@@ -40,8 +37,7 @@ class TaskModel(keras.Model, abc.ABC):
     Attributes:
       encoder, preprocessor: as given.
       truncated: how many texts the preprocessor has cut since the model was
-        made or loaded, an int64 variable; the first is announced on standard
-        error.
+        made or loaded; the first is announced on standard error.
     """
 
     def __init__(
@@ -57,7 +53,7 @@ class TaskModel(keras.Model, abc.ABC):
         self.encoder = encoder
         self._set_preprocessor(preprocessor)
         # Not a metric: `loss, accuracy = evaluate(...)` shall go on working.
-        self.truncated = tf.Variable(
+        self._truncated = tf.Variable(
             0,
             trainable=False,
             dtype=tf.int64,
@@ -92,11 +88,8 @@ class TaskModel(keras.Model, abc.ABC):
           InputError: no such model, or a length beyond its position table.
         """
         pretrained = from_pretrained(name_or_path)
-        encoder = _encoder(pretrained, dropout)
+        encoder = finetuning_encoder(pretrained, dropout, load_weights)
         _check_length(max_seq_length, encoder)
-        if load_weights:
-            arrays = {v.path: v.numpy() for v in pretrained.encoder.variables}
-            assign_weights(encoder.variables, arrays, str(name_or_path))
         preprocessor = TextPreprocessor(pretrained.tokenizer, max_seq_length)
         return cls._on_pretrained(encoder, preprocessor, dropout, **head)
 
@@ -104,6 +97,10 @@ class TaskModel(keras.Model, abc.ABC):
     def _on_pretrained(cls, encoder, preprocessor, dropout, **head):
         """Heads without dropout of their own leave the rate aside."""
         return cls(encoder, preprocessor=preprocessor, **head)
+
+    @property
+    def truncated(self) -> int:
+        return int(self._truncated.read_value())
 
     def remove_preprocessor(self) -> TextPreprocessor:
         """Takes the preprocessor out; the model then takes ids alone."""
@@ -119,35 +116,41 @@ class TaskModel(keras.Model, abc.ABC):
         self.supports_jit = preprocessor is None
 
     def features(self, inputs: Inputs) -> dict[str, tf.Tensor]:
-        """Ids as given, or made of strings; other inputs stay beside them."""
+        """Ids as given, or made of strings; other inputs stay beside them.
+
+        A `truncated` among them, as the preprocessor gives, is counted.
+        """
         if not isinstance(inputs, Mapping):
             inputs = {"text": inputs}
         if "input_ids" in inputs:
-            return dict(inputs)
-        if self.preprocessor is None:
+            features = dict(inputs)
+        elif self.preprocessor is None:
             raise InputError(
                 "without preprocessor the inputs must be a dict of input_ids, "
                 "input_mask and segment_ids; received "
                 f"{', '.join(sorted(inputs))}"
             )
-        texts = {n: x for n, x in inputs.items() if n in TEXT_NAMES}
-        features = self.preprocessor(texts)
-        self._count(features.pop("truncated"))
-        return {**inputs, **features}
+        else:
+            texts = {n: x for n, x in inputs.items() if n in TEXT_NAMES}
+            features = {**inputs, **self.preprocessor(texts)}
+        if "truncated" in features:
+            length = tf.shape(features["input_ids"])[1]
+            self._count(features.pop("truncated"), length)
+        return features
 
-    def _count(self, truncated: tf.Tensor) -> None:
+    def _count(self, truncated: tf.Tensor, length: tf.Tensor) -> None:
         """Adds to `truncated`; says so the first time."""
         if tf.distribute.in_cross_replica_context():
             return  # a call outside of fit, evaluate and predict
-        before = self.truncated.read_value()
+        before = self._truncated.read_value()
         cut = tf.math.count_nonzero(truncated)
-        self.truncated.assign_add(cut)
-        length = self.preprocessor.max_seq_length
+        self._truncated.assign_add(cut)
         tf.cond(
             (before == 0) & (cut > 0),
             lambda: tf.print(
-                f"note: texts are cut to max_seq_length={length} tokens; "
-                "model.truncated counts them",
+                "note: texts are cut to max_seq_length =",
+                length,
+                "tokens; model.truncated counts them",
                 output_stream=sys.stderr,
             ),
             tf.no_op,
@@ -164,16 +167,36 @@ class TaskModel(keras.Model, abc.ABC):
     def fit(self, x=None, *args, validation_data=None, **kwargs):
         if isinstance(validation_data, (tuple, list)):
             held_out, *rest = validation_data
-            validation_data = (_strings(held_out), *rest)
+            validation_data = (self._ready(held_out), *rest)
+        elif validation_data is not None:
+            validation_data = self._ready(validation_data)
         return super().fit(
-            _strings(x), *args, validation_data=validation_data, **kwargs
+            self._ready(x), *args, validation_data=validation_data, **kwargs
         )
 
     def evaluate(self, x=None, *args, **kwargs):
-        return super().evaluate(_strings(x), *args, **kwargs)
+        return super().evaluate(self._ready(x), *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
-        return super().predict(_strings(x), *args, **kwargs)
+        return super().predict(self._ready(x), *args, **kwargs)
+
+    def _ready(self, data: Any) -> Any:
+        """Strings as Keras takes them; for several replicas, ids.
+
+        Before it distributes, Keras averages a batch, and strings have no
+        mean.
+        """
+        data = _strings(data)
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        if self.preprocessor is None or replicas == 1:
+            return data
+        if isinstance(data, tf.data.Dataset):
+            return data.map(lambda x, *rest: (self._ids(x), *rest))
+        return self._ids(data)
+
+    def _ids(self, x: Inputs) -> Inputs:
+        is_ids = isinstance(x, Mapping) and "input_ids" in x
+        return x if is_ids else self.preprocessor(x)
 
     @abc.abstractmethod
     def default_loss(self, y, y_pred, sample_weight) -> tf.Tensor:
@@ -225,18 +248,6 @@ def label_names(
             f"labels must be two or more, all different; received {labels}"
         )
     return labels
-
-
-def _encoder(pretrained: PretrainedElectra, dropout: float) -> Encoder:
-    """A fresh encoder of the same sizes, dropping at its own rate."""
-    model = dataclasses.replace(
-        pretrained.config.model,
-        hidden_dropout_prob=dropout,
-        attention_probs_dropout_prob=dropout,
-    )
-    encoder = make_main_encoder(model)
-    encoder.build()
-    return encoder
 
 
 def _check_length(max_seq_length: int, encoder: Encoder) -> None:

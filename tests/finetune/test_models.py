@@ -215,8 +215,8 @@ def test_what_is_cut_is_counted_and_announced_once(pretrained, capfd):
     assert 0 < cut < len(TEXTS)
     model.predict(TEXTS, verbose=0)
     model.predict(TEXTS, verbose=0, batch_size=1)
-    assert int(model.truncated) == 2 * cut
-    said = f"note: texts are cut to max_seq_length={LENGTH}"
+    assert model.truncated == 2 * cut
+    said = f"note: texts are cut to max_seq_length = {LENGTH} tokens"
     assert capfd.readouterr().err.count(said) == 1
 
 

@@ -76,7 +76,7 @@ def test_texts_become_the_tokenizers_ids():
         [CLS, SEP, 0, 0, 0, 0, 0, 0, 0, 0],
         [CLS, *[the] * 8, SEP],
     ]
-    assert found["truncated"].numpy().tolist() == [False, False, True]
+    assert found["truncated"].numpy().tolist() == [0, 0, 1]
     pair = preprocess({"text": texts[:1], "text_pair": texts[:1]})
     assert pair["segment_ids"].numpy().tolist() == [[0] * 4 + [1] * 3 + [0] * 3]
     none = preprocess(texts[:0])
