@@ -5,6 +5,7 @@ import pathlib
 from setuptools import find_packages, setup
 
 REPORT = ["matplotlib>=3.8", "jinja2>=3.1"]
+FINETUNE = ["scikit-learn>=1.4", "scipy>=1.11", "seqeval>=1.2.2"]
 
 setup(
     name="electra_tf",
@@ -21,7 +22,7 @@ setup(
     package_dir={"electra_tf.configs": "configs"},
     package_data={
         "electra_tf": ["assets/**/*", "report/templates/*"],
-        "electra_tf.configs": ["*.flags"],
+        "electra_tf.configs": ["*.flags", "finetune/*.flags"],
     },
     python_requires=">=3.11",
     install_requires=[
@@ -39,7 +40,8 @@ setup(
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.20,<2.22"],
         "report": REPORT,
-        "test": ["pytest>=8", "ruff>=0.9", *REPORT],
+        "finetune": FINETUNE,
+        "test": ["pytest>=8", "ruff>=0.9", *REPORT, *FINETUNE],
     },
     entry_points={
         "console_scripts": [
@@ -49,6 +51,7 @@ setup(
             "electra-train-vocab = electra_tf.cli.train_vocab:entry",
             "electra-evaluate = electra_tf.cli.evaluate_pretraining:entry",
             "electra-report = electra_tf.cli.report:entry",
+            "electra-finetune = electra_tf.cli.finetune:entry",
         ]
     },
 )

@@ -43,8 +43,12 @@ def _define(field: dataclasses.Field) -> None:
 
 def main(argv: Sequence[str]) -> int:
     """Runs the trials that are missing and prints the table of results."""
+    import tensorflow as tf
+
     from electra_tf.finetune.trials import finetune
 
+    # Each trial has a model of its own; TensorFlow warns of their number.
+    tf.get_logger().setLevel("ERROR")
     values = flags.FLAGS
     if not values.task:
         raise InputError("--task must name a task, as cola; received none")

@@ -144,7 +144,7 @@ def _write_mnli(folder, texts):
     for name in ("dev_matched", "dev_mismatched"):
         _tsv(mnli / f"{name}.tsv", rows, f"{start}\t{several}\tgold_label")
     for name in ("test_matched", "test_mismatched"):
-        _tsv(mnli / f"{name}.tsv", [row[:10] for row in rows], start)
+        _tsv(mnli / f"{name}.tsv", [row[:10] for row in rows[:6]], start)
 
 
 def _write_tests(folder, texts):
@@ -158,9 +158,7 @@ def _write_tests(folder, texts):
         [[i, 1, 2, a, b] for i, a, b in pairs],
         "index\t#1 ID\t#2 ID\t#1 String\t#2 String",
     )
-    _tsv(
-        folder / "QQP" / "test.tsv", pairs, "id\tquestion1\tquestion2"
-    )
+    _tsv(folder / "QQP" / "test.tsv", pairs, "id\tquestion1\tquestion2")
     _tsv(folder / "QNLI" / "test.tsv", pairs, "index\tquestion\tsentence")
     for path in ("RTE/test", "WNLI/test", "STS-B/test", "AX/AX"):
         _tsv(folder / f"{path}.tsv", pairs, "index\tsentence1\tsentence2")

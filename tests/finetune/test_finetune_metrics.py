@@ -104,7 +104,11 @@ def test_entity_f1_as_conlleval_counts():
         ]
         found = entity_metrics(gold, said)
         spans = [
-            {(row, *s) for row, t in enumerate(rows) for s in conlleval_spans(t)}
+            {
+                (row, *s)
+                for row, t in enumerate(rows)
+                for s in conlleval_spans(t)
+            }
             for rows in (gold, said)
         ]
         right = len(spans[0] & spans[1])
@@ -112,5 +116,9 @@ def test_entity_f1_as_conlleval_counts():
         recall = right / len(spans[0]) if spans[0] else 0
         f1 = 2 * right / (len(spans[0]) + len(spans[1]) or 1)
         assert found == pytest.approx(
-            {"f1": 100 * f1, "precision": 100 * precision, "recall": 100 * recall}
+            {
+                "f1": 100 * f1,
+                "precision": 100 * precision,
+                "recall": 100 * recall,
+            }
         )

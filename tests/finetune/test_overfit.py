@@ -12,7 +12,7 @@ OTHERS = "squad1 squad2 mrqa chunk conll2003 wnut17".split()
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("tasks", "epochs"), [(GLUE, 20), (OTHERS, 60)], ids=["glue", "others"]
+    ("tasks", "epochs"), [(GLUE, 12), (OTHERS, 40)], ids=["glue", "others"]
 )
 def test_fifty_examples_are_learned(tasks, epochs, tmp_path):
     checkpoint = grammar.write_checkpoint(str(tmp_path / "checkpoint"))
@@ -41,5 +41,6 @@ def test_fifty_examples_are_learned(tasks, epochs, tmp_path):
         task: result["summary"][result["metric"]]["median"]
         for task, result in results.items()
     }
+    print(reached)
     assert sorted(reached) == sorted(tasks)
     assert min(reached.values()) > 95, reached

@@ -10,9 +10,7 @@ from electra_tf.finetune.tables import read_lines, read_table
 
 def write(folder, name, content):
     path = folder / name
-    path.write_bytes(
-        content.encode() if isinstance(content, str) else content
-    )
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
     return str(path)
 
 
@@ -54,7 +52,9 @@ def test_csv_is_quoted(tmp_path):
 
 def test_json_lines(tmp_path):
     path = write(
-        tmp_path, "a.jsonl", '{"text": "é", "label": 1}\n\n{"text": "b", "label": true}'
+        tmp_path,
+        "a.jsonl",
+        '{"text": "é", "label": 1}\n\n{"text": "b", "label": true}',
     )
     assert values(read_table(path)) == [("é", "1"), ("b", "true")]
 
