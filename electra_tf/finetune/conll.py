@@ -1,6 +1,7 @@
 """Sentences of CoNLL-style files: a word a line, its tag in a column."""
 
 import dataclasses
+from collections.abc import Iterator
 
 from electra_tf.errors import InputError
 from electra_tf.finetune.tables import read_lines
@@ -45,14 +46,27 @@ def read_conll(
     """
     needed = [word_column, *([tag_column] if with_tags else [])]
     sentences: list[Sentence] = []
-    gathered: list[tuple[str, ...]] = []
-    first_line = num_columns = 0
-    for line, text in enumerate([*read_lines(path), ""], 1):
+    gathered: list[list[str]] = []
+    where = path
+    for found in (*_cells(path, needed), None):
+        if found is not None:
+            where = where if gathered else found[0]
+            gathered.append(found[1:])
+        elif gathered:
+            words, *tags = zip(*gathered, strict=True)
+            sentences.append(Sentence(words, tags[0] if tags else None, where))
+            gathered = []
+    if not sentences:
+        raise InputError(f"{path} holds no sentences")
+    return sentences
+
+
+def _cells(path: str, needed: list[int]) -> Iterator[list[str] | None]:
+    """[where, word, tag if it is needed] of each line; None for a blank one."""
+    num_columns = 0
+    for line, text in enumerate(read_lines(path), 1):
         if not text.strip(" \t"):
-            if gathered:
-                where = f"{path}, line {first_line}"
-                sentences.append(_sentence(gathered, with_tags, where))
-                gathered = []
+            yield None
             continue
         cells = text.split("\t") if "\t" in text else text.split(" ")
         where = f"{path}, line {line}"
@@ -62,24 +76,11 @@ def read_conll(
                 f"{where}: must have {num_columns} columns, as the first; "
                 f"received {len(cells)}"
             )
-        found = tuple(cells[column] for column in needed)
+        found = [cells[column] for column in needed]
         if not all(found):
             raise InputError(f"{where}: the word or its tag is empty")
-        if found[0] == _DOCUMENT_MARK:
-            continue
-        if not gathered:
-            first_line = line
-        gathered.append(found)
-    if not sentences:
-        raise InputError(f"{path} holds no sentences")
-    return sentences
-
-
-def _sentence(
-    gathered: list[tuple[str, ...]], with_tags: bool, where: str
-) -> Sentence:
-    words, *tags = zip(*gathered, strict=True)
-    return Sentence(words, tags[0] if with_tags else None, where)
+        if found[0] != _DOCUMENT_MARK:
+            yield [where, *found]
 
 
 def _checked(num_columns: int, needed: list[int], where: str) -> int:

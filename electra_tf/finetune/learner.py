@@ -10,12 +10,11 @@ import keras
 import tensorflow as tf
 from tqdm import tqdm
 
+from electra_tf.errors import InputError
 from electra_tf.finetune.optimizer import create_optimizer
 from electra_tf.finetune.plan import Plan
-from electra_tf.finetune.task import Encoded, Evaluation, ModelSettings, Task
+from electra_tf.finetune.task import Encoded, Evaluation, Task
 from electra_tf.training.console import say
-
-_LENGTH_MULTIPLE = 8
 
 
 def train(
@@ -42,18 +41,32 @@ def train(
     """
     keras.utils.clear_session()  # lets go of the trial before
     keras.utils.set_random_seed(seed)
-    model = task.build_model(
-        ModelSettings(
-            plan.init_checkpoint,
-            plan.max_seq_length,
-            plan.hidden_dropout_prob,
-            plan.from_scratch,
-        )
-    )
+    model = task.build_model(plan.model_settings())
     num_rows = len(examples.inputs["input_ids"])
     steps_per_epoch = math.ceil(num_rows / plan.train_batch_size)
     num_steps = steps_per_epoch * plan.num_train_epochs
-    optimizer = create_optimizer(
+    # XLA would compile anew for every length of a batch.
+    model.compile(_optimizer(plan, model, num_steps), jit_compile=False)
+    model.fit(
+        training_batches(examples, plan.train_batch_size, seed),
+        epochs=plan.num_train_epochs,
+        callbacks=[
+            *_early_stop(task, plan, model, dev),
+            keras.callbacks.TensorBoard(
+                log_dir, write_graph=False, update_freq=plan.log_every_steps
+            ),
+            Progress(num_steps),
+        ],
+        shuffle=False,  # the batches are shuffled already
+        verbose=0,
+    )
+    return model
+
+
+def _optimizer(
+    plan: Plan, model: keras.Model, num_steps: int
+) -> keras.optimizers.Optimizer:
+    return create_optimizer(
         model,
         num_steps,
         learning_rate=plan.learning_rate,
@@ -62,32 +75,24 @@ def train(
         weight_decay_rate=plan.weight_decay_rate,
         compat=plan.compat,
     )
-    # XLA would compile anew for every length of a batch.
-    model.compile(optimizer, jit_compile=False)
-    callbacks = [
-        keras.callbacks.TensorBoard(
-            log_dir, write_graph=False, update_freq=plan.log_every_steps
-        ),
-        Progress(num_steps),
-    ]
-    if plan.early_stop_patience:
-        name = f"dev_{task.metric}"
-        measure = MeasureOnDev(name, lambda: evaluate(task, plan, model, dev))
-        stop = keras.callbacks.EarlyStopping(
+
+
+def _early_stop(
+    task: Task, plan: Plan, model: keras.Model, dev: Encoded
+) -> list[keras.callbacks.Callback]:
+    """What measures on dev after each epoch and stops; none if not asked."""
+    if not plan.early_stop_patience:
+        return []
+    name = f"dev_{task.metric}"
+    return [
+        MeasureOnDev(name, lambda: evaluate(task, plan, model, dev)),
+        keras.callbacks.EarlyStopping(
             name,
             mode="max",
             patience=plan.early_stop_patience,
             restore_best_weights=True,
-        )
-        callbacks = [measure, *callbacks, stop]
-    model.fit(
-        training_batches(examples, plan.train_batch_size, seed),
-        epochs=plan.num_train_epochs,
-        callbacks=callbacks,
-        shuffle=False,  # the batches are shuffled already
-        verbose=0,
-    )
-    return model
+        ),
+    ]
 
 
 def predict(plan: Plan, model: keras.Model, encoded: Encoded) -> Any:
@@ -109,19 +114,17 @@ def training_batches(
 ) -> tf.data.Dataset:
     """Batches of (inputs, targets), in an order of its own each epoch.
 
-    Each batch is as long as its longest row, rounded up.
+    Each batch is as long as its longest row.
     """
     inputs = {n: tf.constant(array) for n, array in encoded.inputs.items()}
     targets = tf.nest.map_structure(tf.constant, encoded.targets)
-    num_rows, longest = encoded.inputs["input_ids"].shape
+    num_rows = len(encoded.inputs["input_ids"])
 
     def batch(index: tf.Tensor) -> tuple[Any, Any]:
         rows, goals = tf.nest.map_structure(
             lambda array: tf.gather(array, index), (inputs, targets)
         )
         length = tf.reduce_max(tf.reduce_sum(rows["input_mask"], axis=1))
-        length = -(-length // _LENGTH_MULTIPLE) * _LENGTH_MULTIPLE
-        length = tf.minimum(length, longest)
         # Targets of tokens are as long as the inputs.
         return tf.nest.map_structure(
             lambda array: array[:, :length] if array.shape.rank > 1 else array,
@@ -151,7 +154,11 @@ class MeasureOnDev(keras.callbacks.Callback):
 
 
 class Progress(keras.callbacks.Callback):
-    """A bar on a terminal, else a line an epoch; on standard error."""
+    """A bar on a terminal, else a line an epoch; on standard error.
+
+    Raises:
+      InputError: the loss is not finite any more.
+    """
 
     def __init__(self, num_steps: int):
         super().__init__()
@@ -170,7 +177,12 @@ class Progress(keras.callbacks.Callback):
         self.bar.update()
 
     def on_epoch_end(self, epoch, logs=None):
-        text = shown(logs or {})
+        if not math.isfinite(logs["loss"]):
+            raise InputError(
+                f"the loss became {logs['loss']} in epoch {epoch + 1}; a "
+                "smaller learning_rate may help"
+            )
+        text = shown(logs)
         self.bar.set_postfix_str(text)
         if self.bar.disable:
             say(f"epoch {epoch + 1}/{self.params['epochs']}: {text}")

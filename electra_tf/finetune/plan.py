@@ -9,7 +9,7 @@ import numpy as np
 
 from electra_tf.convert.pretrained import PretrainedElectra
 from electra_tf.errors import InputError
-from electra_tf.finetune.task import Task
+from electra_tf.finetune.task import ModelSettings, Task
 from electra_tf.finetuning_config import TrainingOptions
 
 # ELECTRA, Table 7: widest model, (peak rate, factor from layer to layer).
@@ -41,6 +41,15 @@ class Plan:
     early_stop_patience: int
     seed: int
     log_every_steps: int
+
+    def model_settings(self) -> ModelSettings:
+        """Those of the model."""
+        return ModelSettings(
+            self.init_checkpoint,
+            self.max_seq_length,
+            self.hidden_dropout_prob,
+            self.from_scratch,
+        )
 
     def train_examples(self, examples: Sequence[Any]) -> Sequence[Any]:
         """Those to learn from: all, or as many as were asked for, drawn by

@@ -21,7 +21,7 @@ _TRIAL = re.compile(r"trial_(\d+)/?$")
 
 
 def trial_name(number: int) -> str:
-    """The folder of a trial, counted from 0."""
+    """The folder of a trial, counted from 1."""
     return f"trial_{number}"
 
 

@@ -3,8 +3,8 @@
 <output_dir>/results.json, results.md, submission.zip
 <output_dir>/<task>/settings.json      what the trials have in common
 <output_dir>/<task>/model.keras        of the best trial
-<output_dir>/<task>/trial_0/result.json      written last
-<output_dir>/<task>/trial_0/...        predictions, tensorboard/
+<output_dir>/<task>/trial_1/result.json      written last
+<output_dir>/<task>/trial_1/...        predictions, tensorboard/
 """
 
 import dataclasses
@@ -107,7 +107,7 @@ class TaskRun:
         """Trains, measures and writes the trials that are not there."""
         missing = [
             number
-            for number in range(num_trials)
+            for number in range(1, num_trials + 1)
             if not tf.io.gfile.exists(self._path(number, results.RESULT))
         ]
         if not missing:
@@ -120,7 +120,7 @@ class TaskRun:
         text = json.dumps(described, indent=2, ensure_ascii=False) + "\n"
         write_text(os.path.join(self.folder, results.SETTINGS), text)
         for number in missing:
-            say(f"{self.task.name}: trial {number + 1} of {num_trials}")
+            say(f"{self.task.name}: trial {number} of {num_trials}")
             self._run(number, examples, dev, test, save_model)
 
     def _run(
@@ -138,18 +138,11 @@ class TaskRun:
             if tf.io.gfile.exists(folder):  # of a trial that was killed
                 tf.io.gfile.rmtree(folder)
             tf.io.gfile.makedirs(folder)
-        seed = plan.seed + number
+        seed = plan.seed + number - 1
         first = next(iter(dev.values()))
         model = learner.train(task, plan, seed, examples, first, log_dir)
-        metrics: dict[str, float] = {}
-        for name, encoded in dev.items():
-            evaluation = learner.evaluate(task, plan, model, encoded)
-            prefix = "" if encoded is first else f"{name}_"
-            for key, value in evaluation.metrics.items():
-                metrics[prefix + key] = value
-            if encoded is first:
-                self._write(number, "", evaluation.files)
         steps = int(model.optimizer.iterations.numpy())
+        metrics = self._measure(number, model, dev)
         learner.write_scalars(log_dir, metrics, steps)
         for encoded in test.values():
             outputs = learner.predict(plan, model, encoded)
@@ -157,19 +150,30 @@ class TaskRun:
             self._write(number, results.TEST, files)
         if save_model and self._is_best(metrics):
             _save(model, os.path.join(self.folder, "model.keras"))
-        seconds = round(time.monotonic() - begin, 1)
         result = {
             "trial": number,
             "seed": seed,
             "steps": steps,
-            "seconds": seconds,
+            "seconds": round(time.monotonic() - begin, 1),
             "metrics": metrics,
         }
         self._write(number, "", {results.RESULT: json.dumps(result, indent=2)})
-        say(
-            f"{task.name}: trial {number + 1}: {learner.shown(metrics)} "
-            f"({duration(seconds)})"
-        )
+        took = duration(result["seconds"])
+        shown = learner.shown(metrics)
+        say(f"{task.name}: trial {number}: {shown} ({took})")
+
+    def _measure(
+        self, number: int, model: keras.Model, dev: dict[str, Encoded]
+    ) -> dict[str, float]:
+        """Metrics of all dev sets; those of the first bear plain names."""
+        metrics: dict[str, float] = {}
+        for index, (name, encoded) in enumerate(dev.items()):
+            found = learner.evaluate(self.task, self.plan, model, encoded)
+            prefix = f"{name}_" if index else ""
+            metrics |= {prefix + key: v for key, v in found.metrics.items()}
+            if not index:
+                self._write(number, "", found.files)
+        return metrics
 
     def _encode(
         self, pretrained: PretrainedElectra

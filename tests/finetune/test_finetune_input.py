@@ -28,14 +28,14 @@ def error(tmp_path, *given):
     ("train", "dev", "told"),
     [
         (ROWS, None, "custom has no dev split"),
-        (ROWS, "text\tlabel\na\tx\n\ty\n", "dev.tsv, line 3: the text is empty"),
-        (ROWS, "text\tlabel\na\tz\n", "line 2: the label must be one of x, y; received 'z'"),
+        (ROWS, f"{ROWS}\ty\n", "dev.tsv, line 4: the text is empty"),
+        (ROWS, f"{ROWS}a\tz\n", "line 4: the label must be one of x, y; "),
         (ROWS, "text\tkind\na\tx\n", "dev.tsv must have a column 'label'"),
         (ROWS + "a\n", ROWS, "train.tsv, line 4: must have 2 columns"),
         (ROWS + "a\t\n", ROWS, "train.tsv, line 4: the label is empty"),
         ("text\tlabel\na\tx\n", ROWS, "two classes or more; received only 'x'"),
     ],
-)  # fmt: skip
+)
 def test_tables(train, dev, told, checkpoint, tmp_path):
     write(tmp_path, train=train, **({"dev": dev} if dev else {}))
     line = error(

@@ -111,8 +111,8 @@ def test_all_test_files_are_read_without_labels(task_files):
 def test_wrong_files_are_refused(task, old, new, told, tmp_path):
     path = write(tmp_path, task) / "train.tsv"
     path.write_text(path.read_text().replace(old, new))
+    spec = GLUE[task]
     with pytest.raises(InputError, match=told):
-        spec = GLUE[task]
         glue_task(spec, read_files(spec, str(tmp_path), with_test=False))
 
 

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 import tiny
 
-from electra_tf.finetune import results
+from electra_tf.errors import InputError
+from electra_tf.finetune import learner, results
 from electra_tf.finetune.plan import make_plan
 from electra_tf.finetuning_config import HEADS, TaskOptions, TrainingOptions
 
@@ -65,7 +66,7 @@ def test_results_are_summed_up_over_trials(cola):
         "deviation": pytest.approx(np.std(values, ddof=1)),
         "best": max(values),
     }
-    assert found["best_trial"] == int(np.argmax(values))
+    assert found["best_trial"] == 1 + int(np.argmax(values))
     # 12 examples in batches of 4, twice.
     assert [trial["steps"] for trial in found["trials"]] == [6, 6]
     assert finished.out == (folder / "results.md").read_text()
@@ -111,7 +112,7 @@ def test_the_saved_model_is_the_best_trial_s(cola, task_files):
 def test_tensorboard_has_a_point_for_each_metric(cola):
     from tensorboard.backend.event_processing import event_accumulator
 
-    folder = cola[0] / "cola" / "trial_0" / "tensorboard" / "dev"
+    folder = cola[0] / "cola" / "trial_1" / "tensorboard" / "dev"
     events = event_accumulator.EventAccumulator(str(folder))
     events.Reload()
     found = set(events.Tags()["tensors"])
@@ -123,16 +124,16 @@ def test_only_missing_trials_are_run_and_are_the_same(
 ):
     folder = tmp_path / "out"
     shutil.copytree(cola[0], folder)
-    kept = tiny.tree(folder / "cola" / "trial_0")
-    (folder / "cola" / "trial_1" / "result.json").unlink()
-    (folder / "cola" / "trial_1" / "test" / "half.tsv").write_text("x")
+    kept = tiny.tree(folder / "cola" / "trial_1")
+    (folder / "cola" / "trial_2" / "result.json").unlink()
+    (folder / "cola" / "trial_2" / "test" / "half.tsv").write_text("x")
     finished = finetune(checkpoint, task_files, folder, *COLA)
     assert "trial 2 of 2" in finished.err
     assert "trial 1 of 2" not in finished.err
-    assert tiny.tree(folder / "cola" / "trial_0") == kept
-    assert not (folder / "cola" / "trial_1" / "test" / "half.tsv").exists()
+    assert tiny.tree(folder / "cola" / "trial_1") == kept
+    assert not (folder / "cola" / "trial_2" / "test" / "half.tsv").exists()
     old, new = (
-        read(place / "cola" / "trial_1" / "result.json")
+        read(place / "cola" / "trial_2" / "result.json")
         for place in (cola[0], folder)
     )
     assert new["metrics"] == old["metrics"]
@@ -186,7 +187,7 @@ def test_questions_without_answer(checkpoint, task_files, tmp_path):
         "--doc_stride=5",
         "--max_seq_length=24",
     )
-    folder = tmp_path / "out" / "squad2" / "trial_0"
+    folder = tmp_path / "out" / "squad2" / "trial_1"
     metrics = read(folder / "result.json")["metrics"]
     assert set(metrics) == {
         "exact", "f1", "has_answer_exact", "has_answer_f1", "no_answer_f1",
@@ -235,7 +236,7 @@ def test_a_table_of_the_user_s_own(checkpoint, tmp_path):
     assert "| custom | accuracy |" in finished.out
     assert "train: 12 of 12 examples were cut" in finished.err  # by one token
     folder = tmp_path / "out" / "custom"
-    lines = (folder / "trial_0" / "test" / "custom.tsv").read_text()
+    lines = (folder / "trial_1" / "test" / "custom.tsv").read_text()
     assert lines.splitlines()[1].split("\t")[1] in grammar.MOODS
     model = keras.models.load_model(folder / "model.keras")
     assert model.labels == tuple(sorted(grammar.MOODS))
@@ -253,7 +254,7 @@ def test_early_stopping_keeps_the_best_epoch(checkpoint, task_files, tmp_path):
         "--save_model=false",
         "--learning_rate=1e-9",
     )
-    result = read(tmp_path / "out" / "rte" / "trial_0" / "result.json")
+    result = read(tmp_path / "out" / "rte" / "trial_1" / "result.json")
     assert result["steps"] == 6  # two of eight epochs of three steps
     assert not (tmp_path / "out" / "rte" / "model.keras").exists()
 
@@ -329,6 +330,15 @@ def test_the_heads_named_in_the_flags_are_the_model_s():
     assert TaskOptions().qa_head == HEADS[0]
 
 
+def test_a_loss_that_is_no_number_stops_the_command():
+    progress = learner.Progress(10)
+    progress.set_params({"epochs": 2})
+    progress.on_train_begin()
+    progress.on_epoch_end(0, {"loss": 1.0})
+    with pytest.raises(InputError, match="became nan in epoch 2"):
+        progress.on_epoch_end(1, {"loss": float("nan")})
+
+
 def test_a_summary_of_one_trial_has_no_deviation():
     assert results.summarize([1.0]) == {
         "median": 1.0,
@@ -348,7 +358,7 @@ def test_a_killed_command_goes_on(cola, checkpoint, task_files, tmp_path):
         stderr=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     )
-    done = folder / "cola" / "trial_0" / "result.json"
+    done = folder / "cola" / "trial_1" / "result.json"
     limit = time.monotonic() + 300
     while not done.exists() and process.poll() is None:
         assert time.monotonic() < limit
