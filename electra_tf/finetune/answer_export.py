@@ -191,11 +191,11 @@ class AnswerModule(TaskModule):
 
 def _best_window(scores, row, num_rows):
     """Score and number of each passage's best window, both [B]."""
-    scores = tf.RaggedTensor.from_value_rowids(scores, row, num_rows)
-    begin = tf.cast(scores.row_starts(), tf.int32)
-    scores = scores.to_tensor(2.0 * NO_SPAN)
-    best = begin + tf.argmax(scores, -1, tf.int32)
-    return tf.reduce_max(scores, -1), best
+    score = tf.math.unsorted_segment_max(scores, row, num_rows)
+    is_best = scores == tf.gather(score, row)
+    number = tf.range(tf.size(scores))
+    number = tf.where(is_best, number, tf.size(scores))
+    return score, tf.math.unsorted_segment_min(number, row, num_rows)
 
 
 def _at(values, place, is_there):

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
+from electra_tf.finetune.labels import label_names
 from electra_tf.finetune.preprocessor import TextPreprocessor
-from electra_tf.finetune.task_model import TaskModel, label_names
+from electra_tf.finetune.task_model import TaskModel
 from electra_tf.modeling.dropout import Dropout
 from electra_tf.modeling.encoder import Encoder
 
