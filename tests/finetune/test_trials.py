@@ -2,8 +2,8 @@
 
 import json
 import os
+import pathlib
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
@@ -21,6 +21,7 @@ from electra_tf.finetune import learner, results
 from electra_tf.finetune.plan import make_plan
 from electra_tf.finetuning_config import HEADS, TaskOptions, TrainingOptions
 
+ROOT = pathlib.Path(__file__).parents[2]
 COLA = ("--task=cola", "--num_trials=2", "--do_predict")
 
 
@@ -352,9 +353,9 @@ def test_a_summary_of_one_trial_has_no_deviation():
 def test_a_killed_command_goes_on(cola, checkpoint, task_files, tmp_path):
     folder = tmp_path / "out"
     given = arguments(checkpoint, task_files, folder, *COLA)
-    script = os.path.join(os.path.dirname(tiny.__file__), "../scripts")
     process = subprocess.Popen(
-        [sys.executable, os.path.join(script, "finetune.py"), *given],
+        [sys.executable, str(ROOT / "scripts" / "finetune.py"), *given],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     )
@@ -363,7 +364,8 @@ def test_a_killed_command_goes_on(cola, checkpoint, task_files, tmp_path):
     while not done.exists() and process.poll() is None:
         assert time.monotonic() < limit
         time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
+    assert process.poll() is None
+    process.kill()
     process.wait()
     assert not (folder / "results.json").exists()
     finished = finetune(checkpoint, task_files, folder, *COLA)

@@ -131,6 +131,14 @@ def test_lone_surrogates_do_no_harm(letters):
     assert passage.starts.tolist()[-1] == 3
 
 
+def test_a_passage_of_which_nothing_is_left(tokenizer):
+    asked = [question("\u200b\u200b", "\u200b")]
+    windows, arrays, _ = cut_windows(tokenizer, asked, 32, WindowSettings())
+    assert arrays["answer_mask"].tolist() == [[1, 0, 0, 0]]
+    targets = window_targets(windows, asked)
+    assert [targets[n].tolist() for n in targets] == [[0], [0], [1]]
+
+
 def random_questions(rng, number):
     """Answers are runs of words, cut out by the random source itself."""
     questions = []
