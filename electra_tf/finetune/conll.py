@@ -21,7 +21,7 @@ class Sentence:
 
     words: tuple[str, ...]
     tags: tuple[str, ...] | None
-    where: str
+    where: str = dataclasses.field(repr=False)
 
 
 def read_conll(

@@ -46,7 +46,7 @@ def custom_task(
     splits = Splits(
         train=read(files["train"], False),
         dev={"dev": read(files["dev"], False)},
-        test={"test": read(files["test"], True)} if "test" in files else {},
+        test={"custom": read(files["test"], True)} if "test" in files else {},
     )
     shared = {"name": "custom", "splits": splits}
     if is_number:

@@ -40,7 +40,6 @@ def glue_task(
         "metric": spec.metric,
         "epochs": spec.epochs,
         "double_unordered": double_unordered and spec.is_symmetric,
-        "file_names": {name: f"{name}.tsv" for name in spec.test},
     }
     if spec.labels:
         return Classification(spec.labels, **shared)

@@ -39,7 +39,7 @@ class GlueSpec:
     labels: tuple[str, ...] = _BINARY
     metric: str = "accuracy"
     columns: tuple[str, ...] | None = None
-    epochs: float = 3
+    epochs: int = 3
     dev: Mapping[str, str] = dataclasses.field(
         default_factory=lambda: {"dev": "dev.tsv"}
     )

@@ -100,7 +100,8 @@ class QuestionAnswering(Task):
         )
         return Evaluation(metrics, self._files(questions, answered, threshold))
 
-    def predictions(self, encoded, outputs, metrics):
+    def predictions(self, test_set, encoded, outputs, metrics):
+        del test_set
         answered = self._answered(encoded, outputs)
         threshold = metrics.get(THRESHOLD, np.inf)
         return self._files(encoded.examples, answered, threshold)

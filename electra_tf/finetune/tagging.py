@@ -100,8 +100,8 @@ class Tagging(Task):
             metrics = {**entity_metrics(gold, predicted), **metrics}
         return Evaluation(metrics)
 
-    def predictions(self, encoded, outputs, metrics):
-        del metrics
+    def predictions(self, test_set, encoded, outputs, metrics):
+        del test_set, metrics
         lines = []
         predicted = self._tags(encoded, outputs)
         for sentence, tags in zip(encoded.examples, predicted, strict=True):

@@ -88,7 +88,7 @@ class Task(abc.ABC):
     name: str
     metric: str
     splits: Splits
-    epochs: float = 3
+    epochs: int = 3
     max_seq_length: int = 128
     least_length: int = 5
 
@@ -112,6 +112,10 @@ class Task(abc.ABC):
 
     @abc.abstractmethod
     def predictions(
-        self, encoded: Encoded, outputs: Any, metrics: Mapping[str, float]
+        self,
+        test_set: str,
+        encoded: Encoded,
+        outputs: Any,
+        metrics: Mapping[str, float],
     ) -> dict[str, str]:
         """Files for a test set, name -> content; `metrics` are dev's."""

@@ -1,7 +1,8 @@
 """Tasks about a whole text, or a pair: a class or a number for each."""
 
+import abc
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -39,7 +40,9 @@ class TextExample:
     text: str
     text_pair: str | None = None
     label: str | float | None = None
-    where: str = ""
+    # Not of the example's content, so that equal data in another folder are
+    # known as equal.
+    where: str = dataclasses.field(default="", repr=False)
 
 
 class TextTask(Task):
@@ -51,7 +54,6 @@ class TextTask(Task):
       metric: key of the main metric.
       epochs: the paper's number.
       double_unordered: train on both orders of each pair.
-      file_names: test set -> name of its predictions' file.
     """
 
     def __init__(
@@ -59,14 +61,12 @@ class TextTask(Task):
         name: str,
         splits: Splits,
         metric: str,
-        epochs: float = 3,
+        epochs: int = 3,
         double_unordered: bool = False,
-        file_names: Mapping[str, str] | None = None,
     ):
         self.name, self.splits, self.metric = name, splits, metric
         self.epochs = epochs
         self.double_unordered = double_unordered
-        self.file_names = file_names or {}
 
     def encode(self, tokenizer, examples, max_seq_length, is_training=False):
         if is_training and self.double_unordered:
@@ -77,25 +77,19 @@ class TextTask(Task):
         targets = self.targets(labels) if known else None
         return Encoded(examples, inputs, targets, num_cut)
 
+    @abc.abstractmethod
     def targets(self, labels: Sequence) -> np.ndarray:
         """What the model learns to say."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def answers(self, outputs: np.ndarray) -> list[str]:
         """What the model says, as it is written into a file."""
-        raise NotImplementedError
 
-    def predictions(self, encoded, outputs, metrics):
-        del metrics
-        (name,) = [
-            name
-            for name, e in self.splits.test.items()
-            if e is encoded.examples
-        ]
+    def predictions(self, test_set, encoded, outputs, metrics):
+        del encoded, metrics
         rows = enumerate(self.answers(outputs))
         lines = [f"{index}\t{answer}\n" for index, answer in rows]
-        file = self.file_names.get(name, f"{self.name}.tsv")
-        return {file: "".join(["index\tprediction\n", *lines])}
+        return {f"{test_set}.tsv": "".join(["index\tprediction\n", *lines])}
 
 
 class Classification(TextTask):

@@ -29,7 +29,10 @@ from electra_tf.finetuning_config import TaskOptions, TrainingOptions
 from electra_tf.training.console import duration, say
 from electra_tf.training.run_folder import write_text
 
-_WHERE_ONLY = "data_dir train_file dev_file test_file tfds_data_dir".split()
+# Where something lies; what it holds has a fingerprint.
+_PLACES = (
+    "init_checkpoint data_dir train_file dev_file test_file tfds_data_dir"
+).split()
 
 
 def finetune(
@@ -55,7 +58,12 @@ def finetune(
             f"{len(names)} tasks: {', '.join(names)}"
         )
     pretrained = from_pretrained(options.init_checkpoint)
-    weights = fingerprint([v.numpy() for v in pretrained.encoder.variables])
+    weights = fingerprint(
+        [
+            pretrained.tokenizer.settings(),
+            *(v.numpy() for v in pretrained.encoder.variables),
+        ]
+    )
     runs = []
     for name in dict.fromkeys(names):
         task = open_task(name, task_options)
@@ -92,7 +100,7 @@ class TaskRun:
         changed = [
             f"{name} was {old.get(name)!r}, now {value!r}"
             for name, value in settings.items()
-            if old.get(name) != value
+            if old.get(name) != value and name not in _PLACES
         ]
         if changed:
             raise InputError(
@@ -144,9 +152,9 @@ class TaskRun:
         steps = int(model.optimizer.iterations.numpy())
         metrics = self._measure(number, model, dev)
         learner.write_scalars(log_dir, metrics, steps)
-        for encoded in test.values():
+        for name, encoded in test.items():
             outputs = learner.predict(plan, model, encoded)
-            files = task.predictions(encoded, outputs, metrics)
+            files = task.predictions(name, encoded, outputs, metrics)
             self._write(number, results.TEST, files)
         if save_model and self._is_best(metrics):
             _save(model, os.path.join(self.folder, "model.keras"))
@@ -225,7 +233,6 @@ def _settings(
     task: Task, plan: Plan, task_options: TaskOptions, weights: str
 ) -> dict[str, Any]:
     """What trials of one folder must have in common."""
-    how = dataclasses.asdict(task_options)
     splits = task.splits
     return {
         "task": task.name,
@@ -234,7 +241,7 @@ def _settings(
         "num_train": len(splits.train),
         "data": fingerprint([*splits.train, *splits.dev.items()]),
         **dataclasses.asdict(plan),
-        **{n: value for n, value in how.items() if n not in _WHERE_ONLY},
+        **dataclasses.asdict(task_options),
     }
 
 

@@ -43,7 +43,7 @@ def test_pairs_and_test_rows_without_labels(tmp_path):
         dev=row % "q",
         test='{"b": "two", "a": "one"}',
     )
-    (example,) = found.splits.test["test"]
+    (example,) = found.splits.test["custom"]
     assert (example.text, example.text_pair, example.label) == (
         "one",
         "two",

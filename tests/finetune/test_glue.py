@@ -158,16 +158,15 @@ def test_double_unordered_trains_on_both_orders(task_files):
 def test_submissions_are_in_glue_s_format(task_files):
     splits = read_files(GLUE["rte"], str(task_files), with_test=True)
     task = glue_task(GLUE["rte"], splits)
-    encoded = type("Encoded", (), {"examples": splits.test["RTE"]})
     logits = np.array([[0.0, 1.0], [2.0, 1.0]])
-    files = task.predictions(encoded, logits, {})
+    files = task.predictions("RTE", None, logits, {})
     assert files == {
         "RTE.tsv": "index\tprediction\n0\tnot_entailment\n1\tentailment\n"
     }
     splits = read_files(GLUE["stsb"], str(task_files), with_test=True)
     task = glue_task(GLUE["stsb"], splits)
-    encoded.examples = splits.test["STS-B"]
-    files = task.predictions(encoded, np.array([0.5, 1.2, -0.1]), {})
+    values = np.array([0.5, 1.2, -0.1])
+    files = task.predictions("STS-B", None, values, {})
     assert files["STS-B.tsv"].splitlines()[1:] == [
         "0\t2.500",
         "1\t5.000",

@@ -151,7 +151,7 @@ def test_outside_is_wrong_for_a_word_that_is_cut_off(tokenizer):
     encoded = tagging.encode(tokenizer, [gold], 5)
     said = one_hot(tagging, 5, {1: "B-LOC", 2: "E-LOC", 3: "O"})
     assert tagging.evaluate(encoded, said).metrics["accuracy"] == 60.0
-    files = tagging.predictions(encoded, said, {})
+    files = tagging.predictions("test", encoded, said, {})
     assert files == {
         "tags.conll": "new\tB-LOC\nyork\tI-LOC\nit\tO\nit\tO\nit\tO\n\n"
     }

@@ -166,6 +166,13 @@ def test_other_settings_are_refused(cola, checkpoint, task_files, more, told):
     assert tiny.tree(cola[0]) == before
 
 
+def test_places_may_change(cola, checkpoint, task_files, tmp_path):
+    shutil.copytree(checkpoint, tmp_path / "checkpoint")
+    shutil.copytree(task_files / "CoLA", tmp_path / "CoLA")
+    finished = finetune(tmp_path / "checkpoint", tmp_path, cola[0], *COLA)
+    assert "all 2 trials are there" in finished.err
+
+
 def test_other_data_are_refused(cola, checkpoint, task_files, tmp_path):
     shutil.copytree(task_files / "CoLA", tmp_path / "CoLA")
     with open(tmp_path / "CoLA" / "train.tsv", "a") as file:
