@@ -38,16 +38,14 @@ def custom_task(
     """
     texts = [text_column, *filter(None, [text_pair_column])]
     is_number = label_kind == "number"
-
-    def read(path: str, is_test: bool) -> list[TextExample]:
-        label = "" if is_test else label_column
-        return _read(path, texts, label, is_number)
-
-    splits = Splits(
-        train=read(files["train"], False),
-        dev={"dev": read(files["dev"], False)},
-        test={"custom": read(files["test"], True)} if "test" in files else {},
+    train, dev = (
+        _read(files[split], texts, label_column, is_number)
+        for split in ("train", "dev")
     )
+    test = {}
+    if "test" in files:
+        test["custom"] = _read(files["test"], texts, "", is_number)
+    splits = Splits(train, {"dev": dev}, test)
     shared = {"name": "custom", "splits": splits}
     if is_number:
         values = [abs(example.label) for example in splits.train]

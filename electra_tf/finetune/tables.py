@@ -84,10 +84,18 @@ def read_table(
     lines = read_lines(path)
     cells = _csv_cells(path, lines) if kind == ".csv" else _tsv_cells(lines)
     if columns is None:
-        header = next(cells, None)
-        if header is None:
-            raise InputError(f"{path} is empty")
-        columns = header[1]
+        _, columns = next(cells, (0, None))
+    if columns is None:
+        raise InputError(f"{path} is empty")
+    return _table(path, tuple(columns), cells, skip_malformed)
+
+
+def _table(
+    path: str,
+    columns: tuple[str, ...],
+    cells: Iterator[tuple[int, list[str]]],
+    skip_malformed: bool,
+) -> Table:
     rows, num_skipped = [], 0
     for line, values in cells:
         if len(values) == len(columns):
@@ -102,7 +110,7 @@ def read_table(
             )
     if not rows:
         raise InputError(f"{path} holds no rows")
-    return Table(path, tuple(columns), rows, num_skipped)
+    return Table(path, columns, rows, num_skipped)
 
 
 def read_lines(path: str) -> list[str]:

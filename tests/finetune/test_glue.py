@@ -8,6 +8,8 @@ import tensorflow as tf
 from electra_tf.errors import InputError
 from electra_tf.finetune.glue import glue_task, read_files, read_tfds
 from electra_tf.finetune.glue_specs import GLUE
+from electra_tf.finetune.tasks import open_task
+from electra_tf.finetuning_config import TaskOptions
 
 FILES = {
     "cola": ("CoLA", "gj04\t1\t\tShe ran.\ngj04\t0\t*\tHer ran."),
@@ -239,3 +241,7 @@ def test_tensorflow_datasets_from_a_local_folder(tmp_path):
     )
     splits = read_tfds(GLUE["sst2"], str(tmp_path), with_test=False)
     assert seen(splits.train) == [("bad", None, "0"), ("good", None, "1")]
+    task = open_task("glue/sst2", TaskOptions(tfds_data_dir=str(tmp_path)))
+    assert seen(task.splits.dev["dev"]) == seen(splits.train)
+    with pytest.raises(InputError, match="glue/sst2 cannot be had"):
+        read_tfds(GLUE["sst2"], str(tmp_path), with_test=True)

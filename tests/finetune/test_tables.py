@@ -72,6 +72,7 @@ def test_packed_files(tmp_path):
         ("a.csv", 'a,b\n1,"x\ny"\n3\n', "line 4: must have 2 columns"),
         ("a.csv", 'a,b\n1,"x"y\n', "line 2"),
         ("a.tsv", "", "is empty"),
+        ("a.csv", "\n\n", "is empty"),
         ("a.tsv", "a\tb\n", "holds no rows"),
         ("a.jsonl", "\n", "holds no rows"),
         ("a.jsonl", '{"a": 1}\n[2]\n', "line 2: must be a JSON object"),
