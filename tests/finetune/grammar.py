@@ -155,7 +155,7 @@ def _write_tests(folder, texts):
         _tsv(folder / name / "test.tsv", single, "index\tsentence")
     _tsv(
         folder / "MRPC" / "test.tsv",
-        [[i, 1, 2, a, b] for i, a, b in pairs],
+        [[i, 1, 2, a, f'" {b}'] for i, a, b in pairs],
         "index\t#1 ID\t#2 ID\t#1 String\t#2 String",
     )
     _tsv(folder / "QQP" / "test.tsv", pairs, "id\tquestion1\tquestion2")
@@ -213,7 +213,8 @@ def write_squad(folder: pathlib.Path, number: int = 50) -> None:
             path.write_text(json.dumps(content), encoding="utf-8")
     lines = [{"header": {"dataset": "Animals"}}, *map(_mrqa, questions(number))]
     text = "".join(json.dumps(line) + "\n" for line in lines)
-    (folder / "train.jsonl").write_text(text, encoding="utf-8")
+    for split in ("train", "test"):
+        (folder / f"{split}.jsonl").write_text(text, encoding="utf-8")
     (folder / "dev.jsonl.gz").write_bytes(gzip.compress(text.encode()))
 
 
