@@ -118,8 +118,15 @@ def read_tfds(spec: GlueSpec, data_dir: str | None, with_test: bool) -> Splits:
 def _path(folder: str, files: str | tuple[str, ...]) -> str:
     """The first of the places that is there, or the first of all."""
     files = (files,) if isinstance(files, str) else files
-    paths = [os.path.normpath(os.path.join(folder, file)) for file in files]
+    paths = [_beside(folder, file) for file in files]
     return next(filter(tf.io.gfile.exists, paths), paths[0])
+
+
+def _beside(folder: str, file: str) -> str:
+    """A file that may begin with "../", which object stores do not follow."""
+    if file.startswith("../"):
+        folder = os.path.dirname(folder.rstrip("/"))
+    return os.path.join(folder, file.removeprefix("../"))
 
 
 def _examples(

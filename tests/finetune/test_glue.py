@@ -91,6 +91,20 @@ def test_mnli_has_two_dev_sets_and_ax_a_test_set(task_files):
     assert splits.test["AX"][0].text_pair == grammar.sentences(1)[0][1]
 
 
+def test_files_on_another_file_system(task_files):
+    for path in task_files.glob("*/*.tsv"):
+        copy = f"ram://glue/{path.relative_to(task_files)}"
+        tf.io.gfile.makedirs(copy.rpartition("/")[0])
+        tf.io.gfile.copy(str(path), copy, overwrite=True)
+    for spec in GLUE.values():
+        there = read_files(spec, "ram://glue", with_test=True)
+        here = read_files(spec, str(task_files), with_test=True)
+        assert seen(there.train) == seen(here.train)
+        assert list(map(seen, there.test.values())) == list(
+            map(seen, here.test.values())
+        )
+
+
 def test_all_test_files_are_read_without_labels(task_files):
     for spec in GLUE.values():
         splits = read_files(spec, str(task_files), with_test=True)
