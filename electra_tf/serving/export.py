@@ -141,6 +141,9 @@ class FinetuningModule(EncoderModule):
     @tf.function(input_signature=_IDS)
     def embed_ids_training(self, input_ids, input_mask, segment_ids):
         """As `embed_ids`, with dropout drawn anew at each call."""
+        # Of this graph alone. A seed set by whoever exports would be a part
+        # of it: every process would drop the same values.
+        tf.random.set_seed(None)
         states = self._states(input_ids, input_mask, segment_ids, training=True)
         return {"sequence_output": states, "pooled": states[:, 0]}
 
