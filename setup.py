@@ -7,6 +7,7 @@ from setuptools import find_packages, setup
 REPORT = ["matplotlib>=3.8", "jinja2>=3.1"]
 # Beam before 2.69 caps protobuf below what TensorFlow 2.21 needs.
 BEAM = ["apache-beam>=2.69,<3"]
+FINETUNE = ["scikit-learn>=1.4", "scipy>=1.11", "seqeval>=1.2.2"]
 
 setup(
     name="electra_tf",
@@ -42,7 +43,15 @@ setup(
         "gpu": ["tensorflow[and-cuda]>=2.20,<2.22"],
         "report": REPORT,
         "beam": BEAM,
-        "test": ["pytest>=8", "ruff>=0.9", "pyyaml>=6", *REPORT, *BEAM],
+        "finetune": FINETUNE,
+        "test": [
+            "pytest>=8",
+            "ruff>=0.9",
+            "pyyaml>=6",
+            *REPORT,
+            *BEAM,
+            *FINETUNE,
+        ],
     },
     entry_points={
         "console_scripts": [
@@ -54,6 +63,7 @@ setup(
             "electra-report = electra_tf.cli.report:entry",
             "electra-score-text = electra_tf.cli.score_text:entry",
             "electra-count-flops = electra_tf.cli.count_flops:entry",
+            "electra-finetune = electra_tf.cli.finetune:entry",
         ]
     },
 )

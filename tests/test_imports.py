@@ -10,8 +10,8 @@ ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "electra_tf"
 ORDER = [
     "errors", "combinations", "validation", "presets", "fields", "execution",
-    "config", "derived", "data", "modeling", "pretraining", "training",
-    "convert", "serving",
+    "config", "finetuning_config", "derived", "data", "modeling", "pretraining",
+    "training", "convert", "serving",
     "finetune", "report", "cli", "scripts",
 ]  # fmt: skip
 LINES = 300

@@ -77,6 +77,8 @@ class Pretrainer(keras.Model):
         replicas cannot stand inside.
         """
         super().compile(optimizer=optimizer, jit_compile=False, **kwargs)
+        # Now, since a loss scale is asked for before the first update.
+        self.optimizer.build(self.trainable_variables)
         self._backward = self._accumulated
         if jit_compile:
             # Traced once a stage of training, whose counts have other names.

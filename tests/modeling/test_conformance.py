@@ -14,9 +14,22 @@ from layer_registry import REGISTRY, built, make_masker, run, weighted_sum
 import electra_tf
 from electra_tf.modeling.noise import Noise
 
-# Not layers to stack, tested apart: the pre-training model, and tables that
-# are half of another network's.
-ELSEWHERE = {"Pretrainer", "DisentangledEmbeddings"}
+# Not layers to stack, tested apart: the pre-training model, tables that are
+# half of another network's, the models of tests/finetune and tests/serving.
+ELSEWHERE = {
+    "Pretrainer",
+    "DisentangledEmbeddings",
+    "TaskModel",
+    "Classifier",
+    "Regressor",
+    "Tagger",
+    "SpanQA",
+    "SpanHead",
+    "JointSpanHead",
+    "PlainSpanHead",
+    "TextPreprocessor",
+    "SavedModelEncoder",
+}
 EVERY = sorted(REGISTRY)
 TRAINABLE = sorted(set(REGISTRY) - {"Dropout", "TokenMasker"})
 
