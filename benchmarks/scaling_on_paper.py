@@ -28,8 +28,8 @@ import dataclasses
 import math
 
 from electra_tf.config import PretrainingConfig, make_config
-from electra_tf.training.flops import networks, step_flops
 from electra_tf.training.sizes import count_parameters
+from electra_tf.training.train_flops import networks, step_flops
 
 NUM_GPUS = (8, 64, 512)
 _BYTES_A_GRADIENT = 4  # float32
