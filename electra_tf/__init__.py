@@ -25,6 +25,14 @@ _PUBLIC = {
     "AdamW": "electra_tf.training.optimizers",
     "PretrainedElectra": "electra_tf.convert.pretrained",
     "from_pretrained": "electra_tf.convert.pretrained",
+    "SavedModelEncoder": "electra_tf.serving.saved_model_encoder",
+    "TextPreprocessor": "electra_tf.finetune.preprocessor",
+    "Classifier": "electra_tf.finetune.models",
+    "Regressor": "electra_tf.finetune.models",
+    "Tagger": "electra_tf.finetune.models",
+    "SpanQA": "electra_tf.finetune.span_qa",
+    "export_finetuned": "electra_tf.finetune.export",
+    "create_optimizer": "electra_tf.finetune.optimizer",
 }
 __all__ = sorted(_PUBLIC)
 __version__ = "0.1.0"

@@ -16,7 +16,11 @@ from electra_tf.data.packing import pack_texts
 from electra_tf.data.tokenizer import Tokenizer
 from electra_tf.errors import InputError
 from electra_tf.modeling.encoder import Encoder
-from electra_tf.modeling.networks import Discriminator, MaskedLM
+from electra_tf.modeling.networks import (
+    Discriminator,
+    MaskedLM,
+    make_main_encoder,
+)
 from electra_tf.pretraining.factory import build_pretrainer
 from electra_tf.training.run_folder import CONFIG, read_config
 
@@ -193,6 +197,27 @@ def from_pretrained(name_or_path: str | os.PathLike) -> PretrainedElectra:
     arrays = read_any_weights(path)
     assign_weights(pretrainer.trainable_variables, arrays, path)
     return PretrainedElectra(config, tokenizer, pretrainer.networks)
+
+
+def finetuning_encoder(
+    pretrained: PretrainedElectra, dropout: float, load_weights: bool = True
+) -> Encoder:
+    """A copy of the encoder, or a fresh one, that drops at a rate of its own.
+
+    The rate is that of hidden states and attention alike, whatever it was in
+    pre-training (ELECTRA, Table 7).
+    """
+    model = dataclasses.replace(
+        pretrained.config.model,
+        hidden_dropout_prob=dropout,
+        attention_probs_dropout_prob=dropout,
+    )
+    encoder = make_main_encoder(model)
+    encoder.build()
+    if load_weights:
+        arrays = {v.path: v.numpy() for v in pretrained.encoder.variables}
+        assign_weights(encoder.variables, arrays, "the pre-trained encoder")
+    return encoder
 
 
 def _beside_tf1(prefix: str) -> tuple[PretrainingConfig, Tokenizer]:

@@ -67,3 +67,86 @@ def pack_texts(
         num_tokens=tf.cast(ids.row_lengths(), tf.int32),
         truncated=truncated,
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class PackedSegments:
+    """One or two segments: `[CLS] first [SEP]`, then `second [SEP]`.
+
+    Attributes:
+      input_ids, input_mask, segment_ids: int32 [B, L].
+      truncated: bool [B], whether tokens were cut off.
+    """
+
+    input_ids: tf.Tensor
+    input_mask: tf.Tensor
+    segment_ids: tf.Tensor
+    truncated: tf.Tensor
+
+    def features(self) -> dict[str, tf.Tensor]:
+        """What a model takes, by the records' names."""
+        return {
+            "input_ids": self.input_ids,
+            "input_mask": self.input_mask,
+            "segment_ids": self.segment_ids,
+        }
+
+    def trimmed(self) -> dict[str, tf.Tensor]:
+        """`features` up to the longest row, L at least 2."""
+        longest = tf.reduce_max(tf.reduce_sum(self.input_mask, 1))
+        longest = tf.maximum(longest, 2)
+        return {name: x[:, :longest] for name, x in self.features().items()}
+
+
+def pack_segments(
+    tokenizer: Tokenizer,
+    first: tf.RaggedTensor,
+    second: tf.RaggedTensor | None,
+    max_seq_length: int,
+) -> PackedSegments:
+    """Joins token ids to rows of exactly `max_seq_length`.
+
+    Of a pair that is too long, the longer segment gives first, token by token
+    from its end, as BERT's `_truncate_seq_pair` does.
+
+    Args:
+      tokenizer: gives the special ids.
+      first: int32 [B, (tokens)].
+      second: int32 [B, (tokens)], or None for single texts.
+      max_seq_length: L, with [CLS] and [SEP].
+    """
+    rows, a = first.nrows(), first.row_lengths()
+    edge = tf.ones([rows, 1], first.dtype)
+    cls, sep = edge * tokenizer.cls_id, edge * tokenizer.sep_id
+    if second is None:
+        room = max_seq_length - 2
+        truncated = a > room
+        parts = [cls, first[:, :room], sep]
+        num_first = num_tokens = tf.minimum(a, room) + 2
+    else:
+        room, b = max_seq_length - 3, second.row_lengths()
+        truncated = a + b > room
+        keep_a = tf.minimum(a, tf.maximum(room - b, (room + 1) // 2))
+        keep_b = tf.minimum(b, tf.maximum(room - a, room // 2))
+        first, second = _heads(first, keep_a), _heads(second, keep_b)
+        parts = [cls, first, sep, second, sep]
+        num_first, num_tokens = keep_a + 2, keep_a + keep_b + 3
+    ids = tf.concat(parts, axis=1)
+    ids = ids.to_tensor(tokenizer.pad_id, shape=[None, max_seq_length])
+    mask = tf.sequence_mask(num_tokens, max_seq_length, tf.int32)
+    return PackedSegments(
+        input_ids=tf.cast(ids, tf.int32),
+        input_mask=mask,
+        segment_ids=mask
+        - tf.sequence_mask(num_first, max_seq_length, tf.int32),
+        truncated=truncated,
+    )
+
+
+def _heads(ragged: tf.RaggedTensor, lengths: tf.Tensor) -> tf.RaggedTensor:
+    """The first `lengths[i]` values of row i."""
+    places = tf.ragged.range(ragged.row_lengths()).values
+    keep = places < tf.repeat(lengths, ragged.row_lengths())
+    return tf.RaggedTensor.from_row_lengths(
+        tf.boolean_mask(ragged.values, keep), lengths
+    )

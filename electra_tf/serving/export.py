@@ -1,12 +1,12 @@
 """A pre-trained model as a SavedModel that answers without electra_tf."""
 
-import os
-
 import tensorflow as tf
 
-from electra_tf.convert.pretrained import PretrainedElectra
+from electra_tf.convert.pretrained import PretrainedElectra, finetuning_encoder
 from electra_tf.data.packing import PackedTexts, pack_texts
-from electra_tf.errors import InputError
+from electra_tf.data.tokenizer import Tokenizer
+from electra_tf.modeling.encoder import Encoder
+from electra_tf.serving.saved_model import write_saved_model
 
 _TEXT = tf.TensorSpec([None], tf.string, "text")
 _IDS = (
@@ -23,23 +23,24 @@ class EncoderModule(tf.Module):
     tokenizer's compiled model is a constant of the graph.
     """
 
-    def __init__(self, model: PretrainedElectra, vocab_file: str):
+    def __init__(self, encoder: Encoder, tokenizer: Tokenizer, vocab_file: str):
         super().__init__()
-        self._model = model
-        self._tokenizer = model.tokenizer
-        self._rows = model.config.model.max_position_embeddings
+        # A method: the layer itself would be saved along.
+        self._encode = encoder.__call__
+        self._tokenizer = tokenizer
+        self._rows = encoder.embeddings.max_position_embeddings
         # Tracked as plain variables: what is loaded knows nothing of Keras.
-        self.weights = [v.value for v in model.encoder.variables]
+        self.weights = [v.value for v in encoder.variables]
         self.vocab = tf.saved_model.Asset(vocab_file)
 
     def pack(self, text: tf.Tensor) -> PackedTexts:
         """Texts to padded inputs, cut to the position table's length."""
         return pack_texts(self._tokenizer, text, self._rows)
 
-    def _states(self, input_ids, input_mask, segment_ids):
+    def _states(self, input_ids, input_mask, segment_ids, training=False):
         inputs = (input_ids, input_mask, segment_ids)
-        ids, mask, segments = (tf.cast(x, tf.int32) for x in inputs)
-        return self._model.encoder(ids, mask, segments)  # [B, L, H]
+        ids = (tf.cast(x, tf.int32) for x in inputs)
+        return self._encode(*ids, training=training)  # [B, L, H]
 
     @tf.function(input_signature=_IDS)
     def embed_ids(self, input_ids, input_mask, segment_ids):
@@ -69,10 +70,10 @@ class DetectorModule(EncoderModule):
     """With a discriminator: `detect` and `detect_ids`, the default."""
 
     def __init__(self, model: PretrainedElectra, vocab_file: str):
-        super().__init__(model, vocab_file)
-        self.head_weights = [
-            v.value for v in model.discriminator.head.variables
-        ]
+        super().__init__(model.encoder, model.tokenizer, vocab_file)
+        head = model.discriminator.head
+        self._score = head.__call__
+        self.head_weights = [v.value for v in head.variables]
         self.id_to_token = tf.lookup.StaticHashTable(
             tf.lookup.TextFileInitializer(
                 self.vocab.asset_path,
@@ -86,7 +87,7 @@ class DetectorModule(EncoderModule):
 
     def _probabilities(self, input_ids, input_mask, segment_ids):
         states = self._states(input_ids, input_mask, segment_ids)
-        return tf.sigmoid(self._model.discriminator.head(states))  # [B, L]
+        return tf.sigmoid(self._score(states))  # [B, L]
 
     @tf.function(input_signature=_IDS)
     def detect_ids(self, input_ids, input_mask, segment_ids):
@@ -125,8 +126,33 @@ class DetectorModule(EncoderModule):
         }
 
 
+class FinetuningModule(EncoderModule):
+    """An encoder to be trained on: `embed_ids`, and the same with dropout.
+
+    `trainable_variables` are those of both, for a gradient tape.
+    """
+
+    trainable_variables = None  # plain attribute, as tf.Module's is not saved
+
+    def __init__(self, encoder: Encoder, tokenizer: Tokenizer, vocab_file: str):
+        super().__init__(encoder, tokenizer, vocab_file)
+        self.trainable_variables = self.weights
+
+    @tf.function(input_signature=_IDS)
+    def embed_ids_training(self, input_ids, input_mask, segment_ids):
+        """As `embed_ids`, with dropout drawn anew at each call."""
+        states = self._states(input_ids, input_mask, segment_ids, training=True)
+        return {"sequence_output": states, "pooled": states[:, 0]}
+
+    def signatures(self) -> dict[str, tf.types.experimental.GenericFunction]:
+        return {
+            **super().signatures(),
+            "embed_ids_training": self.embed_ids_training,
+        }
+
+
 def export_saved_model(model: PretrainedElectra, path: str) -> list[str]:
-    """Writes a SavedModel; returns the names of its signatures.
+    """Writes a SavedModel that serves; returns the names of its signatures.
 
     Args:
       model: what `from_pretrained` gave.
@@ -135,32 +161,33 @@ def export_saved_model(model: PretrainedElectra, path: str) -> list[str]:
     Raises:
       InputError: the folder is there already, or cannot be written.
     """
-    if tf.io.gfile.exists(path):
-        raise InputError(f"output_dir must not exist yet; received {path!r}")
-    partial = path.rstrip("/") + ".partial"
-    try:
-        if tf.io.gfile.exists(partial):
-            tf.io.gfile.rmtree(partial)
-        vocab_file = os.path.join(partial, "vocab.txt")
-        tf.io.gfile.makedirs(partial)
-        with tf.io.gfile.GFile(vocab_file, "w") as file:
-            file.write("".join(f"{t}\n" for t in model.tokenizer.vocab))
-        names = _save(model, vocab_file, os.path.join(partial, "model"))
-        tf.io.gfile.rename(os.path.join(partial, "model"), path)
-    except (tf.errors.OpError, OSError) as error:
-        raise InputError(
-            f"cannot write a SavedModel to {path!r}: "
-            f"{str(error).splitlines()[0]}"
-        ) from error
-    finally:
-        if tf.io.gfile.exists(partial):
-            tf.io.gfile.rmtree(partial)
-    return names
+
+    def make(vocab_file: str) -> EncoderModule:
+        if model.has_discriminator:
+            return DetectorModule(model, vocab_file)
+        return EncoderModule(model.encoder, model.tokenizer, vocab_file)
+
+    return write_saved_model(make, model.tokenizer, path)
 
 
-def _save(model: PretrainedElectra, vocab_file: str, path: str) -> list[str]:
-    kind = DetectorModule if model.has_discriminator else EncoderModule
-    module = kind(model, vocab_file)
-    signatures = module.signatures()
-    tf.saved_model.save(module, path, signatures=signatures)
-    return list(signatures)
+def export_for_finetuning(
+    model: PretrainedElectra, path: str, dropout: float = 0.1
+) -> list[str]:
+    """Writes the encoder as a SavedModel that can be trained further.
+
+    Args:
+      model: what `from_pretrained` gave.
+      path: a folder that does not exist yet.
+      dropout: rate of `embed_ids_training`, in hidden states and attention.
+
+    Returns the names of the signatures.
+
+    Raises:
+      InputError: the folder is there already, or cannot be written.
+    """
+    encoder = finetuning_encoder(model, dropout)
+
+    def make(vocab_file: str) -> FinetuningModule:
+        return FinetuningModule(encoder, model.tokenizer, vocab_file)
+
+    return write_saved_model(make, model.tokenizer, path)

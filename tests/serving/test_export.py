@@ -2,9 +2,8 @@
 
 import json
 import pathlib
-import subprocess
-import sys
 
+import bare_process
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -24,37 +23,7 @@ TEXTS = [
     "nul\x00inside \u00c9tat",
     "[MASK] [CLS] [PAD]",
 ]
-CLIENT = '''
-import json, sys
-import numpy as np
-
-class Without:
-    """Finds what another finder finds, but for what is not installed."""
-
-    def __init__(self, finder):
-        self.finder = finder
-
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("electra_tf", "keras", "tf_keras"):
-            return None
-        return self.finder.find_spec(name, path, target)
-
-    def __getattr__(self, name):
-        return getattr(self.finder, name)
-
-import tensorflow as tf
-import tensorflow_text  # imports Keras by itself, so that is hidden after it
-
-for name in [n for n in sys.modules if n.partition(".")[0] == "keras"]:
-    del sys.modules[name]
-sys.meta_path[:] = [Without(finder) for finder in sys.meta_path]
-for name in ("electra_tf", "keras"):
-    try:
-        __import__(name)
-    except ImportError:
-        continue
-    raise SystemExit(f"{name} can be imported")
-
+CLIENT = """
 model = tf.saved_model.load(sys.argv[1])
 arrays = dict(np.load(sys.argv[2]))
 texts = json.loads(arrays.pop("texts").item())
@@ -83,22 +52,15 @@ if "detect" in model.signatures:
     )
 out = {k: v for k, v in out.items() if v.dtype != object}
 out["signatures"] = np.array(json.dumps(sorted(model.signatures)))
-assert not {"electra_tf", "keras"} & set(sys.modules)
 np.savez(sys.argv[3], **out)
-'''
+"""
 
 
 def ask(model_dir, folder) -> dict[str, np.ndarray]:
     """What the exported model answers in a fresh process."""
     np.savez(folder / "in.npz", texts=json.dumps(TEXTS), **id_batch())
-    done = subprocess.run(
-        [sys.executable, "-c", CLIENT, model_dir, folder / "in.npz",
-         folder / "out.npz"],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    files = (folder / "in.npz", folder / "out.npz")
+    bare_process.run(CLIENT, model_dir, *files, cwd=folder)
     return dict(np.load(folder / "out.npz"))
 
 
