@@ -12,10 +12,25 @@ from electra_tf.errors import InputError
 def define_flags() -> None:
     """What to export and where to."""
     flags.DEFINE_string(
-        "model_dir", "", "a run's folder, or what from_pretrained takes"
+        "model_dir",
+        "",
+        "a run's folder, what from_pretrained takes, or a fine-tuned model's "
+        ".keras file",
     )
     flags.DEFINE_string(
-        "output_dir", "", "new folder (default: <model_dir>/export)"
+        "output_dir",
+        "",
+        "the model's base path: the next version (1, 2, ...) is written below "
+        "it; with --for_finetuning a new folder (default: <model_dir>/export)",
+    )
+    flags.DEFINE_enum(
+        "dtype", "float32", ["float32", "float16"], "how matrices are stored"
+    )
+    flags.DEFINE_bool(
+        "warmup",
+        None,
+        "write warm-up requests (default: where tensorflow-serving-api is "
+        "installed)",
     )
     flags.DEFINE_bool(
         "for_finetuning",
@@ -30,15 +45,24 @@ def define_flags() -> None:
 
 def main(argv: Sequence[str]) -> None:
     """Exports and prints the signatures."""
-    from electra_tf.convert.pretrained import from_pretrained
-    from electra_tf.serving.export import (
-        export_for_finetuning,
-        export_saved_model,
-    )
+    from electra_tf.serving.saved_model import next_version
 
     values = flags.FLAGS
+    _check(values)
     source = values.model_dir
-    if not source:
+    output_dir = values.output_dir or os.path.join(
+        os.path.dirname(source) if _is_finetuned(source) else source, "export"
+    )
+    if values.for_finetuning:
+        names = _export_encoder(source, output_dir, values.dropout)
+    else:
+        output_dir = next_version(output_dir)
+        names = _export(source, output_dir, values.dtype, values.warmup)
+    print(f"{output_dir}: signatures {', '.join(names)}")
+
+
+def _check(values: flags.FlagValues) -> None:
+    if not values.model_dir:
         raise InputError("--model_dir must name a run's folder; received ''")
     if not 0 <= values.dropout < 1:
         raise InputError(
@@ -46,13 +70,50 @@ def main(argv: Sequence[str]) -> None:
         )
     if values["dropout"].present and not values.for_finetuning:
         raise InputError("--dropout goes with --for_finetuning alone")
-    output_dir = values.output_dir or os.path.join(source, "export")
-    model = from_pretrained(source)
-    if values.for_finetuning:
-        names = export_for_finetuning(model, output_dir, values.dropout)
-    else:
-        names = export_saved_model(model, output_dir)
-    print(f"{output_dir}: signatures {', '.join(names)}")
+    for name in ("dtype", "warmup"):
+        if values[name].present and values.for_finetuning:
+            raise InputError(f"--{name} does not go with --for_finetuning")
+    if _is_finetuned(values.model_dir) and values.for_finetuning:
+        raise InputError("--for_finetuning takes a pre-trained model")
+
+
+def _is_finetuned(source: str) -> bool:
+    return source.endswith(".keras")
+
+
+def _export_encoder(source: str, path: str, dropout: float) -> list[str]:
+    from electra_tf.convert.pretrained import from_pretrained
+    from electra_tf.serving.export import export_for_finetuning
+
+    return export_for_finetuning(from_pretrained(source), path, dropout)
+
+
+def _export(
+    source: str, path: str, dtype: str, warmup: bool | None
+) -> list[str]:
+    if _is_finetuned(source):
+        from electra_tf.finetune.export import export_finetuned
+
+        model = _load_finetuned(source)
+        return export_finetuned(model, path, dtype=dtype, warmup=warmup)
+    from electra_tf.convert.pretrained import from_pretrained
+    from electra_tf.serving.export import export_saved_model
+
+    return export_saved_model(from_pretrained(source), path, dtype, warmup)
+
+
+def _load_finetuned(source: str):
+    import keras
+
+    import electra_tf.finetune  # noqa: F401, Keras must know its classes
+
+    try:
+        return keras.models.load_model(source)
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(
+            f"cannot load a fine-tuned model from {source!r}: "
+            f"{str(error).splitlines()[0]}"
+        ) from error
 
 
 def entry() -> None:
