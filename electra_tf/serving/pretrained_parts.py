@@ -18,8 +18,8 @@ class Embed(tf.Module):
     """`embed` and `embed_ids`.
 
     Out: `sequence_output` float32 [B, L, H], the last layer, 0 on padding;
-    `pooled` float32 [B, H], its [CLS] vector. `embed` also: `num_tokens` int32 [B], with [CLS]
-    and [SEP]; `truncated` bool [B].
+    `pooled` float32 [B, H], its [CLS] vector. `embed` also: `num_tokens` int32
+    [B], with [CLS] and [SEP]; `truncated` bool [B].
     """
 
     def __init__(
