@@ -96,7 +96,7 @@ class LocalModel:
         try:
             outputs = signature(**tensors)
         except tf.errors.OpError as error:
-            raise RequestError(error.message.splitlines()[0]) from error
+            raise RequestError(_reason(error)) from error
         arrays = {name: _json_ready(x) for name, x in outputs.items()}
         if not by_row:
             return {"outputs": _single(arrays)}
@@ -108,6 +108,13 @@ class LocalModel:
         if not isinstance(name, str) or name not in self._model.signatures:
             raise RequestError(f'Serving signature name: "{name}" not found')
         return self._model.signatures[name]
+
+
+def _reason(error: tf.errors.OpError) -> str:
+    """The broken rule, without the place in the graph."""
+    lines = error.message.splitlines()
+    rules = [line for line in lines if "assertion failed" in line]
+    return (rules or lines)[0].strip()
 
 
 def _by_name(values: Any, specs: Mapping[str, tf.TensorSpec]) -> dict:

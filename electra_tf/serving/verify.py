@@ -21,8 +21,7 @@ class Difference:
     Attributes:
       loader: "function" (`tf.saved_model.load`) or "session".
       signature, output: names.
-      largest: largest absolute difference; infinite where strings, shapes or
-        whole numbers are not the same.
+      largest: see `distance`.
     """
 
     loader: str
@@ -63,12 +62,17 @@ def verify_saved_model(path: str) -> list[Difference]:
 
 
 def distance(expected: np.ndarray, found: np.ndarray | None) -> float:
-    """Largest absolute difference; infinite for what must be the same."""
+    """Largest difference |found - expected| / max(1, |expected|).
+
+    Absolute up to 1, as probabilities and states are; relative above, as a
+    log-probability of -1000 has no digits for 1e-5. Infinite where shapes,
+    strings or whole numbers are not the same.
+    """
     if found is None or expected.shape != found.shape:
         return float("inf")
     if expected.dtype.kind != "f":
         return 0.0 if np.array_equal(expected, found) else float("inf")
-    difference = np.abs(expected - found)
+    difference = np.abs(expected - found) / np.maximum(1, np.abs(expected))
     if np.isnan(difference).any():
         return float("inf")
     return float(difference.max(initial=0.0))

@@ -140,8 +140,9 @@ def test_verify_refuses_what_is_no_export(arguments, tmp_path):
 @pytest.mark.parametrize(
     ("expected", "found", "largest"),
     [
-        ([1.0, 2.0], [1.0, 2.5], 0.5),
-        ([1.0, -2.0], [1.0, 2.0], 4.0),
+        ([1.0, 0.5], [1.0, 1.0], 0.5),
+        ([1.0, -2.0], [1.0, 2.0], 2.0),
+        ([-1000.0], [-1000.5], 0.0005),
         ([1.0], [1.0, 1.0], np.inf),
         ([1.0], [np.nan], np.inf),
         ([1, 2], [1, 2], 0.0),
