@@ -14,8 +14,7 @@ import tensorflow as tf
 import electra_tf
 
 DATA = pathlib.Path(__file__).parent / "data" / "people_and_places.conll"
-LENGTH, BATCH_SIZE = 32, 8
-EPOCHS = 5
+LENGTH, BATCH_SIZE, EPOCHS = 32, 8, 5
 
 
 def read() -> list[list[list[str]]]:
@@ -37,9 +36,8 @@ def main(steps: int) -> None:
     keras.utils.set_random_seed(0)
     sentences = read()
     labels = sorted({label for s in sentences for _, label in s})
-    model = electra_tf.Tagger.from_pretrained(
-        "tiny", labels=labels, max_seq_length=LENGTH
-    )
+    make = electra_tf.Tagger.from_pretrained
+    model = make("tiny", labels=labels, max_seq_length=LENGTH)
     model.compile(electra_tf.create_optimizer(model, steps, learning_rate=1e-3))
     texts = [" ".join(word for word, _ in s) for s in sentences]
     tokenizer = model.preprocessor.tokenizer

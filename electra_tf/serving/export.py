@@ -73,6 +73,9 @@ class FinetuningModule(Embed):
     @tf.function(input_signature=IDS)
     def embed_ids_training(self, input_ids, input_mask, segment_ids):
         """As `embed_ids`, with dropout drawn anew at each call."""
+        # Of this graph alone. A seed set by whoever exports would be a part
+        # of it: every process would drop the same values.
+        tf.random.set_seed(None)
         ids = self._rules.checked(input_ids, input_mask, segment_ids)
         return of_states(self._encode(*ids, training=True), input_mask)
 

@@ -1,6 +1,9 @@
 """Classifier, Regressor and Tagger: their numbers, and plain Keras' ways."""
 
+import os
 import pathlib
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -264,6 +267,64 @@ def test_a_saved_model_predicts_identically_and_trains_on(trained, tmp_path):
         np.testing.assert_array_equal(ours, theirs, err_msg=ours.path)
     assert copy.optimizer.get_config() == model.optimizer.get_config()
     assert copy.get_config() == model.get_config()
+
+
+@pytest.mark.slow
+def test_a_fresh_process_needs_one_class_imported(trained, tmp_path):
+    """Any class of the room brings the model's and the optimizer's."""
+    model, _ = trained
+    model.save(str(tmp_path / "model.keras"))
+    client = (
+        "import keras, numpy as np\n"
+        "from electra_tf import Tagger\n"
+        "model = keras.models.load_model('model.keras')\n"
+        f"np.save('out.npy', model.predict({TEXTS!r}, verbose=0))\n"
+        "assert int(model.optimizer.iterations) == 80\n"
+    )
+    root = str(pathlib.Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", client],
+        env={**os.environ, "PYTHONPATH": root},
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    np.testing.assert_array_equal(
+        np.load(tmp_path / "out.npy"), model.predict(TEXTS, verbose=0)
+    )
+
+
+@pytest.mark.slow
+def test_xla_takes_the_step_it_takes_without(pretrained):
+    labels = np.array([0, 2, 1, 0])
+    ended = []
+    for jit_compile in (False, True):
+        model = make(Classifier, pretrained, dropout=0.0)
+        model.remove_preprocessor()
+        model.head.kernel.assign(np.ones(model.head.kernel.shape) * 0.1)
+        optimizer = create_optimizer(model, 4, learning_rate=1e-3)
+        model.compile(optimizer, jit_compile=jit_compile)
+        losses = model.fit(
+            id_batch(), labels, epochs=3, shuffle=False, verbose=0
+        ).history["loss"]
+        ended.append([*losses, *model.get_weights()])
+    for without, with_xla in zip(*ended, strict=True):
+        np.testing.assert_allclose(with_xla, without, rtol=1e-3, atol=2e-5)
+
+
+def test_mixed_precision_gives_float32(pretrained):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = make(Tagger, pretrained)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    found = model.predict(id_batch(), verbose=0)
+    assert found.dtype == np.float32
+    expected = expected_outputs(model, id_batch())
+    real = id_batch()["input_mask"].astype(bool)
+    difference = np.abs(found - expected)[real]
+    assert 1e-4 < difference.mean() < 0.05 * np.abs(expected[real]).mean()
 
 
 @pytest.mark.parametrize("cls", [Regressor, Tagger])

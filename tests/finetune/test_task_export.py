@@ -15,6 +15,7 @@ import tiny
 import tiny_finetune
 from tiny_finetune import LENGTH, id_batch
 
+from electra_tf.data.tokenizer import Tokenizer
 from electra_tf.errors import InputError
 from electra_tf.finetune import answer_export
 from electra_tf.finetune.export import begins_word, export_finetuned
@@ -210,7 +211,7 @@ def test_tag_labels_each_words_first_piece(models, answers):
 
 def test_what_parts_words():
     """White space does, deleted characters and punctuation do not."""
-    tokenizer = tiny_finetune_tokenizer()
+    tokenizer = Tokenizer(tiny.vocab())
     for text, expected in [
         ("a b", [True, True]),
         ("a.b", [True, False, False]),
@@ -225,12 +226,6 @@ def test_what_parts_words():
             if "\u00a0" in text:
                 expected[-1] = True
         assert found == expected, text
-
-
-def tiny_finetune_tokenizer():
-    from electra_tf.data.tokenizer import Tokenizer
-
-    return Tokenizer(tiny.vocab())
 
 
 def brute_force_answer(model, question, context):

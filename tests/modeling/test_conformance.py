@@ -15,7 +15,20 @@ import electra_tf
 from electra_tf.modeling.noise import Noise
 
 # Not layers to stack, tested apart: the pre-training model.
-ELSEWHERE = {"Pretrainer"}
+# Tested in tests/pretraining, tests/finetune and tests/serving.
+ELSEWHERE = {
+    "Pretrainer",
+    "TaskModel",
+    "Classifier",
+    "Regressor",
+    "Tagger",
+    "SpanQA",
+    "SpanHead",
+    "JointSpanHead",
+    "PlainSpanHead",
+    "TextPreprocessor",
+    "SavedModelEncoder",
+}
 EVERY = sorted(REGISTRY)
 TRAINABLE = sorted(set(REGISTRY) - {"Dropout", "TokenMasker"})
 

@@ -80,6 +80,7 @@ LABELS = np.array([0, 1, 1, 0, 1, 0, 0, 1])
 @pytest.fixture(scope="module")
 def exported(tiny_run, tmp_path_factory):
     path = str(tmp_path_factory.mktemp("export") / "encoder")
+    keras.utils.set_random_seed(0)  # which must not be exported
     finished = tiny.command(
         "export_saved_model",
         f"--model_dir={tiny_run.folder}",
