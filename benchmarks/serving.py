@@ -195,6 +195,9 @@ class Worker:
                 f"--saved_model={path}",
                 f"--work={engine}",
             ],
+            # PyTorch's threads wait by spinning, and where the machine does
+            # other work they spin while what they wait for does not run.
+            env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
