@@ -10,6 +10,7 @@ BEAM = ["apache-beam>=2.69,<3"]
 SERVING = ["tensorflow-serving-api>=2.20,<2.22"]
 DEMO = ["starlette>=0.40", "uvicorn>=0.30", "httpx>=0.27", "jinja2>=3.1"]
 TEST = ["pytest>=8", "ruff>=0.9", "pyyaml>=6", "hypothesis>=6", "selenium>=4"]
+FINETUNE = ["scikit-learn>=1.4", "scipy>=1.11", "seqeval>=1.2.2"]
 
 setup(
     name="electra_tf",
@@ -26,7 +27,7 @@ setup(
     package_dir={"electra_tf.configs": "configs"},
     package_data={
         "electra_tf": ["assets/**/*", "demo/templates/*", "report/templates/*"],
-        "electra_tf.configs": ["*.flags"],
+        "electra_tf.configs": ["**/*.flags"],
     },
     python_requires=">=3.11",
     install_requires=[
@@ -47,7 +48,8 @@ setup(
         "beam": BEAM,
         "serving": SERVING,
         "demo": DEMO,
-        "test": [*TEST, *REPORT, *BEAM, *SERVING, *DEMO],
+        "finetune": FINETUNE,
+        "test": [*TEST, *REPORT, *BEAM, *SERVING, *DEMO, *FINETUNE],
     },
     entry_points={
         "console_scripts": [
@@ -59,6 +61,9 @@ setup(
             "electra-verify = electra_tf.cli.verify_saved_model:entry",
             "electra-demo = electra_tf.cli.demo:entry",
             "electra-report = electra_tf.cli.report:entry",
+            "electra-score-text = electra_tf.cli.score_text:entry",
+            "electra-count-flops = electra_tf.cli.count_flops:entry",
+            "electra-finetune = electra_tf.cli.finetune:entry",
         ]
     },
 )

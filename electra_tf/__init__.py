@@ -25,6 +25,7 @@ _PUBLIC = {
     "AdamW": "electra_tf.training.optimizers",
     "PretrainedElectra": "electra_tf.convert.pretrained",
     "from_pretrained": "electra_tf.convert.pretrained",
+    "pseudo_log_likelihood": "electra_tf.convert.pretrained",
     "SavedModelEncoder": "electra_tf.serving.saved_model_encoder",
     "TextPreprocessor": "electra_tf.finetune.preprocessor",
     "Classifier": "electra_tf.finetune.models",

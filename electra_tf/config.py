@@ -9,6 +9,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from electra_tf.combinations import (
+    GENERATORS,
+    OBJECTIVES,
+    TYINGS,
+    has_trained_generator,
+)
 from electra_tf.errors import InputError
 from electra_tf.execution import ExecutionConfig
 from electra_tf.fields import field
@@ -44,10 +50,16 @@ class ElectraConfig:
     generator_layers: float = field(
         1.0, "generator's depth as a fraction of the main network's"
     )
+    generator: str = field(
+        "transformer",
+        "what proposes the replacements",
+        choices=GENERATORS,
+    )
     tying: str = field(
         "embeddings",
-        "what generator and discriminator share",
-        choices=("none", "embeddings", "all"),
+        "what generator and main network share; without a trained generator "
+        "the default is none",
+        choices=TYINGS,
     )
     initializer_range: float = field(
         0.02, "deviation of the normal start of kernels and tables"
@@ -64,13 +76,26 @@ class ElectraConfig:
 class ObjectiveConfig:
     """What is learned: masking, sampling and the weights of the losses."""
 
-    objective: str = field(
-        "electra", "training system", choices=("electra", "mlm")
-    )
+    objective: str = field("electra", "training system", choices=OBJECTIVES)
     mask_prob: float = field(0.15, "fraction of the tokens to mask")
     gen_weight: float = field(1.0, "weight of the masked-LM loss")
     disc_weight: float = field(50.0, "weight of the detection loss")
-    temperature: float = field(1.0, "of the generator's samples")
+    mws_weight: float = field(
+        2.0, "weight of the multi-word selection loss (teams)"
+    )
+    two_stage_steps: int = field(0, "steps of the generator alone (two_stage)")
+    two_stage_init: bool = field(
+        True, "start the second stage from the generator's weights (two_stage)"
+    )
+    temperature: float = field(1.0, "of the generator's samples at the start")
+    temperature_end: float = field(
+        1.0, "of the samples towards the end, if temperature_decay_steps"
+    )
+    temperature_decay_steps: int = field(
+        0,
+        "steps in which the temperature's distance to temperature_end falls "
+        "to 1/e; 0 keeps the temperature",
+    )
     disallow_correct: bool = field(
         False, "never sample the token that stood there"
     )
@@ -191,6 +216,8 @@ def make_config(values: Mapping[str, Any]) -> PretrainingConfig:
     flat = {**SIZES[size], **values}
     if "strip_accents" not in values:
         flat["strip_accents"] = flat.get("do_lower_case", True)
+    if "tying" not in flat and not has_trained_generator(flat):
+        flat["tying"] = "none"  # nothing is there to share with
     if flat.get("tying") == "all":
         # One shared encoder: its own size is the only one that makes sense.
         flat["generator_hidden_size"] = values.get("generator_hidden_size", 1.0)

@@ -9,9 +9,9 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "electra_tf"
 ORDER = [
-    "errors", "validation", "presets", "fields", "execution", "config",
-    "derived", "data",
-    "modeling", "pretraining", "training", "convert", "serving",
+    "errors", "combinations", "validation", "presets", "fields", "execution",
+    "config", "finetuning_config", "derived", "data", "modeling", "pretraining",
+    "training", "convert", "serving",
     "finetune", "report", "demo", "cli", "scripts",
 ]  # fmt: skip
 LINES = 300

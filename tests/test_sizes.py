@@ -123,6 +123,11 @@ def test_given_values_win_over_the_size():
 # Breaches of the rules: values given, what the message must name, the value
 # that it must repeat.
 BREACHES = [
+    ({"generator": "gpt"}, "transformer, two_tower, uniform, unigram", "gpt"),
+    ({"mws_weight": -1.0}, "must not be negative", -1.0),
+    ({"two_stage_steps": -1}, "must not be negative", -1),
+    ({"temperature_end": 0.0}, "must be positive", 0.0),
+    ({"temperature_decay_steps": -1}, "must not be negative", -1),
     *(
         ({name: value}, name, value)
         for name in (
@@ -236,6 +241,7 @@ FREE = {
     "strip_accents",
     "disallow_correct",
     "adam_bias_correction",
+    "two_stage_init",
     "tpu_zone",
     "gcp_project",
     "rematerialize",
@@ -334,6 +340,7 @@ def _another(name: str, value):
         "model_size": "small_released",
         "objective": "mlm",
         "tying": "none",
+        "generator": "two_tower",
         "position_init": "sinusoidal",
         "compat": "google",
         "hidden_size": 512,

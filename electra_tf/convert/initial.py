@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from electra_tf.convert import native, tf1
+from electra_tf.convert.disentangled import split_tables, sum_tables
 from electra_tf.convert.weights import assign_weights
 from electra_tf.errors import InputError
 from electra_tf.pretraining.pretrainer import Pretrainer
@@ -14,6 +15,8 @@ from electra_tf.training.checkpoints import latest_checkpoint, read_weights
 
 def read_any_weights(path: str) -> dict[str, np.ndarray]:
     """Weights by variable path: a run's folder, a folder of ours, or TF1.
+
+    Of gradient_disentangled the main network's tables are the sums.
 
     Raises:
       InputError: `path` is none of these.
@@ -27,7 +30,7 @@ def read_any_weights(path: str) -> dict[str, np.ndarray]:
                 f"{path!r} holds neither a run's checkpoints nor "
                 f"{native.WEIGHTS}"
             )
-        return read_weights(latest)
+        return sum_tables(read_weights(latest))
     return tf1.weights_alone(tf1.read_tf1_checkpoint(path))
 
 
@@ -39,7 +42,9 @@ def initial_weights(path: str) -> Callable[[Pretrainer], None]:
 
     def assign(pretrainer: Pretrainer) -> None:
         # Read here: a run that goes on does not need them any more.
+        variables = pretrainer.trainable_variables
         arrays = read_any_weights(path)
-        assign_weights(pretrainer.trainable_variables, arrays, path)
+        arrays = split_tables(arrays, [v.path for v in variables])
+        assign_weights(variables, arrays, path)
 
     return assign

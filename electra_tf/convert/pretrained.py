@@ -11,17 +11,17 @@ import tensorflow as tf
 from electra_tf.config import PretrainingConfig
 from electra_tf.convert import tf1
 from electra_tf.convert.initial import read_any_weights
+from electra_tf.convert.scoring import log_likelihoods
 from electra_tf.convert.weights import assign_weights
 from electra_tf.data.packing import pack_texts
 from electra_tf.data.tokenizer import Tokenizer
+from electra_tf.derived import main_network
 from electra_tf.errors import InputError
 from electra_tf.modeling.encoder import Encoder
-from electra_tf.modeling.networks import (
-    Discriminator,
-    MaskedLM,
-    make_main_encoder,
-)
-from electra_tf.pretraining.factory import build_pretrainer
+from electra_tf.modeling.networks import Discriminator, MaskedLM
+from electra_tf.modeling.tying import make_main_encoder
+from electra_tf.pretraining.factory import make_networks
+from electra_tf.pretraining.objectives.base import variables_of
 from electra_tf.training.run_folder import CONFIG, read_config
 
 _ASSETS = Path(__file__).resolve().parent.parent / "assets"
@@ -80,9 +80,9 @@ class PretrainedElectra:
 
     @property
     def encoder(self) -> Encoder:
-        """The main network: the discriminator's, or BERT's."""
-        main = self._networks.get("discriminator") or self._network("generator")
-        return main.encoder
+        """The main network's; with objective=mlm that is the generator."""
+        name = main_network(self.config.objective.objective)
+        return self._network(name).encoder
 
     def _network(self, name: str) -> Discriminator | MaskedLM:
         if name not in self._networks:
@@ -169,6 +169,44 @@ class PretrainedElectra:
         tokens = self.tokenizer.tokens(best.indices.numpy())
         return list(zip(tokens, best.values.numpy().tolist(), strict=True))
 
+    def pseudo_log_likelihood(
+        self, texts: Sequence[str], batch_size: int = 32
+    ) -> np.ndarray:
+        """How likely Electric finds each text: float64 [N], higher is better.
+
+        Args:
+          texts: one score each; longer texts have lower ones.
+          batch_size: texts a pass.
+
+        Raises:
+          InputError: the model is no Electric, or a text is longer than the
+            position table.
+        """
+        return log_likelihoods(
+            self._network("energy"),
+            self.tokenizer,
+            self.config.model.max_position_embeddings,
+            texts,
+            batch_size,
+        )
+
+
+def pseudo_log_likelihood(
+    texts: Sequence[str],
+    model: "PretrainedElectra | str | os.PathLike",
+    batch_size: int = 32,
+) -> np.ndarray:
+    """Scores of Electric, see `PretrainedElectra.pseudo_log_likelihood`.
+
+    Args:
+      texts: one score each.
+      model: a loaded model, or what `from_pretrained` takes.
+      batch_size: texts a pass.
+    """
+    if not isinstance(model, PretrainedElectra):
+        model = from_pretrained(model)
+    return model.pseudo_log_likelihood(texts, batch_size)
+
 
 def from_pretrained(name_or_path: str | os.PathLike) -> PretrainedElectra:
     """Loads a pre-trained ELECTRA.
@@ -193,10 +231,10 @@ def from_pretrained(name_or_path: str | os.PathLike) -> PretrainedElectra:
             f"from_pretrained takes {', '.join(NAMES)}, a run's folder or a "
             f"TF1 checkpoint's prefix; received {name_or_path!r}"
         )
-    pretrainer = build_pretrainer(config, tokenizer)
-    arrays = read_any_weights(path)
-    assign_weights(pretrainer.trainable_variables, arrays, path)
-    return PretrainedElectra(config, tokenizer, pretrainer.networks)
+    networks = make_networks(config, merged=True)
+    variables = variables_of(networks.values())
+    assign_weights(variables, read_any_weights(path), path)
+    return PretrainedElectra(config, tokenizer, networks)
 
 
 def finetuning_encoder(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from electra_tf.combinations import has_trained_generator
 from electra_tf.config import PretrainingConfig, make_config
 from electra_tf.errors import InputError
 from electra_tf.presets import SIZES
@@ -83,13 +84,21 @@ def tf1_config(text: str) -> PretrainingConfig:
         size = values.get("model_size", "small")
         hidden = SIZES.get(size, {}).get("hidden_size")
         values["embedding_size"] = values.get("hidden_size", hidden)
-    if theirs.get("electra_objective", True):
-        values["objective"] = "electra"
-    else:
-        values["objective"] = "mlm"
+    values["objective"] = _objective(theirs)
+    for name in ("two_tower", "uniform"):
+        if theirs.get(f"{name}_generator", False):
+            values["generator"] = name
+    if not has_trained_generator(values):
+        return make_config(values)
     if theirs.get("untied_generator_embeddings", False):
         values["tying"] = "none"
     if not theirs.get("untied_generator", True):
         values |= {"tying": "all"}
         values |= {"generator_hidden_size": 1.0, "generator_layers": 1.0}
     return make_config(values)
+
+
+def _objective(theirs: Mapping[str, Any]) -> str:
+    if theirs.get("electric_objective", False):
+        return "electric"
+    return "electra" if theirs.get("electra_objective", True) else "mlm"

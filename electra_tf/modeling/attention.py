@@ -11,13 +11,29 @@ from electra_tf.modeling.initializers import (
 )
 from electra_tf.modeling.normalization import LayerNorm
 
-# Added to the scores of padded keys, as the authors' code does.
+# Added to the scores of keys that may not be read, as the authors' code does.
 PADDED_KEY = -10000.0
 
 
-def attention_bias(input_mask: tf.Tensor) -> tf.Tensor:
-    """0 on real keys, -10000 on padded ones: float32 [B, 1, 1, L]."""
-    mask = tf.cast(input_mask, tf.float32)[:, None, None, :]
+DIRECTIONS = ("both", "left_to_right", "right_to_left")
+
+
+def attention_bias(input_mask: tf.Tensor, direction: str = "both") -> tf.Tensor:
+    """0 on the keys a token may read, -10000 on the others.
+
+    Args:
+      input_mask: int [B, L], 1 on real tokens.
+      direction: both, or towards which side a token reads: left_to_right
+        lets token t read keys up to t, right_to_left keys from t on.
+
+    Returns float32 [B, 1, 1, L], with a direction [B, 1, L, L].
+    """
+    mask = tf.cast(input_mask, tf.float32)[:, None, None, :]  # [B, 1, 1, L]
+    if direction != "both":
+        length = tf.shape(input_mask)[1]
+        below = (-1, 0) if direction == "left_to_right" else (0, -1)
+        band = tf.linalg.band_part(tf.ones([length, length]), *below)
+        mask *= band  # [B, 1, L, L]
     return (1 - mask) * PADDED_KEY
 
 

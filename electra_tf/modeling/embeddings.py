@@ -65,22 +65,20 @@ class Embeddings(keras.layers.Layer):
         self.dropout = Dropout(dropout, name="dropout", dtype=self.dtype_policy)
 
     def build(self, input_ids_shape=None, segment_ids_shape=None):
-        def table(name, rows, initializer):
-            shape = (rows, self.embedding_size)
-            return self.add_weight(shape, initializer, name=name)
-
         normal = truncated_normal(self.initializer_range)
-        self.word_embeddings = table("word_embeddings", self.vocab_size, normal)
-        self.token_type_embeddings = table(
-            "token_type_embeddings", self.type_vocab_size, normal
-        )
-        self.position_embeddings = table(
+        self._add_table("word_embeddings", self.vocab_size, normal)
+        self._add_table("token_type_embeddings", self.type_vocab_size, normal)
+        self._add_table(
             "position_embeddings",
             self.max_position_embeddings,
             position_initializer(self.position_init, self.initializer_range),
         )
         self.layer_norm.build((None, None, self.embedding_size))
         self.dropout.build((None, None, self.embedding_size))
+
+    def _add_table(self, name, rows, initializer):
+        shape = (rows, self.embedding_size)
+        setattr(self, name, self.add_weight(shape, initializer, name=name))
 
     def call(self, input_ids, segment_ids, training=False):
         length = _length(input_ids, self.max_position_embeddings)

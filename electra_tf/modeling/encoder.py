@@ -2,7 +2,11 @@
 
 import keras
 
-from electra_tf.modeling.attention import EncoderBlock, attention_bias
+from electra_tf.modeling.attention import (
+    DIRECTIONS,
+    EncoderBlock,
+    attention_bias,
+)
 from electra_tf.modeling.embeddings import Embeddings
 from electra_tf.modeling.initializers import INITIALIZER_RANGE
 from electra_tf.modeling.rematerialization import recomputed
@@ -21,6 +25,8 @@ class Encoder(keras.layers.Layer):
       intermediate_size: width of the feed-forward layers.
       hidden_dropout, attention_dropout: rates.
       initializer_range: deviation of the blocks' kernels at the start.
+      direction: what a token reads: both sides, or itself and one of them
+        (left_to_right, right_to_left).
       rematerialize: in training, compute the blocks' activations again in the
         backward pass rather than keep them.
 
@@ -47,11 +53,18 @@ class Encoder(keras.layers.Layer):
         hidden_dropout: float = 0.1,
         attention_dropout: float = 0.1,
         initializer_range: float = INITIALIZER_RANGE,
+        direction: str = "both",
         rematerialize: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
+        if direction not in DIRECTIONS:
+            raise ValueError(
+                f"direction must be one of {', '.join(DIRECTIONS)}; "
+                f"received {direction!r}"
+            )
         self.embeddings = embeddings
+        self.direction = direction
         self.rematerialize = rematerialize
         self.sizes = {
             "hidden_size": hidden_size,
@@ -90,15 +103,24 @@ class Encoder(keras.layers.Layer):
                 block.build((None, None, self.hidden_size))
 
     def call(self, input_ids, input_mask, segment_ids, training=False):
+        *_, last = self.layer_states(
+            input_ids, input_mask, segment_ids, training=training
+        )
+        return last
+
+    def layer_states(self, input_ids, input_mask, segment_ids, training=False):
+        """The input of the first block and the output of each: [B, L, H]."""
         x = self.embeddings(input_ids, segment_ids, training=training)
         if self.projection is not None:
             x = self.projection(x)  # [B, L, H]
-        bias = attention_bias(input_mask)  # [B, 1, 1, L]
+        states = [x]
+        bias = attention_bias(input_mask, self.direction)
         for block in self.blocks:
             again = self.rematerialize and training
             run = recomputed(block) if again else block
             x = run(x, bias, training=training)  # [B, L, H]
-        return x
+            states.append(x)
+        return states
 
     def compute_output_shape(
         self, input_ids_shape, input_mask_shape, segment_ids_shape
@@ -113,6 +135,7 @@ class Encoder(keras.layers.Layer):
             **super().get_config(),
             **self.sizes,
             "num_hidden_layers": len(self.blocks),
+            "direction": self.direction,
             "rematerialize": self.rematerialize,
             "embeddings": embeddings,
         }

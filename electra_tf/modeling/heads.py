@@ -130,3 +130,72 @@ class DiscriminatorHead(keras.layers.Layer):
             "hidden_size": self.hidden_size,
             "initializer_range": self.initializer_range,
         }
+
+
+@keras.saving.register_keras_serializable("electra_tf")
+class SelectionHead(keras.layers.Layer):
+    """A logit for each of a few candidate words; they share the word table.
+
+    Dense to E with GELU, LayerNorm, product with the candidates' embeddings,
+    plus a bias of each word.
+
+    Args:
+      vocab_size: V.
+      embedding_size: E.
+      initializer_range: deviation of the kernel's start.
+
+    Call arguments:
+      states: float [B, M, H].
+      candidates: int [B, M, C].
+      word_embeddings: float [V, E].
+
+    Returns float [B, M, C]. Reference: TEAMS, multi-word selection.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        embedding_size: int,
+        initializer_range: float = INITIALIZER_RANGE,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.vocab_size = vocab_size
+        self.embedding_size = embedding_size
+        self.initializer_range = initializer_range
+        self.dense = keras.layers.Dense(
+            embedding_size,
+            kernel_initializer=truncated_normal(initializer_range),
+            name="dense",
+            dtype=self.dtype_policy,
+        )
+        self.layer_norm = LayerNorm(name="LayerNorm", dtype=self.dtype_policy)
+
+    def build(
+        self, states_shape, candidates_shape=None, word_embeddings_shape=None
+    ):
+        self.dense.build(states_shape)
+        self.layer_norm.build((None, None, self.embedding_size))
+        self.output_bias = self.add_weight(
+            (self.vocab_size,), "zeros", name="output_bias"
+        )
+
+    def call(self, states, candidates, word_embeddings):
+        x = self.layer_norm(gelu(self.dense(states)))  # [B, M, E]
+        words = tf.gather(tf.cast(word_embeddings, x.dtype), candidates)
+        logits = tf.einsum("bme,bmce->bmc", x, words)  # [B, M, C]
+        bias = tf.convert_to_tensor(self.output_bias)
+        return logits + tf.cast(tf.gather(bias, candidates), x.dtype)
+
+    def compute_output_shape(
+        self, states_shape, candidates_shape, word_embeddings_shape=None
+    ):
+        return candidates_shape
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "vocab_size": self.vocab_size,
+            "embedding_size": self.embedding_size,
+            "initializer_range": self.initializer_range,
+        }

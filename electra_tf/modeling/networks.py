@@ -1,70 +1,17 @@
-"""The networks of a configuration, tied as `--tying` says."""
+"""The networks: an encoder with the head of one task."""
 
-import dataclasses
+from collections.abc import Iterable
 
 import keras
 import tensorflow as tf
 
-from electra_tf.config import ElectraConfig
-from electra_tf.derived import generator_sizes
-from electra_tf.modeling.embeddings import Embeddings
+from electra_tf.modeling.attention import EncoderBlock, attention_bias
 from electra_tf.modeling.encoder import Encoder
-from electra_tf.modeling.heads import DiscriminatorHead, MaskedLMHead
-
-
-def make_embeddings(config: ElectraConfig, embedding_size: int) -> Embeddings:
-    """Fresh tables of width `embedding_size`."""
-    return Embeddings(
-        vocab_size=config.vocab_size,
-        embedding_size=embedding_size,
-        max_position_embeddings=config.max_position_embeddings,
-        type_vocab_size=config.type_vocab_size,
-        dropout=config.hidden_dropout_prob,
-        position_init=config.position_init,
-        initializer_range=config.initializer_range,
-        name="embeddings",
-    )
-
-
-def make_main_encoder(config: ElectraConfig) -> Encoder:
-    """The discriminator's encoder, or BERT's; scope `electra`."""
-    return Encoder(
-        make_embeddings(config, config.embedding_size),
-        hidden_size=config.hidden_size,
-        num_hidden_layers=config.num_hidden_layers,
-        num_attention_heads=config.num_attention_heads,
-        intermediate_size=config.intermediate_size,
-        hidden_dropout=config.hidden_dropout_prob,
-        attention_dropout=config.attention_probs_dropout_prob,
-        initializer_range=config.initializer_range,
-        name="electra",
-    )
-
-
-def make_generator_encoder(config: ElectraConfig, main: Encoder) -> Encoder:
-    """The generator's encoder, sharing with `main` what `tying` says.
-
-    none: tables of its own, at its own width; embeddings: the main network's
-    tables; all: the main network itself (ELECTRA, section 3.2).
-    """
-    if config.tying == "all":
-        return main
-    if not main.built:
-        main.build()  # so that shared tables are named after the main network
-    sizes = generator_sizes(config)
-    embeddings = (
-        make_embeddings(config, sizes.hidden_size)
-        if config.tying == "none"
-        else main.embeddings
-    )
-    return Encoder(
-        embeddings,
-        **dataclasses.asdict(sizes),
-        hidden_dropout=config.hidden_dropout_prob,
-        attention_dropout=config.attention_probs_dropout_prob,
-        initializer_range=config.initializer_range,
-        name="generator",
-    )
+from electra_tf.modeling.heads import (
+    DiscriminatorHead,
+    MaskedLMHead,
+    SelectionHead,
+)
 
 
 class _OnEncoder(keras.Model):
@@ -94,6 +41,10 @@ class _OnEncoder(keras.Model):
 class MaskedLM(_OnEncoder):
     """An encoder and a masked-LM head on its word table.
 
+    Args:
+      encoder: reads the text.
+      head_name: scope of the head's variables.
+
     Call arguments:
       input_ids, input_mask, segment_ids: int [B, L].
       masked_positions: int [B, M].
@@ -102,13 +53,18 @@ class MaskedLM(_OnEncoder):
     Returns float [B, M, V].
     """
 
-    def __init__(self, encoder: Encoder, **kwargs):
+    def __init__(
+        self,
+        encoder: Encoder,
+        head_name: str = "generator_predictions",
+        **kwargs,
+    ):
         tables = encoder.embeddings
         head = MaskedLMHead(
             tables.vocab_size,
             tables.embedding_size,
             encoder.sizes["initializer_range"],
-            name="generator_predictions",
+            name=head_name,
         )
         super().__init__(encoder, head, **kwargs)
 
@@ -125,8 +81,15 @@ class MaskedLM(_OnEncoder):
         )  # [B, L, H]
         # Gathered first: the vocabulary product sees M positions, not L.
         states = tf.gather(states, masked_positions, batch_dims=1)  # [B, M, H]
+        return self.predict_tokens(states)
+
+    def predict_tokens(self, states):
+        """The head alone: states [B, M, H] to logits [B, M, V]."""
         table = self.encoder.embeddings.word_embeddings  # [V, E]
         return self.head(states, table)  # [B, M, V]
+
+    def get_config(self):
+        return {**super().get_config(), "head_name": self.head.name}
 
 
 @keras.saving.register_keras_serializable("electra_tf")
@@ -153,3 +116,116 @@ class Discriminator(_OnEncoder):
             input_ids, input_mask, segment_ids, training=training
         )  # [B, L, H]
         return self.head(states)  # [B, L]
+
+
+@keras.saving.register_keras_serializable("electra_tf")
+class CopyingLM(_OnEncoder):
+    """An encoder that predicts every token, or says to copy what it read.
+
+    Call arguments:
+      input_ids, input_mask, segment_ids: int [B, L].
+      training: whether to drop.
+
+    Returns logits over the vocabulary, float [B, L, V], and the logit of
+    copying, float [B, L]. Reference: ELECTRA, section 3.4.
+    """
+
+    def __init__(self, encoder: Encoder, **kwargs):
+        tables = encoder.embeddings
+        head = MaskedLMHead(
+            tables.vocab_size,
+            tables.embedding_size,
+            encoder.sizes["initializer_range"],
+            name="main_predictions",
+        )
+        super().__init__(encoder, head, **kwargs)
+        self.gate = keras.layers.Dense(1, name="copy_gate")
+        self.gate.build((None, None, encoder.hidden_size))
+
+    def call(self, input_ids, input_mask, segment_ids, training=False):
+        states = self.encoder(
+            input_ids, input_mask, segment_ids, training=training
+        )  # [B, L, H]
+        table = self.encoder.embeddings.word_embeddings  # [V, E]
+        copy = tf.squeeze(self.gate(states), -1)  # [B, L]
+        return self.head(states, table), copy
+
+
+@keras.saving.register_keras_serializable("electra_tf")
+class Selector(keras.Model):
+    """A last block and a head that choose among candidate words.
+
+    Args:
+      vocab_size, embedding_size: V and E of the word table.
+      block: the block's sizes, as `EncoderBlock` takes them.
+
+    Call arguments:
+      states: float [B, L, H], an encoder's before its own last block.
+      input_mask: int [B, L].
+      positions: int [B, M], where to choose.
+      candidates: int [B, M, C].
+      word_embeddings: float [V, E].
+      training: whether to drop.
+
+    Returns float [B, M, C]. Reference: TEAMS, multi-word selection.
+    """
+
+    def __init__(
+        self, vocab_size: int, embedding_size: int, block: dict, **kwargs
+    ):
+        super().__init__(**kwargs)
+        self.vocab_size, self.embedding_size = vocab_size, embedding_size
+        self.sizes = dict(block)
+        self.block = EncoderBlock(**block, name="selector_layer")
+        self.head = SelectionHead(
+            vocab_size,
+            embedding_size,
+            block["initializer_range"],
+            name="selector_predictions",
+        )
+        self.block.build((None, None, block["hidden_size"]))
+        self.head.build((None, None, block["hidden_size"]))
+        self.built = True
+
+    def call(
+        self,
+        states,
+        input_mask,
+        positions,
+        candidates,
+        word_embeddings,
+        training=False,
+    ):
+        bias = attention_bias(input_mask)  # [B, 1, 1, L]
+        states = self.block(states, bias, training=training)  # [B, L, H]
+        states = tf.gather(states, positions, batch_dims=1)  # [B, M, H]
+        return self.head(states, candidates, word_embeddings)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "vocab_size": self.vocab_size,
+            "embedding_size": self.embedding_size,
+            "block": dict(self.sizes),
+        }
+
+
+def make_baseline(hidden_size: int) -> keras.layers.Layer:
+    """w of a reinforced generator's baseline: [B, M, H] -> [B, M, 1]."""
+    baseline = keras.layers.Dense(1, name="baseline")
+    baseline.build((None, None, hidden_size))
+    return baseline
+
+
+def make_selector(main: Encoder) -> Selector:
+    """A selector beside the last block of `main`, with a block of its size."""
+    tables = main.embeddings
+    return Selector(
+        tables.vocab_size, tables.embedding_size, main.sizes, name="selector"
+    )
+
+
+def encoders_of(networks: Iterable[keras.layers.Layer]) -> list[Encoder]:
+    """The encoders inside some networks, shared ones as often as they occur."""
+    layers = (getattr(network, "layers", ()) for network in networks)
+    return [x for found in layers for x in found if isinstance(x, Encoder)]

@@ -108,3 +108,8 @@ def fresh_noise() -> Noise:
     """
     limits = tf.int64.min, tf.int64.max
     return Noise(tf.random.uniform([], *limits, dtype=tf.int64))
+
+
+def noise_of(network: str) -> contextlib.AbstractContextManager[None]:
+    """The scope of one network: shared layers drop apart in each pass."""
+    return (current_noise() or fresh_noise()).fork(network).scope()

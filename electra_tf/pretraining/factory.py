@@ -2,31 +2,53 @@
 
 import contextlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import keras
+import numpy as np
 
 from electra_tf.config import ObjectiveConfig, PretrainingConfig
 from electra_tf.data.tokenizer import Tokenizer
+from electra_tf.derived import main_network
 from electra_tf.execution import ExecutionConfig
+from electra_tf.modeling.encoder import Encoder
 from electra_tf.modeling.networks import (
+    CopyingLM,
     Discriminator,
     MaskedLM,
-    make_generator_encoder,
-    make_main_encoder,
+    encoders_of,
+    make_baseline,
+    make_selector,
+)
+from electra_tf.modeling.two_tower import TwoTowerCloze
+from electra_tf.modeling.tying import make_encoders, make_main_encoder
+from electra_tf.pretraining.generators import (
+    ClozeGenerator,
+    FrequencyGenerator,
+    Generator,
+    MaskedLMGenerator,
 )
 from electra_tf.pretraining.masking import TokenMasker
 from electra_tf.pretraining.metrics import PretrainingMetrics
 from electra_tf.pretraining.objectives import (
+    Adversarial,
+    AllTokensMLM,
     Electra,
+    Electra15,
+    Electric,
     MaskedLanguageModel,
     Masker,
     Objective,
+    ReplaceMLM,
     Sampling,
+    Teams,
+    TwoStage,
 )
 from electra_tf.pretraining.pretrainer import Pretrainer
 from electra_tf.pretraining.sampling import Sampler
 
+# The logit of what is never drawn; finite, so that nothing becomes NaN.
+NEVER = -1e9
 # Whoever loads a model computes in float32, wherever it was trained.
 _PLAIN = ExecutionConfig()
 
@@ -39,40 +61,133 @@ def make_masker(
         mask_prob=config.mask_prob,
         max_seq_length=max_seq_length,
         mask_id=tokenizer.mask_id,
-        never_masked=(
-            tokenizer.cls_id,
-            tokenizer.sep_id,
-            tokenizer.mask_id,
-            tokenizer.pad_id,
-        ),
+        never_masked=never_masked(tokenizer),
         with_replacement=config.compat == "google",
     )
 
 
-def make_objective(
-    config: PretrainingConfig, masker: Masker, sampler: Sampling
-) -> Objective:
-    """The objective that `--objective` names, with fresh networks."""
-    weights = config.objective
-    main = make_main_encoder(config.model)
-    if weights.objective == "mlm":
-        network = MaskedLM(main, name="masked_lm")
-        return MaskedLanguageModel(masker, network, weights.gen_weight)
-    generator = make_generator_encoder(config.model, main)
-    return Electra(
-        masker,
-        MaskedLM(generator, name="masked_lm"),
-        sampler,
-        Discriminator(main, name="detector"),
-        gen_weight=weights.gen_weight,
-        disc_weight=weights.disc_weight,
+def never_masked(tokenizer: Tokenizer) -> tuple[int, ...]:
+    """Ids that are no words of the text."""
+    return (
+        tokenizer.cls_id,
+        tokenizer.sep_id,
+        tokenizer.mask_id,
+        tokenizer.pad_id,
     )
+
+
+def make_networks(
+    config: PretrainingConfig, merged: bool = False
+) -> dict[str, keras.Model]:
+    """Fresh networks by name; their weights follow from the seed.
+
+    "generator" proposes tokens (with objective=mlm it is the only network).
+    The main network is the "discriminator", electric's "energy", or "main"
+    where it predicts tokens. "baseline" and "selector" stand beside them.
+
+    Args:
+      config: the run's configuration.
+      merged: see `make_encoders`.
+    """
+    model, name = config.model, config.objective.objective
+    with _keras_seeded(config.run.seed):
+        if name == "mlm":
+            network = MaskedLM(make_main_encoder(model), name="masked_lm")
+            return {"generator": network}
+        main, encoders = make_encoders(model, merged)
+        networks = {}
+        if len(encoders) == 1:
+            networks["generator"] = MaskedLM(*encoders, name="masked_lm")
+        elif encoders:
+            networks["generator"] = TwoTowerCloze(*encoders, name="two_tower")
+        if name == "adversarial":
+            networks["baseline"] = make_baseline(encoders[0].hidden_size)
+        networks[main_network(name)] = _make_main_network(name, main)
+        if name == "teams":
+            networks["selector"] = make_selector(main)
+        return networks
+
+
+def _make_main_network(objective: str, main: Encoder) -> keras.Model:
+    if objective == "replace_mlm":
+        return MaskedLM(main, "main_predictions", name="restorer")
+    if objective == "all_tokens_mlm":
+        return CopyingLM(main, name="copying_lm")
+    return Discriminator(main, name="detector")
+
+
+def make_generator(
+    config: PretrainingConfig,
+    networks: Mapping[str, keras.Model],
+    tokenizer: Tokenizer,
+    unigram_log_probs: Sequence[float] | None,
+) -> Generator:
+    """What `--generator` names.
+
+    Raises:
+      ValueError: generator=unigram without `unigram_log_probs`.
+    """
+    kind, weight = config.model.generator, config.objective.gen_weight
+    if kind == "transformer":
+        return MaskedLMGenerator(networks["generator"], weight)
+    if kind == "two_tower":
+        never = never_masked(tokenizer)
+        return ClozeGenerator(networks["generator"], never, weight)
+    logits = np.zeros(config.model.vocab_size, np.float32)
+    if kind == "unigram":
+        if unigram_log_probs is None:
+            raise ValueError("generator=unigram needs unigram_log_probs")
+        logits += unigram_log_probs
+        logits[list(tokenizer.special_ids)] = NEVER
+    return FrequencyGenerator(logits)
+
+
+def make_objective(
+    config: PretrainingConfig,
+    networks: Mapping[str, keras.Model],
+    masker: Masker,
+    sampler: Sampling,
+    generator: Generator,
+) -> Objective:
+    """The objective that `--objective` names, of these parts."""
+    options = config.objective
+    parts = (masker, generator, sampler)
+    name, disc_weight = options.objective, options.disc_weight
+    if name == "mlm":
+        return MaskedLanguageModel(masker, generator)
+    if name in _TOKEN_OBJECTIVES:
+        return _TOKEN_OBJECTIVES[name](*parts, networks["main"])
+    if name == "electric":
+        energy, p = networks["energy"], options.mask_prob
+        return Electric(*parts, energy, p, disc_weight)
+    discriminator = networks["discriminator"]
+    if name == "two_stage":
+        steps, init = options.two_stage_steps, options.two_stage_init
+        return TwoStage(*parts, discriminator, steps, disc_weight, init)
+    if name == "adversarial":
+        return Adversarial(
+            masker,
+            networks["generator"],
+            networks["baseline"],
+            sampler,
+            discriminator,
+            options.gen_weight,
+            disc_weight,
+        )
+    if name == "teams":
+        selector, mws_weight = networks["selector"], options.mws_weight
+        return Teams(*parts, discriminator, selector, disc_weight, mws_weight)
+    return _DETECTION_OBJECTIVES[name](*parts, discriminator, disc_weight)
+
+
+_TOKEN_OBJECTIVES = {"replace_mlm": ReplaceMLM, "all_tokens_mlm": AllTokensMLM}
+_DETECTION_OBJECTIVES = {"electra": Electra, "electra_15": Electra15}
 
 
 def build_pretrainer(
     config: PretrainingConfig,
     tokenizer: Tokenizer,
-    unigram_log_probs=None,
+    unigram_log_probs: Sequence[float] | None = None,
     execution: ExecutionConfig = _PLAIN,
 ) -> Pretrainer:
     """A fresh pre-training model; its weights follow from the seed.
@@ -80,19 +195,30 @@ def build_pretrainer(
     Args:
       config: the run's configuration.
       tokenizer: gives the special ids.
-      unigram_log_probs: float [V]; adds `unigram_loss` to the metrics.
+      unigram_log_probs: float [V]; adds `unigram_loss` to the metrics, and is
+        what generator=unigram draws from.
       execution: precision, parts of a batch, rematerialisation.
     """
-    weights = config.objective
-    masker = make_masker(weights, config.data.max_seq_length, tokenizer)
-    sampler = Sampler(weights.temperature, weights.disallow_correct)
-    with _keras_seeded(config.run.seed), _keras_precision(execution.precision):
-        objective = make_objective(config, masker, sampler)
-    metrics = PretrainingMetrics(
-        objective.loss_weights, tokenizer.mask_id, unigram_log_probs
+    options = config.objective
+    with _keras_precision(execution.precision):
+        networks = make_networks(config)
+    objective = make_objective(
+        config,
+        networks,
+        make_masker(options, config.data.max_seq_length, tokenizer),
+        Sampler(
+            options.temperature,
+            options.disallow_correct,
+            options.temperature_end,
+            options.temperature_decay_steps,
+        ),
+        make_generator(config, networks, tokenizer, unigram_log_probs),
     )
-    for network in objective.networks.values():
-        network.encoder.rematerialize = execution.rematerialize
+    metrics = PretrainingMetrics(
+        objective.loss_weights, unigram_log_probs, objective.figures
+    )
+    for encoder in encoders_of(networks.values()):
+        encoder.rematerialize = execution.rematerialize
     return Pretrainer(
         objective,
         metrics,

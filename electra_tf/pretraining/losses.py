@@ -61,3 +61,35 @@ def replaced_token_losses(
     return tf.nn.sigmoid_cross_entropy_with_logits(
         tf.cast(is_replaced, tf.float32), tf.cast(logits, tf.float32)
     )
+
+
+def copying_lm_losses(
+    logits: tf.Tensor, copy: tf.Tensor, ids: tf.Tensor, read: tf.Tensor
+) -> tf.Tensor:
+    """-log(C 1[x_t = read_t] + (1 - C) softmax_t(x_t)): float32 [B, L].
+
+    Args:
+      logits: float [B, L, V].
+      copy: float [B, L], logit of C, the probability of copying.
+      ids: int [B, L], the true tokens.
+      read: int [B, L], the tokens that the network read.
+
+    Reference: ELECTRA, section 3.4, "All-Tokens MLM".
+    """
+    copy = tf.cast(copy, tf.float32)
+    predicted = tf.math.log_sigmoid(-copy) - masked_lm_losses(logits, ids)
+    copied = tf.math.log_sigmoid(copy)
+    # log(exp(copied) + exp(predicted)), and its gradient, without overflow.
+    either = copied + tf.nn.softplus(predicted - copied)
+    return -tf.where(tf.equal(ids, read), either, predicted)
+
+
+def likeliest_tokens(
+    logits: tf.Tensor, copy: tf.Tensor, read: tf.Tensor
+) -> tf.Tensor:
+    """The token to which `copying_lm_losses` gives most: int32 [B, L]."""
+    log_probs = tf.nn.log_softmax(tf.cast(logits, tf.float32))
+    best = tf.argmax(log_probs, -1, tf.int32)
+    gap = tf.exp(tf.reduce_max(log_probs, -1))
+    gap -= tf.exp(tf.gather(log_probs, read, batch_dims=2))
+    return tf.where(tf.exp(tf.cast(copy, tf.float32)) >= gap, read, best)

@@ -27,6 +27,16 @@ class MaskedBatch:
     weights: tf.Tensor
 
 
+def candidates(
+    ids: tf.Tensor, mask: tf.Tensor, never_masked: tuple[int, ...]
+) -> tf.Tensor:
+    """Real tokens but the special ones: bool [B, L]."""
+    found = mask > 0
+    for special in never_masked:
+        found &= ids != special
+    return found
+
+
 def write_slots(
     input_ids: tf.Tensor, positions: tf.Tensor, ids: tf.Tensor, used: tf.Tensor
 ) -> tf.Tensor:
@@ -101,9 +111,9 @@ class TokenMasker(keras.layers.Layer):
         noise = current_noise() or fresh_noise()
         ids = tf.cast(batch["input_ids"], tf.int32)  # [B, L]
         mask = tf.cast(batch["input_mask"], tf.int32)  # [B, L]
-        candidates = self._candidates(ids, mask)  # [B, L]
+        allowed = candidates(ids, mask, self.never_masked)  # [B, L]
         choose = self._with if self.with_replacement else self._without
-        positions, possible = choose(candidates, noise)  # [B, M], [B, M]
+        positions, possible = choose(allowed, noise)  # [B, M], [B, M]
         count = tf.cast(tf.reduce_sum(mask, 1), tf.float32) * self.mask_prob
         count = tf.clip_by_value(tf.round(count), 1.0, self.num_slots)  # [B]
         slot = tf.range(self.num_slots, dtype=tf.float32)
@@ -120,12 +130,6 @@ class TokenMasker(keras.layers.Layer):
             ids=true_ids,
             weights=tf.cast(used, tf.float32),
         )
-
-    def _candidates(self, ids, mask):
-        candidates = mask > 0
-        for special in self.never_masked:
-            candidates &= ids != special
-        return candidates
 
     def _without(self, candidates, noise: Noise):
         """The M candidates of highest score: a draw without replacement."""

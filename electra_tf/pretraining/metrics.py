@@ -23,15 +23,16 @@ class PretrainingMetrics(keras.metrics.Metric):
 
     Args:
       weights: loss term -> its weight in the total.
-      mask_id: id of [MASK].
       unigram_log_probs: float [V], log frequencies of the training tokens;
         with them the unigram level of the same targets is measured.
+      figures: names of what the objective measures itself.
 
     `result()` is a dict of floats: `loss` is the weighted sum of the terms'
-    means; `mlm_loss_masked` counts only slots that show [MASK], since a kept
-    token can be copied; `disc_base_rate` is the fraction of tokens that were
-    not replaced, the accuracy of a discriminator that says "original" always;
-    precision and recall are of "replaced", at probability 0.5.
+    means; `mlm_loss_masked` counts only slots whose token the generator did
+    not see, since a kept one can be copied; `disc_base_rate` is the fraction
+    of tokens that were not replaced, the accuracy of a discriminator that says
+    "original" always; precision and recall are of "replaced", at probability
+    0.5. Detection is measured where it is trained (`Outcome.judged`).
 
     The state is the same on every replica: what one batch adds (`statistics`)
     is summed over replicas before `add`. So any one of them may save it, and
@@ -41,20 +42,22 @@ class PretrainingMetrics(keras.metrics.Metric):
     def __init__(
         self,
         weights: dict[str, float],
-        mask_id: int,
         unigram_log_probs: Sequence[float] | None = None,
+        figures: Sequence[str] = (),
     ):
         super().__init__(name="pretraining")
         self.weights_of_terms = weights
-        self.mask_id = mask_id
         self.unigram_log_probs = unigram_log_probs
-        self.names = ["mlm_loss", "mlm_loss_masked", "mlm_accuracy"]
+        self.names = ["mlm_loss", "mlm_loss_masked", "mlm_accuracy", *figures]
         if unigram_log_probs is not None:
             self.names.append("unigram_loss")
         self.has_discriminator = "disc" in weights
         if self.has_discriminator:
-            self.names += ["sampled_accuracy", "disc_loss", "disc_accuracy"]
+            self.names += ["sampled_accuracy", "disc_accuracy"]
             self.names += ["disc_precision", "disc_recall", "disc_base_rate"]
+        terms = [f"{name}_loss" for name in weights]
+        # Each once, in this order.
+        self.names = list(dict.fromkeys(self.names + terms))
         self.curve = keras.metrics.AUC(num_thresholds=AUC_THRESHOLDS)
         shapes = {"ratios": (2, len(self.names)), "rows": ()}
         if self.has_discriminator:
@@ -87,16 +90,16 @@ class PretrainingMetrics(keras.metrics.Metric):
         `ratios`: sums and counts by name, [2, names]; `confusion`: the
         curve's four counts at each threshold; `rows`.
         """
-        values = {
-            f"{term.name}_loss": (term.sum, term.count)
-            for term in outcome.losses
-        }
-        values |= self._masked_lm(outcome)
-        found = {"rows": tf.shape(outcome.input_mask, out_type=tf.int64)[0]}
-        if self.has_discriminator:
+        values = {**self._masked_lm(outcome), **outcome.figures}
+        for term in outcome.losses:
+            values[f"{term.name}_loss"] = (term.sum, term.count)
+        found = self.no_statistics()
+        found["rows"] = tf.shape(outcome.input_mask, out_type=tf.int64)[0]
+        if self.has_discriminator and outcome.disc_logits is not None:
             values |= self._detection(outcome)
             found["confusion"] = self._confusion(outcome)
-        pairs = [values[name] for name in self.names]
+        # A stage of training may lack what another has.
+        pairs = [values.get(name, (0.0, 0.0)) for name in self.names]
         sums, counts = zip(*pairs, strict=True)
         found["ratios"] = tf.stack([tf.stack(sums), tf.stack(counts)])
         return found
@@ -125,29 +128,28 @@ class PretrainingMetrics(keras.metrics.Metric):
                 zeros,
                 outcome.is_replaced,
                 tf.sigmoid(tf.cast(outcome.disc_logits, tf.float32)),
-                sample_weight=tf.cast(outcome.input_mask, tf.float32),
+                sample_weight=outcome.judged,
             )
         )
 
     def _masked_lm(self, outcome: Outcome) -> dict[str, tuple]:
-        masked = outcome.masked
-        read = tf.gather(masked.input_ids, masked.positions, batch_dims=1)
-        shown = masked.weights * tf.cast(read == self.mask_id, tf.float32)
+        masked, losses = outcome.masked, outcome.mlm_losses
         best = tf.argmax(outcome.mlm_logits, -1, tf.int32)
         values = {
-            "mlm_loss_masked": summed(outcome.mlm_losses, shown),
+            "mlm_loss": summed(losses, masked.weights),
+            "mlm_loss_masked": summed(losses, outcome.hidden),
             "mlm_accuracy": summed(_equal(best, masked.ids), masked.weights),
         }
         if self.unigram_log_probs is not None:
             level = -tf.gather(
                 tf.constant(self.unigram_log_probs, tf.float32), masked.ids
             )
-            values["unigram_loss"] = summed(level, shown)
+            values["unigram_loss"] = summed(level, outcome.hidden)
         return values
 
     def _detection(self, outcome: Outcome) -> dict[str, tuple]:
         masked = outcome.masked
-        real = tf.cast(outcome.input_mask, tf.float32)
+        real = outcome.judged
         replaced = tf.cast(outcome.is_replaced, tf.float32)
         called = tf.cast(outcome.disc_logits > 0, tf.float32)
         sampled = _equal(outcome.sampled_ids, masked.ids)
@@ -170,6 +172,19 @@ class PretrainingMetrics(keras.metrics.Metric):
             [w * values[f"{n}_loss"] for n, w in self.weights_of_terms.items()]
         )
         return {"loss": total, **values}
+
+    def measured(self) -> dict[str, float]:
+        """`result` as floats, without detection where none took place."""
+        values = {name: float(v) for name, v in self.result().items()}
+        if self.has_discriminator:
+            counts = self.state["ratios"].numpy()[1]
+            if not counts[self.names.index("disc_base_rate")]:
+                return {n: v for n, v in values.items() if not _detects(n)}
+        return values
+
+
+def _detects(name: str) -> bool:
+    return name.startswith("disc_") or name == "sampled_accuracy"
 
 
 def unigram_log_probs(

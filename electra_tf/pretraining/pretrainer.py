@@ -6,9 +6,10 @@ import keras
 import tensorflow as tf
 
 from electra_tf.modeling.noise import Noise
+from electra_tf.pretraining.generators import Batch
 from electra_tf.pretraining.losses import LossTerm
 from electra_tf.pretraining.metrics import PretrainingMetrics, Statistics
-from electra_tf.pretraining.objectives import Batch, Objective, Outcome
+from electra_tf.pretraining.objectives import Objective, Outcome
 from electra_tf.pretraining.replicas import (
     first_row_of_replica,
     sum_over_replicas,
@@ -76,8 +77,11 @@ class Pretrainer(keras.Model):
         replicas cannot stand inside.
         """
         super().compile(optimizer=optimizer, jit_compile=False, **kwargs)
+        # Now, since a loss scale is asked for before the first update.
+        self.optimizer.build(self.trainable_variables)
         self._backward = self._accumulated
         if jit_compile:
+            # Traced once a stage of training, whose counts have other names.
             self._backward = tf.function(self._accumulated, jit_compile=True)
 
     @property
@@ -97,7 +101,7 @@ class Pretrainer(keras.Model):
             counts = self.objective.counts(batch)
         counts = sum_over_replicas(counts)
         gradients, statistics = self._backward(batch, counts, step, first_row)
-        self.optimizer.apply(gradients, self.trainable_variables)
+        self.optimizer.apply(gradients, self.objective.trainable_variables)
         self.measures.add(sum_over_replicas(statistics))
 
     def _accumulated(
@@ -125,8 +129,9 @@ class Pretrainer(keras.Model):
             found = self._gradients(part, counts, step, place)
             return number + 1, tf.nest.map_structure(tf.add, totals, found)
 
+        variables = self.objective.trainable_variables
         nothing = (
-            [tf.zeros(v.shape, v.dtype) for v in self.trainable_variables],
+            [tf.zeros(v.shape, v.dtype) for v in variables],
             self.measures.no_statistics(),
         )
         _, totals = tf.while_loop(
@@ -147,7 +152,7 @@ class Pretrainer(keras.Model):
             outcome = self.objective(batch, training=True)
             loss = total_loss(outcome.losses, counts)
             loss = self.optimizer.scale_loss(loss)
-        variables = [v.value for v in self.trainable_variables]
+        variables = [v.value for v in self.objective.trainable_variables]
         gradients = tape.gradient(loss, variables)
         gradients = [tf.convert_to_tensor(g) for g in gradients]
         return gradients, self.measures.statistics(outcome)

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from electra_tf.modeling.noise import current_noise, fresh_noise
+from electra_tf.modeling.noise import Noise, current_noise, fresh_noise
 from electra_tf.pretraining.masking import MaskedBatch
 
 # The vocabulary is searched block by block: the sums of blocks first, then
@@ -38,30 +38,85 @@ def invert_cumulative(weights: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
 class Sampler:
     """Draws a token for every slot from the generator's distribution.
 
-    Args:
-      temperature: the logits are divided by it.
-      disallow_correct: never draw the token that stood there.
+    The logits are divided by a temperature. With `decay_steps` it moves from
+    its start to its end, exponentially: T(t) = end + (start - end) exp(-t /
+    decay_steps), where t is the noise's step; evaluations, which all draw at
+    step 0, then stay at the start and so comparable.
 
-    Reference: ELECTRA, section 2, x-hat_i ~ p_G(x_i | x^masked).
+    Args:
+      temperature: at the start.
+      disallow_correct: never draw the token that stood there.
+      temperature_end: what it moves towards.
+      decay_steps: 0 keeps the start.
+
+    Reference: ELECTRA, section 2, x-hat_i ~ p_G(x_i | x^masked); the schedule
+    after Fast-ELECTRA (Dong et al. 2024).
     """
 
     def __init__(
-        self, temperature: float = 1.0, disallow_correct: bool = False
+        self,
+        temperature: float = 1.0,
+        disallow_correct: bool = False,
+        temperature_end: float = 1.0,
+        decay_steps: int = 0,
     ):
         self.temperature = temperature
         self.disallow_correct = disallow_correct
+        self.end = temperature_end
+        self.decay_steps = decay_steps
 
     def __call__(self, logits: tf.Tensor, masked: MaskedBatch) -> tf.Tensor:
         """Samples, int32 [B, M], from logits [B, M, V]; no gradient."""
         noise = current_noise() or fresh_noise()
         slots, size = logits.shape[1:]
-        logits = tf.stop_gradient(tf.cast(logits, tf.float32))
-        logits /= self.temperature
+        logits = tf.cast(logits, tf.float32) / self.temperature_at(noise.step)
         if self.disallow_correct:
             logits -= 1e9 * tf.one_hot(masked.ids, size)
         draws = noise.uniform("samples", tf.shape(logits)[0], slots)  # [B, M]
-        # The exponentials need no division: the draw is scaled by their sum.
-        peak = tf.reduce_max(logits, -1, keepdims=True)
-        weights = tf.reshape(tf.exp(logits - peak), [-1, size])
+        weights = tf.reshape(unnormalized(logits), [-1, size])  # [B M, V]
         sampled = invert_cumulative(weights, tf.reshape(draws, [-1]))
         return tf.reshape(sampled, tf.shape(masked.ids))
+
+    def temperature_at(self, step: int | tf.Tensor) -> float | tf.Tensor:
+        """T at a step."""
+        if not self.decay_steps:
+            return self.temperature
+        left = tf.exp(-tf.cast(step, tf.float32) / self.decay_steps)
+        return self.end + (self.temperature - self.end) * left
+
+
+def draw_distinct(
+    logits: tf.Tensor, excluded: tf.Tensor, count: int, noise: Noise
+) -> tf.Tensor:
+    """`count` distinct tokens for every slot, one drawn after the other.
+
+    Args:
+      logits: float [B, M, V]; no gradient passes.
+      excluded: int [B, M], a token that is never drawn.
+      count: how many, below V.
+      noise: whose numbers are used.
+
+    Returns int32 [B, M, count]: each from softmax(logits) without the excluded
+    token and those drawn before.
+    """
+    slots, size = logits.shape[1:]
+    allowed = 1 - tf.one_hot(excluded, size)
+    # The floor keeps tokens possible whose weight would vanish in float32.
+    weights = allowed * tf.maximum(unnormalized(logits), 1e-20)
+    weights = tf.reshape(weights, [-1, size])  # [B M, V]
+    drawn = []
+    for number in range(count):
+        draws = noise.uniform(str(number), tf.shape(logits)[0], slots)
+        token = invert_cumulative(weights, tf.reshape(draws, [-1]))  # [B M]
+        weights *= 1 - tf.one_hot(token, size)
+        drawn.append(tf.reshape(token, tf.shape(excluded)))
+    return tf.stack(drawn, -1)
+
+
+def unnormalized(logits: tf.Tensor) -> tf.Tensor:
+    """Weights of softmax(logits), 1 at the largest, without gradient.
+
+    Draws are scaled by the weights' sum, so that it need not be divided by.
+    """
+    logits = tf.stop_gradient(tf.cast(logits, tf.float32))
+    return tf.exp(logits - tf.reduce_max(logits, -1, keepdims=True))

@@ -11,6 +11,9 @@ from tqdm import tqdm
 _SHOWN = (
     ("loss", "loss", ".3f"),
     ("mlm_loss", "mlm", ".3f"),
+    ("main_loss", "main", ".3f"),
+    ("mws_loss", "mws", ".3f"),
+    ("reward", "reward", ".3f"),
     ("disc_loss", "disc", ".4f"),
     ("disc_auc", "auc", ".3f"),
     ("disc_precision", "p", ".3f"),

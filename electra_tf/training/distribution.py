@@ -178,7 +178,9 @@ def _found(config: ExecutionConfig) -> str:
     """What `auto` means here."""
     if config.tpu_name:
         return "tpu"
-    if "TF_CONFIG" in os.environ or int(os.environ.get("SLURM_NTASKS", 1)) > 1:
+    # Slurm sets this in what srun starts, not in the batch script itself.
+    tasks = int(os.environ.get("SLURM_STEP_NUM_TASKS", 1))
+    if "TF_CONFIG" in os.environ or tasks > 1:
         return "multi_worker"
     several = len(tf.config.list_physical_devices("GPU")) > 1
     return (
@@ -230,7 +232,7 @@ def _multi_worker(config: ExecutionConfig) -> Distribution:
             "waiting until all are there"
         )
         strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
-    except (KeyError, IndexError, ValueError, RuntimeError) as error:
+    except (LookupError, ValueError, RuntimeError, OSError) as error:
         raise InputError(
             "strategy=multi_worker needs TF_CONFIG (a cluster of workers and "
             f"this task) or a Slurm step: {type(error).__name__}: {error}"

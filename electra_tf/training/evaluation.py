@@ -58,7 +58,8 @@ class Evaluator:
         self.batches = distribution.batches(rows_of_worker, size)
         self._measure = tf.function(self._tensors)
 
-    def _tensors(self, batch):
+    def _tensors(self, batch, stage):
+        # Traced once a stage: the objective computes something else in each.
         return self.strategy.run(self._tensors_of_replica, args=(batch,))
 
     def _tensors_of_replica(self, batch):
@@ -78,16 +79,14 @@ class Evaluator:
         measures = self.pretrainer.measures
         kept = [variable.numpy() for variable in measures.variables]
         measures.reset_state()
+        stage = self.pretrainer.objective.stage
         examples: list[dict[str, list]] = []
         with naming_bad_records(self.records):
             for batch in self.batches:
-                tensors = self._measure(batch)
+                tensors = self._measure(batch, stage)
                 if not examples and tensors:
                     examples = self._examples(tensors)
-        values = {
-            f"eval_{name}": float(value)
-            for name, value in measures.result().items()
-        }
+        values = {f"eval_{n}": v for n, v in measures.measured().items()}
         for variable, value in zip(measures.variables, kept, strict=True):
             variable.assign(value)
         return Evaluation(values, examples)

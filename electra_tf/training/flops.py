@@ -1,4 +1,4 @@
-"""FLOPs of pre-training, counted as the paper's tables count them.
+"""FLOPs of one network, counted as the paper's tables count them.
 
 The rules are those of the authors' FLOPs script, so that a run here can be
 set beside the paper's: a multiplication and an addition are two operations;
@@ -10,9 +10,6 @@ nearer to twice the forward one): read these as a unit, not as a clock.
 """
 
 import dataclasses
-
-from electra_tf.config import PretrainingConfig, make_config
-from electra_tf.derived import generator_sizes
 
 # Operations on one value.
 DROPOUT = 4  # draw, compare, zero, scale
@@ -65,8 +62,12 @@ def _dense(inputs: int, outputs: int) -> int:
 
 def encoder_flops(network: Network) -> int:
     """Forward operations a token, from the ids to the last hidden state."""
-    block = _attention(network) + _feed_forward(network)
-    return _inputs(network) + network.num_layers * block
+    return _inputs(network) + network.num_layers * block_flops(network)
+
+
+def block_flops(network: Network) -> int:
+    """Forward operations a token of one block."""
+    return _attention(network) + _feed_forward(network)
 
 
 def _inputs(network: Network) -> int:
@@ -104,10 +105,24 @@ def _feed_forward(network: Network) -> int:
 
 def masked_lm_head_flops(network: Network) -> int:
     """Forward operations at one scored position, to its loss."""
-    width, pieces = network.table_width, network.vocab_size
+    pieces = network.vocab_size
+    return _before_words(network) + _words(network.table_width, pieces)
+
+
+def selection_head_flops(network: Network, candidates: int) -> int:
+    """Forward operations at one position to choose among some words."""
+    return _before_words(network) + _words(network.table_width, candidates)
+
+
+def _before_words(network: Network) -> int:
+    width = network.table_width
     hidden = _dense(network.hidden_size, width)
-    hidden += (ACTIVATION + LAYER_NORM) * width
-    return hidden + 2 * width * pieces + (SOFTMAX + 2) * pieces
+    return hidden + (ACTIVATION + LAYER_NORM) * width
+
+
+def _words(width: int, count: int) -> int:
+    """Scores of `count` words, and their loss."""
+    return 2 * width * count + (SOFTMAX + 2) * count
 
 
 def detection_head_flops(network: Network) -> int:
@@ -137,119 +152,3 @@ def detection_flops(network: Network, batch_size: float) -> float:
     """A step, forward and backward, of a network that detects replacements."""
     each = encoder_flops(network) + detection_head_flops(network)
     return 2.0 * batch_size * network.length * each
-
-
-def networks(config: PretrainingConfig) -> dict[str, Network]:
-    """The networks that a step runs: of mlm, the main one as "generator"."""
-    model = config.model
-    main = Network(
-        hidden_size=model.hidden_size,
-        num_layers=model.num_hidden_layers,
-        length=config.data.max_seq_length,
-        vocab_size=model.vocab_size,
-        embedding_size=model.embedding_size,
-        intermediate_size=model.intermediate_size,
-        num_heads=model.num_attention_heads,
-        segments=model.type_vocab_size,
-    )
-    if config.objective.objective == "mlm":
-        return {"generator": main}
-    if model.tying == "all":
-        return {"generator": main, "discriminator": main}
-    sizes = generator_sizes(model)
-    # Its feed-forward layer and heads follow from its width.
-    generator = dataclasses.replace(
-        main,
-        hidden_size=sizes.hidden_size,
-        num_layers=sizes.num_hidden_layers,
-        embedding_size=0 if model.tying == "none" else model.embedding_size,
-        intermediate_size=0,
-        num_heads=0,
-    )
-    return {"generator": generator, "discriminator": main}
-
-
-def network_flops(
-    config: PretrainingConfig, output_fraction: float = OUTPUT_FRACTION
-) -> dict[str, float]:
-    """FLOPs that one step spends in each network (see `networks`)."""
-    parts = networks(config)
-    batch_size = config.optimizer.train_batch_size
-    flops = {
-        "generator": masked_lm_flops(
-            parts["generator"], batch_size, output_fraction
-        )
-    }
-    if "discriminator" in parts:
-        main = parts["discriminator"]
-        flops["discriminator"] = detection_flops(main, batch_size)
-    return flops
-
-
-def step_flops(
-    config: PretrainingConfig, output_fraction: float = OUTPUT_FRACTION
-) -> float:
-    """FLOPs of one training step on the whole batch.
-
-    Args:
-      config: the run's configuration.
-      output_fraction: positions at which the generator scores the vocabulary.
-        The authors use 15.625 % at every size; pass slots / length for what
-        `mask_prob` really gives.
-    """
-    return sum(network_flops(config, output_fraction).values())
-
-
-def train_flops(
-    config: PretrainingConfig, output_fraction: float = OUTPUT_FRACTION
-) -> float:
-    """FLOPs of the whole run; arguments as `step_flops`."""
-    steps = config.optimizer.num_train_steps
-    return steps * step_flops(config, output_fraction)
-
-
-def published_flops() -> dict[str, float]:
-    """FLOPs of the models that the paper compares, by the script's names.
-
-    ELMo and XLNet are counts of their own TensorFlow graphs, which the
-    authors give as constants.
-    """
-    small = Network(256, 12, length=128, embedding_size=128)
-    albert = Network(4096, 12, vocab_size=30000, embedding_size=128)
-    roberta = Network(1024, 24, vocab_size=50265)
-    gpt = Network(768, 12, vocab_size=40000)
-    electra = {
-        "electra_small": {"model_size": "small"},
-        "electra_base": {"model_size": "base"},
-        "electra_400k": {"model_size": "large"},
-        "electra_1.75M": {"model_size": "large", "num_train_steps": 1_750_000},
-    }
-    return {
-        # 10 epochs of 768,648,884 words; per batch of 20 x 128 words.
-        "elmo": 2 * 10 * 768_648_884 / (20 * 128) * 568_093_262_680,
-        # 500,000 steps of 8,192 sequences; per 32 of them.
-        "xlnet": 2 * 500_000 * 8192 / 32 * 15_064_773_691_518,
-        "gpt": 960_800 * masked_lm_flops(gpt, 128, output_fraction=1),
-        "bert_small": 1.45e6 * masked_lm_flops(small, 128),
-        "bert_base": 1e6 * masked_lm_flops(Network(768, 12), 256),
-        "bert_large": 1e6 * masked_lm_flops(Network(1024, 24), 256),
-        **{n: train_flops(make_config(v)) for n, v in electra.items()},
-        "roberta": 5e5 * masked_lm_flops(roberta, 8000),
-        "albert": 1.5e6 * masked_lm_flops(albert, 4096),
-        "t5_11b": 1e6 * _t5_flops(2048),
-    }
-
-
-def _t5_flops(batch_size: int) -> float:
-    """A step of T5-11B: its encoder scores no vocabulary, its decoder all."""
-    encoder = Network(
-        1024,
-        24,
-        vocab_size=32000,
-        intermediate_size=65536,
-        num_heads=128,
-        head_size=128,
-    )
-    decoder = dataclasses.replace(encoder, cross_attention=True)
-    read = masked_lm_flops(encoder, batch_size, output_fraction=0)
-    return read + masked_lm_flops(decoder, batch_size, output_fraction=1)

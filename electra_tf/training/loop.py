@@ -74,7 +74,8 @@ class TrainingLoop:
         """Updates made so far."""
         return self.pretrainer.step
 
-    def _run_steps(self, batches, count):
+    def _run_steps(self, batches, count, stage):
+        # Traced once a stage: the objective computes something else in each.
         strategy = self.distribution.strategy
         for _ in tf.range(count):
             strategy.run(self.pretrainer.update, args=(next(batches),))
@@ -108,12 +109,15 @@ class TrainingLoop:
 
     def _advance(self, batches, progress: Progress) -> None:
         first = self.step
+        objective = self.pretrainer.objective
+        objective.enter(first)
         total = self.optimizer_config.num_train_steps
         ends = [total, first + self.iterations_per_loop]
+        ends += [step for step in objective.boundaries if step > first]
         for interval in self._intervals():
             ends.append((first // interval + 1) * interval)
         count = min(ends) - first
-        self._steps(batches, tf.constant(count))
+        self._steps(batches, tf.constant(count), objective.stage)
         health.check_loss(self._loss(), first, first + count)
         progress.advance(count)
 
@@ -143,7 +147,7 @@ class TrainingLoop:
 
     def _log(self, step: int, progress: Progress) -> None:
         optimizer, measures = self.optimizer_config, self.pretrainer.measures
-        values = {n: float(v) for n, v in measures.result().items()}
+        values = measures.measured()
         values["learning_rate"] = float(self.pretrainer.optimizer.learning_rate)
         values["tokens_seen"] = step * optimizer.train_batch_size * self.length
         values["epoch"] = (

@@ -226,5 +226,6 @@ def evaluate_run(
     evaluate = make_evaluator(pretrainer, source, one_device)
     if evaluate is None:
         raise InputError("these records hold nothing out to evaluate on")
-    step = pretrainer.step
+    step, objective = pretrainer.step, pretrainer.objective
+    objective.stage = objective.stage_at(step - 1)  # of the last update
     return {"step": step, **evaluate().values}

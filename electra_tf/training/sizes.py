@@ -1,8 +1,9 @@
 """How large a run is: parameters of each part, bytes of a step."""
 
 from electra_tf.config import ElectraConfig, PretrainingConfig
-from electra_tf.derived import generator_sizes, num_slots
-from electra_tf.training.flops import networks
+from electra_tf.derived import generator_sizes, main_network, num_slots
+from electra_tf.training.flops import Network
+from electra_tf.training.train_flops import TOWERS, networks
 
 _BYTES_A_VALUE = 4  # float32
 
@@ -16,7 +17,7 @@ def count_parameters(config: PretrainingConfig) -> dict[str, int]:
     is the embeddings' own. Parts that the configuration lacks are absent; with
     tying=all the generator's encoder has 0 parameters of its own.
     """
-    model = config.model
+    model, objective = config.model, config.objective.objective
     tables = _embeddings(model, model.embedding_size)
     main = _encoder(
         model.embedding_size,
@@ -24,7 +25,7 @@ def count_parameters(config: PretrainingConfig) -> dict[str, int]:
         model.intermediate_size,
         model.num_hidden_layers,
     )
-    if config.objective.objective == "mlm":
+    if objective == "mlm":
         return {
             "embeddings": tables,
             "encoder": main,
@@ -32,16 +33,34 @@ def count_parameters(config: PretrainingConfig) -> dict[str, int]:
                 model, model.hidden_size, model.embedding_size
             ),
         }
-    return {
-        "embeddings": tables,
-        **_generator(model),
-        "discriminator encoder": main,
-        "discriminator head": _dense(model.hidden_size, model.hidden_size)
-        + _dense(model.hidden_size, 1),
+    parts = {"embeddings": tables, **_generator(model)}
+    if objective == "adversarial":
+        parts["baseline"] = _dense(generator_sizes(model).hidden_size, 1)
+    name = main_network(objective)
+    parts[f"{name} encoder"] = main
+    parts[f"{name} head"] = _main_head(model, objective)
+    if objective == "teams":
+        width = model.embedding_size
+        parts["selector"] = _block(model.hidden_size, model.intermediate_size)
+        parts["selector"] += _masked_lm_head(model, model.hidden_size, width)
+    return parts
+
+
+def _main_head(model: ElectraConfig, objective: str) -> int:
+    hidden = model.hidden_size
+    tokens = _masked_lm_head(model, hidden, model.embedding_size)
+    heads = {
+        "replace_mlm": tokens,
+        "all_tokens_mlm": tokens + _dense(hidden, 1),
     }
+    detection = _dense(hidden, hidden) + _dense(hidden, 1)
+    return heads.get(objective, detection)
 
 
 def _generator(model: ElectraConfig) -> dict[str, int]:
+    towers = {"transformer": 1, "two_tower": 2}.get(model.generator, 0)
+    if not towers:
+        return {}
     if model.tying == "all":
         head = _masked_lm_head(model, model.hidden_size, model.embedding_size)
         return {"generator encoder": 0, "generator head": head}
@@ -49,14 +68,15 @@ def _generator(model: ElectraConfig) -> dict[str, int]:
     parts, width = {}, model.embedding_size
     if model.tying == "none":
         width = sizes.hidden_size
+    if model.tying != "embeddings":
         parts["generator embeddings"] = _embeddings(model, width)
-    parts["generator encoder"] = _encoder(
+    parts["generator encoder"] = towers * _encoder(
         width,
         sizes.hidden_size,
         sizes.intermediate_size,
         sizes.num_hidden_layers,
     )
-    head = _masked_lm_head(model, sizes.hidden_size, width)
+    head = _masked_lm_head(model, towers * sizes.hidden_size, width)
     return {**parts, "generator head": head}
 
 
@@ -74,11 +94,14 @@ def _embeddings(model: ElectraConfig, width: int) -> int:
 
 
 def _encoder(width: int, hidden: int, intermediate: int, layers: int) -> int:
+    projection = _dense(width, hidden) if width != hidden else 0
+    return projection + layers * _block(hidden, intermediate)
+
+
+def _block(hidden: int, intermediate: int) -> int:
     attention = 4 * _dense(hidden, hidden) + _layer_norm(hidden)
     feed_forward = _dense(hidden, intermediate) + _dense(intermediate, hidden)
-    block = attention + feed_forward + _layer_norm(hidden)
-    projection = _dense(width, hidden) if width != hidden else 0
-    return projection + layers * block
+    return attention + feed_forward + _layer_norm(hidden)
 
 
 def _masked_lm_head(model: ElectraConfig, hidden: int, width: int) -> int:
@@ -108,7 +131,8 @@ def activation_bytes(config: PretrainingConfig) -> int:
         L 3 H                     the detection head's GELU
         M (5 E + 4 V)             the masked-LM head at M slots: its GELU and
                                   LayerNorm; logits, their gradient, the
-                                  sampler's weights, one in passing
+                                  sampler's weights, one in passing; at L
+                                  places of two towers and all_tokens_mlm
 
     Measured on a CPU, the peak's slope over the batch size lies within a
     fifth of this: per sequence Small took 65 MB at length 128 (65 here) and
@@ -124,9 +148,20 @@ def activation_bytes(config: PretrainingConfig) -> int:
         block = 10 * hidden + 3 * wide + 3 * heads * length
         values += length * network.num_layers * block
         values += length * 3 * network.table_width
-    if "discriminator" in parts:
-        values += length * 3 * parts["discriminator"].hidden_size
-    slots = num_slots(config.objective.mask_prob, length)
-    generator = parts["generator"]
-    values += slots * (5 * generator.table_width + 4 * generator.vocab_size)
+    values += _head_values(config, parts)
     return _BYTES_A_VALUE * values * config.optimizer.train_batch_size
+
+
+def _head_values(config: PretrainingConfig, parts: dict[str, Network]) -> int:
+    objective, length = config.objective.objective, config.data.max_seq_length
+    slots = num_slots(config.objective.mask_prob, length)
+    # Places at which each network scores the vocabulary.
+    scored = {"generator": slots, TOWERS[0]: length}
+    scored["main"] = length if objective == "all_tokens_mlm" else slots
+    values = 0
+    for name, network in parts.items():
+        each = 5 * network.table_width + 4 * network.vocab_size
+        values += scored.get(name, 0) * each
+        if name in ("discriminator", "energy"):
+            values += length * 3 * network.hidden_size
+    return values

@@ -129,7 +129,7 @@ def _tokenizer(
         return tokenizer
     foreign_paths(data_dir)  # First of all there must be records.
     say(
-        f"{data_dir} has no manifest: whether its text was lower-lower as "
+        f"{data_dir} has no manifest: whether its text was lower-cased as "
         "this run's tokenizer does cannot be checked"
     )
     path = config.data.vocab_file or os.path.join(data_dir, "vocab.txt")

@@ -3,12 +3,12 @@
 import dataclasses
 
 from electra_tf.config import PretrainingConfig, make_config
-from electra_tf.training.flops import network_flops, train_flops
 from electra_tf.training.sizes import (
     activation_bytes,
     count_parameters,
     weight_bytes,
 )
+from electra_tf.training.train_flops import network_flops, train_flops
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,18 +89,24 @@ def summarize(config: PretrainingConfig, num_records: int | None) -> str:
 
 
 Row = tuple[str, str, str]  # name, value, note
+_MAIN_ENCODERS = (
+    "encoder",
+    "discriminator encoder",
+    "energy encoder",
+    "main encoder",
+)
 
 
 def _parameter_rows(found: Summary) -> list[Row]:
     parts = found.parameters
-    main = "encoder" if "encoder" in parts else "discriminator encoder"
+    main = next(n for n in parts if n in _MAIN_ENCODERS)
     notes = {}
     if "generator embeddings" in parts:
-        notes["embeddings"] = "the discriminator's"
-    elif main != "encoder":
+        notes["embeddings"] = "the main network's"
+    elif "generator encoder" in parts:
         notes["embeddings"] = "shared by both networks"
     if parts.get("generator encoder") == 0:
-        notes["generator encoder"] = "is the discriminator's"
+        notes["generator encoder"] = "is the main network's"
     rows = [(n, f"{v:,}", notes.get(n, "")) for n, v in parts.items()]
     total = f"{found.total_parameters:,}"
     backbone = f"{parts['embeddings'] + parts[main]:,}"

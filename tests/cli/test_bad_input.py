@@ -21,7 +21,7 @@ from electra_tf.training import checkpoints, logs, run_folder
     ("flag", "told"),
     [
         ("--no_such_flag=1", "no_such_flag"),
-        ("--objective=gpt", "electra|mlm"),
+        ("--objective=gpt", "electra|electra_15|mlm|replace_mlm"),
         ("--tying=some", "none|embeddings|all"),
         ("--model_size=huge", "small|small_released|base|large"),
         ("--num_train_steps=many", "many"),

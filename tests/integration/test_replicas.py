@@ -79,6 +79,40 @@ def test_a_run_is_the_same_however_it_is_shared_out(
         assert ours["tokens"] == theirs["tokens"]
 
 
+OBJECTIVES = {
+    "electra_15": {},
+    "all_tokens_mlm": {"tying": "gradient_disentangled"},
+    "two_stage": {
+        "tying": "gradient_disentangled",
+        "two_stage_steps": 4,
+        "generator_hidden_size": 1.0,
+        "num_attention_heads": 1,
+        "intermediate_size": 128,
+    },
+    "adversarial": {},
+    "electric": {"generator": "two_tower"},
+    "teams": {"generator": "unigram"},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_every_objective_can_be_shared_out(objective, records_dir, tmp_path):
+    flags = {"objective": objective, **OBJECTIVES[objective]}
+    folders = [str(tmp_path / name) for name in ("alone", "shared")]
+    for folder, way in zip(
+        folders, ({}, WAYS["2 replicas in 2 parts"]), strict=True
+    ):
+        finished = tiny.pretrain(
+            model_dir=folder,
+            data_dir=records_dir,
+            num_train_steps=8,
+            **{**flags, **way},
+        )
+        assert finished.code == 0, finished.err
+    assert_equal_but_for_rounding(*folders)
+
+
 @pytest.mark.slow
 def test_two_processes_are_the_same_as_one(tiny_run, records_dir, tmp_path):
     folder = str(tmp_path / "run")

@@ -12,9 +12,19 @@ from electra_tf.modeling.attention import EncoderBlock
 from electra_tf.modeling.dropout import Dropout
 from electra_tf.modeling.embeddings import Embeddings
 from electra_tf.modeling.encoder import Encoder
-from electra_tf.modeling.heads import DiscriminatorHead, MaskedLMHead
-from electra_tf.modeling.networks import Discriminator, MaskedLM
+from electra_tf.modeling.heads import (
+    DiscriminatorHead,
+    MaskedLMHead,
+    SelectionHead,
+)
+from electra_tf.modeling.networks import (
+    CopyingLM,
+    Discriminator,
+    MaskedLM,
+    Selector,
+)
 from electra_tf.modeling.normalization import LayerNorm
+from electra_tf.modeling.two_tower import TwoTowerCloze
 from electra_tf.pretraining.masking import TokenMasker
 
 B, L, M, V, E, H, HEADS, FFN = 2, 7, 3, 23, 8, 16, 2, 24
@@ -27,7 +37,8 @@ class Case:
     Attributes:
       make: a fresh layer.
       inputs: names of INPUTS.
-      functional: whether it can stand in a functional Keras model.
+      functional: whether it can stand in a functional Keras model as its only
+        output.
     """
 
     make: Callable[[], keras.layers.Layer]
@@ -48,6 +59,7 @@ def _inputs() -> dict:
         "mask": mask,
         "segments": np.array([[0, 0, 0, 1, 1, 1, 1]] * B, np.int32) * mask,
         "positions": np.array([[1, 3, 5], [2, 1, 0]], np.int32),
+        "candidates": rng.permutation(V)[:18].reshape(B, M, 3).astype(np.int32),
         "states": rng.normal(size=(B, L, H)).astype(np.float32),
         "slots": rng.normal(size=(B, M, H)).astype(np.float32),
         "bias": bias,
@@ -60,9 +72,28 @@ INPUTS = _inputs()
 READS = ("ids", "mask", "segments")
 
 
-def make_encoder() -> Encoder:
-    tables = Embeddings(V, E, max_position_embeddings=9, name="embeddings")
-    return Encoder(tables, H, 1, HEADS, FFN, name="electra")
+def make_tables() -> Embeddings:
+    return Embeddings(V, E, max_position_embeddings=9, name="embeddings")
+
+
+def make_encoder(direction: str = "both") -> Encoder:
+    sizes = (H, 1, HEADS, FFN)
+    return Encoder(make_tables(), *sizes, direction=direction, name="electra")
+
+
+def make_two_towers() -> TwoTowerCloze:
+    tables = make_tables()
+    directions = {"ltr": "left_to_right", "rtl": "right_to_left"}
+    return TwoTowerCloze(
+        *(
+            Encoder(tables, H, 1, HEADS, FFN, direction=direction, name=name)
+            for name, direction in directions.items()
+        )
+    )
+
+
+def make_selector() -> Selector:
+    return Selector(V, E, make_encoder().sizes)
 
 
 def make_masker(with_replacement: bool = False) -> TokenMasker:
@@ -86,6 +117,16 @@ REGISTRY = {
     "DiscriminatorHead": Case(lambda: DiscriminatorHead(H, 0.1), ("states",)),
     "MaskedLM": Case(lambda: MaskedLM(make_encoder()), (*READS, "positions")),
     "Discriminator": Case(lambda: Discriminator(make_encoder()), READS),
+    "SelectionHead": Case(
+        lambda: SelectionHead(V, E, 0.1), ("slots", "candidates", "table")
+    ),
+    "CopyingLM": Case(
+        lambda: CopyingLM(make_encoder()), READS, functional=False
+    ),
+    "Selector": Case(
+        make_selector, ("states", "mask", "positions", "candidates", "table")
+    ),
+    "TwoTowerCloze": Case(make_two_towers, (*READS, "positions")),
     "TokenMasker": Case(make_masker, ("batch",), functional=False),
 }
 
@@ -99,6 +140,8 @@ def run(layer: keras.layers.Layer, inputs: list, training: bool = False):
     if dataclasses.is_dataclass(outputs):
         names = [field.name for field in dataclasses.fields(outputs)]
         return [getattr(outputs, name) for name in names]
+    if isinstance(outputs, tuple):
+        return list(outputs)
     return [outputs]
 
 

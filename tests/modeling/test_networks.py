@@ -6,12 +6,8 @@ import tensorflow as tf
 
 from electra_tf.config import make_config
 from electra_tf.derived import GeneratorSizes, generator_sizes
-from electra_tf.modeling.networks import (
-    Discriminator,
-    MaskedLM,
-    make_generator_encoder,
-    make_main_encoder,
-)
+from electra_tf.modeling.networks import Discriminator, MaskedLM
+from electra_tf.modeling.tying import make_encoders, make_main_encoder
 from electra_tf.presets import SIZES
 
 V, E, H, LAYERS, FFN, P = 31, 8, 16, 2, 24, 10
@@ -35,8 +31,8 @@ TABLES = ("word_embeddings", "token_type_embeddings", "position_embeddings")
 
 def networks(**values):
     config = make_config({**TINY, **values}).model
-    main = make_main_encoder(config)
-    generator = MaskedLM(make_generator_encoder(config, main))
+    main, encoders = make_encoders(config)
+    generator = MaskedLM(*encoders)
     return generator, Discriminator(main)
 
 

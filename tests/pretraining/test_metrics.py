@@ -49,6 +49,7 @@ def made_up(seed, rows):
         "read": read,
         "positions": positions,
         "used": used,
+        "shown": used & (np.take_along_axis(read, positions, 1) == MASK),
         "true_ids": true_ids,
         "mlm_logits": mlm_logits,
         "mlm_losses": rng.random((rows, M)) * 5,
@@ -74,10 +75,12 @@ def outcome(arrays):
         ),
         mlm_logits=floats("mlm_logits"),
         mlm_losses=floats("mlm_losses"),
+        hidden=floats("shown"),
         input_mask=ints("mask"),
         sampled_ids=ints("sampled"),
         is_replaced=ints("labels"),
         disc_logits=floats("logits"),
+        judged=floats("mask"),
     )
 
 
@@ -88,7 +91,7 @@ UNIGRAM = np.log(np.arange(1, V + 1) / np.arange(1, V + 1).sum())
 def measured():
     """Three batches of different sizes, so that a mean of means is off."""
     batches = [made_up(seed, rows) for seed, rows in ((0, 60), (1, 7), (2, 31))]
-    metrics = PretrainingMetrics(WEIGHTS, MASK, UNIGRAM)
+    metrics = PretrainingMetrics(WEIGHTS, UNIGRAM)
     for arrays in batches:
         metrics.update_state(outcome(arrays))
     result = {name: float(v) for name, v in metrics.result().items()}
@@ -158,7 +161,7 @@ def test_the_curve_is_fine_enough_near_the_base_rate():
     arrays["logits"] = np.where(
         arrays["mask"] > 0, -2.0 + 0.04 * arrays["logits"], 5.0
     )
-    metrics = PretrainingMetrics(WEIGHTS, MASK)
+    metrics = PretrainingMetrics(WEIGHTS)
     metrics.update_state(outcome(arrays))
     real = arrays["mask"] == 1
     expected = rank_auc(arrays["logits"][real], arrays["labels"][real])
@@ -169,7 +172,7 @@ def test_the_curve_is_fine_enough_near_the_base_rate():
 def test_padded_rows_change_nothing(measured):
     result, _, _, metrics = measured
     arrays = made_up(3, 4)
-    arrays |= {n: arrays[n] * 0 for n in ("mask", "used", "labels")}
+    arrays |= {n: arrays[n] * 0 for n in ("mask", "used", "shown", "labels")}
     arrays["sums"] = {"mlm": (0.0, 0.0), "disc": (0.0, 0.0)}
     metrics.update_state(outcome(arrays))
     again = {name: float(v) for name, v in metrics.result().items()}
@@ -177,7 +180,7 @@ def test_padded_rows_change_nothing(measured):
 
 
 def test_keys_and_reset():
-    metrics = PretrainingMetrics({"mlm": 1.0}, MASK)
+    metrics = PretrainingMetrics({"mlm": 1.0})
     arrays = made_up(0, 5)
     del arrays["sums"]["disc"]
     metrics.update_state(outcome(arrays))

@@ -1,5 +1,7 @@
 """Samples from the generator: the inversion, the distribution, the rules."""
 
+import math
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -156,3 +158,26 @@ def test_no_gradient_flows_through_samples(logits):
         samples = Sampler()(x, slots(np.zeros((4, M))))
         loss = tf.reduce_sum(tf.cast(samples, tf.float32))
     assert tape.gradient(loss, x) is None
+
+
+def test_temperature_moves_from_start_to_end():
+    sampler = Sampler(2.0, temperature_end=1.0, decay_steps=100)
+    for step in (0, 50, 100, 10_000):
+        expected = 1 + math.exp(-step / 100)
+        found = float(sampler.temperature_at(tf.constant(step, tf.int64)))
+        assert found == pytest.approx(expected, rel=1e-6)
+    assert Sampler(2.0, temperature_end=1.0).temperature_at(10_000) == 2.0
+
+
+def test_samples_follow_the_temperature_of_their_step():
+    """Shares of two tokens early, hot, and late, cold."""
+    rows = 20_000
+    logits = tf.tile(tf.constant([[[0.0, 2.0]]]), [rows, 1, 1])
+    nothing = tf.zeros([rows, 1], tf.int32)
+    slots = MaskedBatch(nothing, nothing, nothing, tf.ones([rows, 1]))
+    sampler = Sampler(8.0, temperature_end=0.5, decay_steps=10)
+    for step, temperature in ((0, 8.0), (500, 0.5)):
+        with Noise(4, step=step).scope():
+            share = sampler(logits, slots).numpy().mean()
+        expected = 1 / (1 + math.exp(-2 / temperature))
+        assert share == pytest.approx(expected, abs=0.015)

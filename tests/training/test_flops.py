@@ -13,6 +13,8 @@ from electra_tf.training.flops import (
     detection_flops,
     encoder_flops,
     masked_lm_flops,
+)
+from electra_tf.training.train_flops import (
     network_flops,
     networks,
     published_flops,
@@ -192,7 +194,7 @@ def test_main_network_takes_all_sizes_from_the_configuration():
 
 def test_counting_does_not_wait_for_tensorflow():
     program = (
-        "import sys; from electra_tf.training import flops; "
-        "flops.published_flops(); sys.exit('tensorflow' in sys.modules)"
+        "import sys; from electra_tf.training import train_flops; "
+        "train_flops.published_flops(); sys.exit('tensorflow' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -8,12 +8,8 @@ import pytest
 import tensorflow as tf
 
 from electra_tf.config import make_config
-from electra_tf.modeling.networks import (
-    Discriminator,
-    MaskedLM,
-    make_generator_encoder,
-    make_main_encoder,
-)
+from electra_tf.modeling.networks import Discriminator, MaskedLM
+from electra_tf.modeling.tying import make_encoders
 from electra_tf.training.factory import make_optimizer
 from electra_tf.training.optimizers import AdamW, decay_groups
 from electra_tf.training.schedules import WarmupPolynomialDecay
@@ -198,8 +194,8 @@ def model_variables():
             "generator_hidden_size": 0.5,
         }
     ).model
-    main = make_main_encoder(config)
-    generator = MaskedLM(make_generator_encoder(config, main))
+    main, encoders = make_encoders(config)
+    generator = MaskedLM(*encoders)
     both = generator.trainable_variables
     both = both + Discriminator(main).trainable_variables
     return list({id(v): v for v in both}.values())

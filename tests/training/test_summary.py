@@ -36,9 +36,9 @@ def _size(variables) -> int:
 
 def _built(config) -> tuple[dict[str, int], int]:
     """Parameters of the parts of real networks, and of all variables."""
-    from electra_tf.pretraining.factory import make_objective
+    from electra_tf.pretraining.factory import make_networks
 
-    networks = make_objective(config, None, None).networks
+    networks = make_networks(config)
     found, seen = {}, {}
     for name, network in networks.items():
         tables = network.encoder.embeddings.variables
@@ -157,11 +157,11 @@ def test_weights_take_four_values_a_parameter():
 
 
 def test_optimizer_holds_what_is_counted():
-    from electra_tf.pretraining.factory import make_objective
+    from electra_tf.pretraining.factory import make_networks
     from electra_tf.training.factory import make_optimizer
 
     config = make_config(TINY)
-    networks = make_objective(config, None, None).networks.values()
+    networks = make_networks(config).values()
     variables = {id(v): v for n in networks for v in n.trainable_variables}
     optimizer = make_optimizer(config.optimizer)
     optimizer.build(list(variables.values()))
@@ -235,11 +235,20 @@ def test_table():
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("tying", ["none", "embeddings", "all"])
-@pytest.mark.parametrize("objective", ["electra", "mlm"])
-def test_table_is_aligned(size, tying, objective):
-    values = {"model_size": size, "tying": tying, "objective": objective}
-    config = make_config(values)
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"tying": "none"},
+        {"tying": "all"},
+        {"objective": "mlm"},
+        {"objective": "electric", "generator": "two_tower"},
+        {"objective": "teams", "generator": "unigram"},
+    ],
+    ids=lambda values: "-".join(values.values()) or "default",
+)
+def test_table_is_aligned(size, values):
+    config = make_config({"model_size": size, **values})
     text = summarize(config, 10**7)
     rows = [line for line in text.splitlines() if line]
     ends = set()

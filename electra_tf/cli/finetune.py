@@ -1,0 +1,72 @@
+"""`finetune.py`: fine-tune on tasks, several trials each, and measure."""
+
+import dataclasses
+import signal
+import sys
+from collections.abc import Sequence
+
+from absl import flags
+
+from electra_tf.cli.app import run
+from electra_tf.errors import InputError
+from electra_tf.finetuning_config import TaskOptions, TrainingOptions
+
+
+def define_flags() -> None:
+    """The tasks, where to write, and a flag for every option."""
+    flags.DEFINE_list(
+        "task",
+        None,
+        "task, or several with commas between: cola, glue/cola (TensorFlow "
+        "Datasets), squad2, chunk, custom, ...; an unknown name lists all",
+    )
+    flags.DEFINE_string("output_dir", "", "folder for all that is written")
+    for options in (TaskOptions, TrainingOptions):
+        for field in dataclasses.fields(options):
+            _define(field)
+
+
+def _define(field: dataclasses.Field) -> None:
+    name, default = field.name, field.default
+    text, choices = field.metadata["help"], field.metadata["choices"]
+    if choices:
+        flags.DEFINE_enum(name, default, list(choices), text)
+    elif field.type is bool:
+        flags.DEFINE_bool(name, default, text)
+    elif field.type in (int, int | None):
+        flags.DEFINE_integer(name, default, text)
+    elif field.type in (float, float | None):
+        flags.DEFINE_float(name, default, text)
+    else:
+        flags.DEFINE_string(name, default, text)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the trials that are missing and prints the table of results."""
+    import tensorflow as tf
+
+    from electra_tf.finetune.trials import finetune
+
+    # Each trial has a model of its own; TensorFlow warns of their number.
+    tf.get_logger().setLevel("ERROR")
+    values = flags.FLAGS
+    if not values.task:
+        raise InputError("--task must name a task, as cola; received none")
+    if not values.output_dir:
+        raise InputError("--output_dir must name a folder; received ''")
+    task_options, options = (
+        kind(**{f.name: values[f.name].value for f in dataclasses.fields(kind)})
+        for kind in (TaskOptions, TrainingOptions)
+    )
+    names = [name.strip() for name in values.task]
+    try:
+        print(finetune(names, task_options, options, values.output_dir), end="")
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on", file=sys.stderr)
+        return 128 + signal.SIGINT
+    return 0
+
+
+def entry() -> None:
+    """The console command `electra-finetune`."""
+    run(define_flags, main)

@@ -1,0 +1,115 @@
+"""`score_text.py`: ranks candidate sentences by an Electric's scores.
+
+Each line of the input is a candidate. Lines with tabs belong to lists: the
+first column names the list (an utterance, a source sentence), the last is the
+candidate, and what is between stays. Lines without are one list. Written is
+`rank, score, the line` with tabs between; rank 1 is the best of its list.
+"""
+
+import collections
+import dataclasses
+from collections.abc import Sequence
+
+from absl import flags
+
+from electra_tf.cli.app import run
+from electra_tf.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """A line of the input.
+
+    Attributes:
+      line: as it was read.
+      name: of its list.
+      text: the sentence.
+    """
+
+    line: str
+    name: str
+    text: str
+
+
+def define_flags() -> None:
+    """Which model, what to read, where to write."""
+    flags.DEFINE_string(
+        "model_dir", "", "an Electric: a run's folder, or other weights of one"
+    )
+    flags.DEFINE_string("input", "", "lines, or TSV: list, ..., candidate")
+    flags.DEFINE_string("output", "", "TSV to write; empty: standard output")
+    flags.DEFINE_bool("best", False, "write the best of each list alone")
+    flags.DEFINE_integer("batch_size", 32, "candidates a pass", lower_bound=1)
+
+
+def main(argv: Sequence[str]) -> None:
+    """Reads, scores, ranks, writes."""
+    del argv
+    from electra_tf.convert.pretrained import from_pretrained
+    from electra_tf.training.run_folder import write_text
+
+    values = flags.FLAGS
+    for name in ("model_dir", "input"):
+        if not values[name].value:
+            raise InputError(f"--{name} must be given; received ''")
+    candidates = read_candidates(values.input)
+    model = from_pretrained(values.model_dir)
+    texts = [candidate.text for candidate in candidates]
+    scores = model.pseudo_log_likelihood(texts, values.batch_size)
+    ranks = rank(candidates, scores)
+    rows = zip(ranks, scores, candidates, strict=True)
+    lines = [
+        f"{place}\t{score:.4f}\t{candidate.line}\n"
+        for place, score, candidate in rows
+        if place == 1 or not values.best
+    ]
+    if values.output:
+        write_text(values.output, "".join(lines))
+    else:
+        print("".join(lines), end="")
+
+
+def read_candidates(path: str) -> list[Candidate]:
+    """The candidates of a file, in order; empty lines are left out.
+
+    Raises:
+      InputError: no such file, or a line whose last column is empty.
+    """
+    import tensorflow as tf
+
+    try:
+        with tf.io.gfile.GFile(path, "rb") as file:
+            lines = file.read().decode("utf-8").splitlines()
+    except (tf.errors.OpError, UnicodeDecodeError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"cannot read {path!r} as UTF-8: {reason}") from None
+    found = []
+    for number, line in enumerate(lines, start=1):
+        name, tab, rest = line.partition("\t")
+        text = rest.rpartition("\t")[2] if tab else line
+        if line.strip() and not text.strip():
+            raise InputError(
+                f"line {number} of {path!r} must end in a candidate; "
+                f"received {line!r}"
+            )
+        if line.strip():
+            found.append(Candidate(line, name if tab else "", text))
+    return found
+
+
+def rank(candidates: Sequence[Candidate], scores: Sequence[float]) -> list[int]:
+    """Each candidate's place in its list, 1 for the highest score."""
+    lists = collections.defaultdict(list)
+    for number, candidate in enumerate(candidates):
+        lists[candidate.name].append(number)
+    ranks = [0] * len(candidates)
+    for numbers in lists.values():
+        best_first = sorted(numbers, key=lambda n: -scores[n])
+        for place, number in enumerate(best_first, start=1):
+            ranks[number] = place
+    return ranks
+
+
+def entry() -> None:
+    """Console script."""
+    run(define_flags, main)

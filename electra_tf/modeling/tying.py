@@ -1,0 +1,174 @@
+"""What generator and main network share: `--tying` and `--generator`."""
+
+import dataclasses
+
+import tensorflow as tf
+
+from electra_tf.config import ElectraConfig
+from electra_tf.derived import generator_sizes
+from electra_tf.modeling.embeddings import Embeddings
+from electra_tf.modeling.encoder import Encoder
+
+# Names and directions of each generator's encoders; the names are scopes.
+GENERATOR_ENCODERS = {
+    "transformer": {"generator": "both"},
+    "two_tower": {
+        "generator_ltr": "left_to_right",
+        "generator_rtl": "right_to_left",
+    },
+    "uniform": {},
+    "unigram": {},
+}
+
+# Tables of which the main network holds but the difference, and its name's
+# end.
+DISENTANGLED = ("word_embeddings", "position_embeddings")
+DELTA = "_delta"
+
+
+def make_encoders(
+    config: ElectraConfig, merged: bool = False
+) -> tuple[Encoder, tuple[Encoder, ...]]:
+    """The main network's encoder and the generator's.
+
+    none: tables of its own for the generator, at its own width; embeddings:
+    the main network's tables; all: the main network's encoder itself
+    (ELECTRA, section 3.2); gradient_disentangled: the main network's word and
+    position tables are the generator's plus a difference that it alone
+    trains (DeBERTaV3, section 3.2).
+
+    Args:
+      config: the networks' sizes.
+      merged: of gradient_disentangled, give the main network plain tables
+        that hold the sum, as exported weights do.
+    """
+    if config.tying == "gradient_disentangled":
+        tables = make_embeddings(config, config.embedding_size)
+        generators = _generator_encoders(config, tables)
+        generators[0].build()  # so that the tables are named after it
+        own = None if merged else _disentangled(config, tables)
+        return make_main_encoder(config, own), generators
+    main = make_main_encoder(config)
+    if config.tying == "all":
+        return main, (main,)
+    if not main.built:
+        main.build()  # so that shared tables are named after the main network
+    tables = (
+        make_embeddings(config, generator_sizes(config).hidden_size)
+        if config.tying == "none"
+        else main.embeddings
+    )
+    return main, _generator_encoders(config, tables)
+
+
+def make_embeddings(config: ElectraConfig, embedding_size: int) -> Embeddings:
+    """Fresh tables of width `embedding_size`."""
+    return Embeddings(**_table_sizes(config, embedding_size))
+
+
+def _table_sizes(config: ElectraConfig, embedding_size: int) -> dict:
+    return {
+        "vocab_size": config.vocab_size,
+        "embedding_size": embedding_size,
+        "max_position_embeddings": config.max_position_embeddings,
+        "type_vocab_size": config.type_vocab_size,
+        "dropout": config.hidden_dropout_prob,
+        "position_init": config.position_init,
+        "initializer_range": config.initializer_range,
+        "name": "embeddings",
+    }
+
+
+def make_main_encoder(
+    config: ElectraConfig, embeddings: Embeddings | None = None
+) -> Encoder:
+    """The discriminator's encoder, or BERT's; scope `electra`.
+
+    Args:
+      config: its sizes.
+      embeddings: its tables; None makes fresh ones.
+    """
+    return Encoder(
+        embeddings or make_embeddings(config, config.embedding_size),
+        hidden_size=config.hidden_size,
+        num_hidden_layers=config.num_hidden_layers,
+        num_attention_heads=config.num_attention_heads,
+        intermediate_size=config.intermediate_size,
+        hidden_dropout=config.hidden_dropout_prob,
+        attention_dropout=config.attention_probs_dropout_prob,
+        initializer_range=config.initializer_range,
+        name="electra",
+    )
+
+
+def _generator_encoders(
+    config: ElectraConfig, tables: Embeddings
+) -> tuple[Encoder, ...]:
+    return tuple(
+        Encoder(
+            tables,
+            **dataclasses.asdict(generator_sizes(config)),
+            hidden_dropout=config.hidden_dropout_prob,
+            attention_dropout=config.attention_probs_dropout_prob,
+            initializer_range=config.initializer_range,
+            direction=direction,
+            name=name,
+        )
+        for name, direction in GENERATOR_ENCODERS[config.generator].items()
+    )
+
+
+def _disentangled(
+    config: ElectraConfig, source: Embeddings
+) -> "DisentangledEmbeddings":
+    sizes = _table_sizes(config, config.embedding_size)
+    return DisentangledEmbeddings(source, **sizes)
+
+
+class DisentangledEmbeddings(Embeddings):
+    """E_D = stop_gradient(E_G) + E_delta, for word and position tables.
+
+    E_delta starts at zero and alone gets the main network's gradient, so that
+    detection does not pull at what the masked-LM learns. The segment table
+    and the LayerNorm are the main network's own.
+
+    No part of a saved Keras model: what is exported is a plain `Embeddings`
+    that holds the sums (see convert/disentangled.py).
+
+    Args:
+      source: E_G's layer, built; not tracked, since it is the generator's.
+      **sizes: as for `Embeddings`.
+
+    Reference: DeBERTaV3 (He et al. 2021), section 3.2, GDES.
+    """
+
+    def __init__(self, source: Embeddings, **sizes):
+        super().__init__(**sizes)
+        self._table_of_source = lambda name: getattr(source, name)
+
+    def _add_table(self, name, rows, initializer):
+        if name in DISENTANGLED:
+            super()._add_table(name + DELTA, rows, "zeros")
+        else:
+            super()._add_table(name, rows, initializer)
+
+    @property
+    def word_embeddings(self) -> tf.Tensor:
+        """The sum of both word tables, float32 [V, E]."""
+        return self._sum("word_embeddings")
+
+    @property
+    def position_embeddings(self) -> tf.Tensor:
+        """The sum of both position tables, float32 [P, E]."""
+        return self._sum("position_embeddings")
+
+    def _sum(self, name: str) -> tf.Tensor:
+        source = tf.convert_to_tensor(self._table_of_source(name))
+        delta = tf.convert_to_tensor(getattr(self, name + DELTA))
+        return tf.stop_gradient(source) + delta
+
+    def get_config(self):
+        raise NotImplementedError(
+            "disentangled embeddings are not serialised; export the model, "
+            "whose tables hold the sums"
+        )

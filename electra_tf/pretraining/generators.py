@@ -1,0 +1,181 @@
+"""What proposes tokens for the masked positions: q or p_G of the papers.
+
+A generator is called with the batch and its masks, and answers with logits at
+the slots and with its own loss, where it has one.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from electra_tf.modeling.networks import MaskedLM
+from electra_tf.modeling.noise import noise_of
+from electra_tf.modeling.two_tower import TwoTowerCloze
+from electra_tf.pretraining.losses import LossTerm, masked_lm_losses, summed
+from electra_tf.pretraining.masking import MaskedBatch, candidates
+
+Batch = Mapping[str, tf.Tensor]
+
+
+@dataclasses.dataclass(frozen=True)
+class Proposal:
+    """What a generator says of a batch.
+
+    Attributes:
+      logits: float [B, M, V], at the slots.
+      slot_losses: float32 [B, M], -log p(true token) at each slot.
+      hidden: float32 [B, M], 1 in used slots whose token it did not see.
+      losses: the term that trains it, or none.
+      log_prob: ids [B, L] -> log p(id at t given the other tokens), float32
+        [B, L]; None for a generator that sees unmasked tokens.
+    """
+
+    logits: tf.Tensor
+    slot_losses: tf.Tensor
+    hidden: tf.Tensor
+    losses: tuple[LossTerm, ...] = ()
+    log_prob: Callable[[tf.Tensor], tf.Tensor] | None = None
+
+
+class Generator(Protocol):
+    """Networks and loss weights by name, and a call to a Proposal."""
+
+    networks: dict[str, keras.Model]
+    loss_weights: dict[str, float]
+
+    def __call__(
+        self, batch: Batch, masked: MaskedBatch, training: bool
+    ) -> Proposal: ...
+
+    def counts(
+        self, batch: Batch, masked: MaskedBatch
+    ) -> dict[str, tf.Tensor]: ...
+
+
+class MaskedLMGenerator:
+    """p_G(x_t | x^masked), trained by L_MLM over the slots.
+
+    Args:
+      network: a masked-LM.
+      weight: of its loss.
+
+    Reference: ELECTRA, section 2.
+    """
+
+    def __init__(self, network: MaskedLM, weight: float = 1.0):
+        self.networks = {"generator": network}
+        self.loss_weights = {"mlm": weight}
+
+    def __call__(self, batch, masked, training):
+        with noise_of("generator"):
+            logits = self.networks["generator"](
+                masked.input_ids,
+                batch["input_mask"],
+                batch["segment_ids"],
+                masked.positions,
+                training=training,
+            )  # [B, M, V]
+        losses = masked_lm_losses(logits, masked.ids)  # [B, M]
+        weight = self.loss_weights["mlm"]
+        return Proposal(
+            logits,
+            losses,
+            hidden=masked_slots(masked),
+            losses=(LossTerm("mlm", weight, *summed(losses, masked.weights)),),
+        )
+
+    def counts(self, batch, masked):
+        """Used slots."""
+        return {"mlm": tf.reduce_sum(masked.weights)}
+
+
+class ClozeGenerator:
+    """q(x_t | x without t), trained by its loss over every token of the text.
+
+    It reads the text unmasked. Special tokens are not learned.
+
+    Args:
+      network: predicts each token from all the others.
+      never_masked: ids of the special tokens.
+      weight: of its loss.
+
+    Reference: Electric, section 2; the loss as in the authors' code.
+    """
+
+    def __init__(
+        self,
+        network: TwoTowerCloze,
+        never_masked: tuple[int, ...],
+        weight: float = 1.0,
+    ):
+        self.networks = {"generator": network}
+        self.loss_weights = {"mlm": weight}
+        self.never_masked = never_masked
+
+    def __call__(self, batch, masked, training):
+        ids = batch["input_ids"]
+        with noise_of("generator"):
+            logits = self.networks["generator"](
+                ids,
+                batch["input_mask"],
+                batch["segment_ids"],
+                training=training,
+            )  # [B, L, V]
+        losses = masked_lm_losses(logits, ids)  # [B, L]
+        learned = candidates(ids, batch["input_mask"], self.never_masked)
+        weight = self.loss_weights["mlm"]
+        slots = tf.gather(logits, masked.positions, batch_dims=1)  # [B, M, V]
+        return Proposal(
+            slots,
+            masked_lm_losses(slots, masked.ids),
+            hidden=masked.weights,
+            losses=(LossTerm("mlm", weight, *summed(losses, learned)),),
+            log_prob=lambda tokens: -masked_lm_losses(logits, tokens),
+        )
+
+    def counts(self, batch, masked):
+        """Tokens but the special ones."""
+        learned = candidates(
+            batch["input_ids"], batch["input_mask"], self.never_masked
+        )
+        return {"mlm": tf.reduce_sum(tf.cast(learned, tf.float32))}
+
+
+class FrequencyGenerator:
+    """The same distribution at every place: uniform, or token frequencies.
+
+    Args:
+      logits: float [V], log frequencies up to a constant.
+
+    Reference: ELECTRA, section 3.2 "Smaller generators".
+    """
+
+    def __init__(self, logits: np.ndarray):
+        self.networks: dict[str, keras.Model] = {}
+        self.loss_weights: dict[str, float] = {}
+        self.log_probs = tf.nn.log_softmax(tf.constant(logits, tf.float32))
+
+    def __call__(self, batch, masked, training):
+        shape = [*masked.positions.shape[1:], *self.log_probs.shape]
+        shape = [tf.shape(masked.positions)[0], *shape]
+        logits = tf.broadcast_to(self.log_probs, shape)  # [B, M, V]
+        return Proposal(
+            logits,
+            masked_lm_losses(logits, masked.ids),
+            hidden=masked.weights,
+            log_prob=lambda tokens: tf.gather(self.log_probs, tokens),
+        )
+
+    def counts(self, batch, masked):
+        """Nothing is trained."""
+        return {}
+
+
+def masked_slots(masked: MaskedBatch) -> tf.Tensor:
+    """Used slots that show [MASK], float32 [B, M]; others keep their token."""
+    read = tf.gather(masked.input_ids, masked.positions, batch_dims=1)
+    return masked.weights * tf.cast(read != masked.ids, tf.float32)

@@ -1,0 +1,192 @@
+"""Every mistake of a user: one line that names it, nothing written."""
+
+import json
+
+import pytest
+import tiny
+
+ROWS = "text\tlabel\nthe cat\tx\na dog\ty\n"
+
+
+def write(folder, **contents):
+    for name, content in contents.items():
+        (folder / f"{name}.tsv").write_text(content)
+    return folder
+
+
+def error(tmp_path, *given):
+    """The one line; nothing new in the folder."""
+    before = tiny.tree(tmp_path)
+    finished = tiny.command(
+        "finetune", f"--output_dir={tmp_path / 'out'}", *given
+    )
+    assert tiny.tree(tmp_path) == before
+    return finished.error()
+
+
+@pytest.mark.parametrize(
+    ("train", "dev", "told"),
+    [
+        (ROWS, None, "custom has no dev split"),
+        (ROWS, f"{ROWS}\ty\n", "dev.tsv, line 4: the text is empty"),
+        (ROWS, f"{ROWS}a\tz\n", "line 4: the label must be one of x, y; "),
+        (ROWS, "text\tkind\na\tx\n", "dev.tsv must have a column 'label'"),
+        (ROWS + "a\n", ROWS, "train.tsv, line 4: must have 2 columns"),
+        (ROWS + "a\t\n", ROWS, "train.tsv, line 4: the label is empty"),
+        ("text\tlabel\na\tx\n", ROWS, "two classes or more; received only 'x'"),
+    ],
+)
+def test_tables(train, dev, told, checkpoint, tmp_path):
+    write(tmp_path, train=train, **({"dev": dev} if dev else {}))
+    line = error(
+        tmp_path,
+        "--task=custom",
+        f"--data_dir={tmp_path}",
+        f"--init_checkpoint={checkpoint}",
+    )
+    assert told in line
+
+
+def test_numbers(checkpoint, tmp_path):
+    write(tmp_path, train=ROWS, dev=ROWS)
+    line = error(
+        tmp_path,
+        "--task=custom",
+        "--label_kind=number",
+        f"--data_dir={tmp_path}",
+        f"--init_checkpoint={checkpoint}",
+    )
+    assert "train.tsv, line 2: must be a number; received 'x'" in line
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"task": "colla"}, "task must be one of cola, "),
+        ({"task": ""}, "--task must name a task"),
+        ({"data_dir": ""}, "--data_dir"),
+        ({"data_dir": "/no/such/folder"}, "no folder '/no/such/folder'"),
+        ({"init_checkpoint": ""}, "init_checkpoint must name a model"),
+        ({"init_checkpoint": "/no/model"}, "received '/no/model'"),
+        ({"max_seq_length": 41}, "lie between 5, which cola needs, and 40"),
+        ({"max_seq_length": 4}, "lie between 5"),
+        ({"task": "squad1", "max_seq_length": 20}, "between 68, which squad1"),
+        ({"num_trials": 0}, "num_trials must be positive; received 0"),
+        ({"train_batch_size": -1}, "train_batch_size must be positive"),
+        ({"learning_rate": "nan"}, "learning_rate must be positive"),
+        ({"layerwise_lr_decay": 1.1}, "must lie in (0, 1]; received 1.1"),
+        ({"hidden_dropout_prob": 1}, "must lie in [0, 1); received 1.0"),
+        ({"qa_head": "both"}, "joint|plain"),
+        ({"compat": "bert"}, "none|google"),
+        ({"train_file": "a.tsv"}, "use --task=custom"),
+        ({"task": "chunk,wnut17", "dev_file": "x"}, "received 2 tasks"),
+        ({"task": "chunk", "dev_file": "/none"}, "no file '/none'"),
+        ({"task": "mnli,sst3"}, "received 'sst3'"),
+    ],
+)
+def test_values(changed, told, checkpoint, task_files, tmp_path):
+    values = {
+        "task": "cola",
+        "data_dir": task_files,
+        "init_checkpoint": checkpoint,
+        **changed,
+    }
+    given = [f"--{name}={value}" for name, value in values.items()]
+    assert told in error(tmp_path, *given)
+
+
+def test_a_folder_that_is_no_checkpoint(task_files, tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    line = error(
+        tmp_path,
+        "--task=cola",
+        f"--data_dir={task_files}",
+        f"--init_checkpoint={tmp_path}",
+    )
+    assert str(tmp_path) in line or "config" in line
+
+
+def question(**changed):
+    record = {
+        "id": "q1",
+        "question": "who?",
+        "answers": [{"text": "cat", "answer_start": 4}],
+        **changed,
+    }
+    return {k: v for k, v in record.items() if v is not None}
+
+
+def squad(*questions, context="The cat sat."):
+    paragraph = {"context": context, "qas": list(questions)}
+    return {"data": [{"title": "T", "paragraphs": [paragraph]}]}
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ({"version": "1.1"}, "not SQuAD's format: 'data' is missing"),
+        ([1], "not SQuAD's format"),
+        (squad(question(question=None)), "'q1': this is not SQuAD's format"),
+        (squad(question(), question()), "the id 'q1' stands twice"),
+        (squad(question(question=" ")), "the question of 'q1' is empty"),
+        (squad(question(), context="  "), "at characters 4 to 7 of 2"),
+        (
+            squad(question(answers=[{"text": "cat", "answer_start": 10}])),
+            "an answer at characters 10 to 13 of 12",
+        ),
+        (
+            squad(question(answers=[{"text": "cat", "answer_start": 5}])),
+            "holds no questions",
+        ),
+        (squad(), "holds no questions"),
+    ],
+)
+def test_squad_files(content, told, checkpoint, tmp_path):
+    path = tmp_path / "train.json"
+    path.write_text(json.dumps(content))
+    line = error(
+        tmp_path,
+        "--task=squad1",
+        f"--train_file={path}",
+        f"--dev_file={path}",
+        f"--init_checkpoint={checkpoint}",
+    )
+    assert told in line
+    assert "train.json" in line
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("{", "line 2: not JSON"),
+        ('{"context": "a b"}', "line 2: this is not MRQA's format: 'qas'"),
+        (
+            json.dumps(
+                {
+                    "context": "a b",
+                    "qas": [
+                        {
+                            "qid": "q",
+                            "question": "?",
+                            "detected_answers": [
+                                {"text": "b", "char_spans": [[2, 3]]}
+                            ],
+                        }
+                    ],
+                }
+            ),
+            "line 2: this is not MRQA's format: an answer at characters 2 to 4",
+        ),
+    ],
+)
+def test_mrqa_files(line, told, checkpoint, tmp_path):
+    path = tmp_path / "train.jsonl"
+    path.write_text('{"header": {}}\n' + line + "\n")
+    found = error(
+        tmp_path,
+        "--task=mrqa",
+        f"--train_file={path}",
+        f"--dev_file={path}",
+        f"--init_checkpoint={checkpoint}",
+    )
+    assert told in found
