@@ -7,6 +7,9 @@ from setuptools import find_packages, setup
 REPORT = ["matplotlib>=3.8", "jinja2>=3.1"]
 # Beam before 2.69 caps protobuf below what TensorFlow 2.21 needs.
 BEAM = ["apache-beam>=2.69,<3"]
+SERVING = ["tensorflow-serving-api>=2.20,<2.22"]
+DEMO = ["starlette>=0.40", "uvicorn>=0.30", "httpx>=0.27", "jinja2>=3.1"]
+TEST = ["pytest>=8", "ruff>=0.9", "pyyaml>=6", "hypothesis>=6", "selenium>=4"]
 FINETUNE = ["scikit-learn>=1.4", "scipy>=1.11", "seqeval>=1.2.2"]
 
 setup(
@@ -23,7 +26,7 @@ setup(
     ],
     package_dir={"electra_tf.configs": "configs"},
     package_data={
-        "electra_tf": ["assets/**/*", "report/templates/*"],
+        "electra_tf": ["assets/**/*", "demo/templates/*", "report/templates/*"],
         "electra_tf.configs": ["**/*.flags"],
     },
     python_requires=">=3.11",
@@ -43,15 +46,10 @@ setup(
         "gpu": ["tensorflow[and-cuda]>=2.20,<2.22"],
         "report": REPORT,
         "beam": BEAM,
+        "serving": SERVING,
+        "demo": DEMO,
         "finetune": FINETUNE,
-        "test": [
-            "pytest>=8",
-            "ruff>=0.9",
-            "pyyaml>=6",
-            *REPORT,
-            *BEAM,
-            *FINETUNE,
-        ],
+        "test": [*TEST, *REPORT, *BEAM, *SERVING, *DEMO, *FINETUNE],
     },
     entry_points={
         "console_scripts": [
@@ -60,6 +58,8 @@ setup(
             "electra-build-data = electra_tf.cli.build_pretraining_data:entry",
             "electra-train-vocab = electra_tf.cli.train_vocab:entry",
             "electra-evaluate = electra_tf.cli.evaluate_pretraining:entry",
+            "electra-verify = electra_tf.cli.verify_saved_model:entry",
+            "electra-demo = electra_tf.cli.demo:entry",
             "electra-report = electra_tf.cli.report:entry",
             "electra-score-text = electra_tf.cli.score_text:entry",
             "electra-count-flops = electra_tf.cli.count_flops:entry",

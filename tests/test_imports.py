@@ -12,7 +12,7 @@ ORDER = [
     "errors", "combinations", "validation", "presets", "fields", "execution",
     "config", "finetuning_config", "derived", "data", "modeling", "pretraining",
     "training", "convert", "serving",
-    "finetune", "report", "cli", "scripts",
+    "finetune", "report", "demo", "cli", "scripts",
 ]  # fmt: skip
 LINES = 300
 FILES = sorted([*PACKAGE.rglob("*.py"), *(ROOT / "scripts").glob("*.py")])

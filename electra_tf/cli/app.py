@@ -14,11 +14,13 @@ USAGE_ERROR = 2
 def run(
     define_flags: Callable[[], None],
     main: Callable[[Sequence[str]], int | None],
+    max_arguments: int = 0,
 ) -> None:
     """Defines flags, parses the command line, runs `main`, exits.
 
     An unknown flag, a bad value, a stray argument and an InputError print one
-    line on standard error and exit with code 2; `main` may return a code.
+    line on standard error and exit with code 2; `main` may return a code. Up
+    to `max_arguments` beside the flags reach `main` behind the program's name.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.set_verbosity(logging.WARNING)
@@ -31,7 +33,7 @@ def run(
         except InputError as error:
             fail(str(error))
 
-    app.run(guarded, flags_parser=_parse)
+    app.run(guarded, flags_parser=lambda argv: _parse(argv, max_arguments))
 
 
 def _define(define_flags: Callable[[], None]) -> None:
@@ -69,11 +71,12 @@ def fail(message: str) -> None:
     sys.exit(USAGE_ERROR)
 
 
-def _parse(argv: Sequence[str]) -> list[str]:
+def _parse(argv: Sequence[str], max_arguments: int) -> list[str]:
     try:
         rest = flags.FLAGS(argv)
     except flags.Error as error:
         fail(str(error).removeprefix("ERROR:: "))
-    if len(rest) > 1:
-        fail(f"arguments must be --flags; received {' '.join(rest[1:])!r}")
+    stray = " ".join(rest[1 + max_arguments :])
+    if stray:
+        fail(f"arguments must be --flags; received {stray!r}")
     return rest

@@ -22,7 +22,18 @@ def define_flags() -> None:
     flags.DEFINE_string(
         "output_dir",
         "",
-        "new folder (default: <model_dir>/export; required for a .keras file)",
+        "the model's base path: the next version (1, 2, ...) is written below "
+        "it; with --for_finetuning a new folder (default: <model_dir>/export; "
+        "required for a .keras file)",
+    )
+    flags.DEFINE_enum(
+        "dtype", "float32", ["float32", "float16"], "how matrices are stored"
+    )
+    flags.DEFINE_bool(
+        "warmup",
+        None,
+        "write warm-up requests (default: where tensorflow-serving-api is "
+        "installed)",
     )
     flags.DEFINE_bool(
         "for_finetuning",
@@ -38,14 +49,21 @@ def define_flags() -> None:
 
 def main(argv: Sequence[str]) -> None:
     """Exports and prints the signatures."""
+    from electra_tf.serving.saved_model import next_version
+
     values = flags.FLAGS
     source = values.model_dir
     _check_flags(values)
     output_dir = values.output_dir or os.path.join(source, "export")
-    if source.endswith(KERAS):
-        names = _export_finetuned(source, output_dir)
+    if values.for_finetuning:
+        names = _export_encoder(source, output_dir, values.dropout)
     else:
-        names = _export_pretrained(source, output_dir, values)
+        output_dir = next_version(output_dir)
+        how = {"dtype": values.dtype, "warmup": values.warmup}
+        if source.endswith(KERAS):
+            names = _export_finetuned(source, output_dir, how)
+        else:
+            names = _export_pretrained(source, output_dir, how)
     print(f"{output_dir}: signatures {', '.join(names)}")
 
 
@@ -58,6 +76,9 @@ def _check_flags(values: flags.FlagValues) -> None:
         )
     if values["dropout"].present and not values.for_finetuning:
         raise InputError("--dropout goes with --for_finetuning alone")
+    for name in ("dtype", "warmup"):
+        if values[name].present and values.for_finetuning:
+            raise InputError(f"--{name} does not go with --for_finetuning")
     if values.model_dir.endswith(KERAS):
         if values.for_finetuning:
             raise InputError(
@@ -68,19 +89,21 @@ def _check_flags(values: flags.FlagValues) -> None:
             raise InputError("--output_dir must name a new folder; received ''")
 
 
-def _export_pretrained(
-    source: str, output_dir: str, values: flags.FlagValues
-) -> list[str]:
+def _export_encoder(source: str, path: str, dropout: float) -> list[str]:
     from electra_tf.convert.pretrained import from_pretrained
-    from electra_tf.serving import export
+    from electra_tf.serving.export import export_for_finetuning
 
-    model = from_pretrained(source)
-    if values.for_finetuning:
-        return export.export_for_finetuning(model, output_dir, values.dropout)
-    return export.export_saved_model(model, output_dir)
+    return export_for_finetuning(from_pretrained(source), path, dropout)
 
 
-def _export_finetuned(source: str, output_dir: str) -> list[str]:
+def _export_pretrained(source: str, path: str, how: dict) -> list[str]:
+    from electra_tf.convert.pretrained import from_pretrained
+    from electra_tf.serving.export import export_saved_model
+
+    return export_saved_model(from_pretrained(source), path, **how)
+
+
+def _export_finetuned(source: str, path: str, how: dict) -> list[str]:
     import keras
 
     from electra_tf.finetune.export import export_finetuned
@@ -92,7 +115,7 @@ def _export_finetuned(source: str, output_dir: str) -> list[str]:
             f"cannot load a fine-tuned model from {source!r}: "
             f"{str(error).splitlines()[0]}"
         ) from error
-    return export_finetuned(model, output_dir)
+    return export_finetuned(model, path, **how)
 
 
 def entry() -> None:

@@ -12,7 +12,8 @@ from electra_tf.data.packing import pack_segments
 from electra_tf.finetune.preprocessor import TextPreprocessor
 from electra_tf.finetune.span_heads import NO_ANSWER_HERE
 from electra_tf.finetune.span_qa import SpanQA
-from electra_tf.finetune.task_module import IDS, TaskModule, text_spec
+from electra_tf.finetune.task_module import TaskModule, text_spec
+from electra_tf.serving.ids import IDS
 
 MAX_QUESTION_LENGTH = 64  # tokens
 DOC_STRIDE = 128
@@ -93,26 +94,33 @@ class AnswerModule(TaskModule):
     `answer` in: `question`, `context`, string [B]. Out: `answer` string [B],
     cut from the context; `start`, `end` int32 [B], its bytes; `score` float32
     [B], log p(start) + log p(end); `null_score` float32 [B], a logit, the
-    higher the less likely that there is an answer. Without any possible span
+    higher the less likely that there is an answer; `truncated` bool [B],
+    whether the question was cut, as no passage is. Without any possible span
     the answer is "", its score -4000.
     `answer_ids` out: what `SpanQA` gives, of one window.
     """
 
     def __init__(
-        self, model: SpanQA, preprocessor: TextPreprocessor, vocab_file: str
+        self,
+        model: SpanQA,
+        preprocessor: TextPreprocessor,
+        vocab_file: str,
+        dtype: str = "float32",
     ):
-        super().__init__(model, preprocessor, vocab_file)
+        # Not in buckets: the windows of passages are of one length mostly.
+        super().__init__(model, preprocessor, vocab_file, dtype, buckets=())
         self.max_answer_length = model.max_answer_length
 
     @tf.function(input_signature=IDS)
     def answer_ids(self, input_ids, input_mask, segment_ids):
         """Ids of one window each -> beams."""
-        return self.outputs(input_ids, input_mask, segment_ids)
+        return self.outputs_of_ids(input_ids, input_mask, segment_ids)
 
     @tf.function(input_signature=[text_spec("question"), text_spec("context")])
     def answer(self, question, context):
         """Questions and passages -> the best span of each passage."""
         question = self.tokenize(question)
+        truncated = question.row_lengths() > self._max_question_length()
         question = question[:, : self._max_question_length()]
         tokens, starts, ends = self.tokenize_with_offsets(context)
         windows = make_windows(
@@ -139,6 +147,7 @@ class AnswerModule(TaskModule):
             "end": end,
             "score": score,
             "null_score": null,
+            "truncated": truncated,
         }
 
     def _max_question_length(self) -> int:

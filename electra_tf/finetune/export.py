@@ -12,7 +12,8 @@ from electra_tf.finetune.models import Classifier, Regressor, Tagger
 from electra_tf.finetune.preprocessor import TextPreprocessor
 from electra_tf.finetune.span_qa import SpanQA
 from electra_tf.finetune.task_model import TaskModel
-from electra_tf.finetune.task_module import IDS, TaskModule, text_spec
+from electra_tf.finetune.task_module import TaskModule, text_spec
+from electra_tf.serving.ids import IDS
 from electra_tf.serving.saved_model import write_saved_model
 
 Function = tf.types.experimental.GenericFunction
@@ -30,7 +31,9 @@ class _OneForAText(TaskModule, abc.ABC):
     @tf.function(input_signature=IDS)
     def from_ids(self, input_ids, input_mask, segment_ids):
         """Ids -> `answer`."""
-        return self.answer(self.outputs(input_ids, input_mask, segment_ids))
+        return self.answer(
+            self.outputs_of_ids(input_ids, input_mask, segment_ids)
+        )
 
     @tf.function(input_signature=[text_spec("text")])
     def from_text(self, text):
@@ -100,7 +103,7 @@ class TagModule(TaskModule):
     @tf.function(input_signature=IDS)
     def tag_ids(self, input_ids, input_mask, segment_ids):
         """Ids -> a label for each token, whatever it is."""
-        logits = self.outputs(input_ids, input_mask, segment_ids)
+        logits = self.outputs_of_ids(input_ids, input_mask, segment_ids)
         return {
             "labels": tf.gather(self.labels, tf.argmax(logits, -1)),
             "scores": tf.nn.softmax(logits),
@@ -190,6 +193,8 @@ def export_finetuned(
     model: TaskModel,
     path: str,
     preprocessor: TextPreprocessor | None = None,
+    dtype: str = "float32",
+    warmup: bool | None = None,
 ) -> list[str]:
     """Writes a SavedModel; returns the names of its signatures.
 
@@ -197,6 +202,8 @@ def export_finetuned(
       model: Classifier, Regressor, Tagger or SpanQA.
       path: a folder that does not exist yet.
       preprocessor: where the model has none any more.
+      dtype: how matrices are stored, "float32" or "float16".
+      warmup: see `write_saved_model`.
 
     Raises:
       InputError: no preprocessor, another kind of model, or a folder that is
@@ -217,7 +224,8 @@ def export_finetuned(
         )
     make: Callable = _MODULES[kinds[0]]
     return write_saved_model(
-        lambda vocab_file: make(model, preprocessor, vocab_file),
+        lambda vocab_file: make(model, preprocessor, vocab_file, dtype),
         preprocessor.tokenizer,
         path,
+        warmup,
     )

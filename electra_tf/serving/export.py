@@ -3,130 +3,59 @@
 import tensorflow as tf
 
 from electra_tf.convert.pretrained import PretrainedElectra, finetuning_encoder
-from electra_tf.data.packing import PackedTexts, pack_texts
 from electra_tf.data.tokenizer import Tokenizer
 from electra_tf.modeling.encoder import Encoder
-from electra_tf.serving.saved_model import write_saved_model
-
-_TEXT = tf.TensorSpec([None], tf.string, "text")
-_IDS = (
-    tf.TensorSpec([None, None], tf.int64, "input_ids"),
-    tf.TensorSpec([None, None], tf.int64, "input_mask"),
-    tf.TensorSpec([None, None], tf.int64, "segment_ids"),
+from electra_tf.serving.fill_mask import FillMask
+from electra_tf.serving.ids import IDS
+from electra_tf.serving.pretrained_parts import (
+    Detect,
+    Embed,
+    Function,
+    of_states,
+    token_table,
 )
+from electra_tf.serving.saved_model import write_saved_model
+from electra_tf.serving.stored_weights import StoredWeights
 
 
-class EncoderModule(tf.Module):
-    """The signatures every pre-trained model has: `embed`, `embed_ids`.
+class PretrainedModule(tf.Module):
+    """All that a pre-trained model can answer.
+
+    `detect` with a discriminator, `fill_mask` with a generator, `embed` in
+    any case. The ids form of detect, or else of embed, is the default.
 
     The vocabulary is an asset, which the id-to-token table reads; the
     tokenizer's compiled model is a constant of the graph.
     """
 
-    def __init__(self, encoder: Encoder, tokenizer: Tokenizer, vocab_file: str):
+    def __init__(
+        self, model: PretrainedElectra, vocab_file: str, dtype: str = "float32"
+    ):
         super().__init__()
-        # A method: the layer itself would be saved along.
-        self._encode = encoder.__call__
-        self._tokenizer = tokenizer
-        self._rows = encoder.embeddings.max_position_embeddings
-        # Tracked as plain variables: what is loaded knows nothing of Keras.
-        self.weights = [v.value for v in encoder.variables]
+        tokenizer, weights = model.tokenizer, StoredWeights(dtype)
         self.vocab = tf.saved_model.Asset(vocab_file)
+        table = token_table(self.vocab.asset_path)
+        self.parts = [Embed(model.encoder, tokenizer, weights)]
+        self.max_length = self.parts[0].max_length
+        if model.has_discriminator:
+            self.parts.append(
+                Detect(model.discriminator, tokenizer, table, weights)
+            )
+        if model.generator is not None:
+            self.parts.append(
+                FillMask(model.generator, tokenizer, table, weights)
+            )
 
-    def pack(self, text: tf.Tensor) -> PackedTexts:
-        """Texts to padded inputs, cut to the position table's length."""
-        return pack_texts(self._tokenizer, text, self._rows)
-
-    def _states(self, input_ids, input_mask, segment_ids, training=False):
-        inputs = (input_ids, input_mask, segment_ids)
-        ids = (tf.cast(x, tf.int32) for x in inputs)
-        return self._encode(*ids, training=training)  # [B, L, H]
-
-    @tf.function(input_signature=_IDS)
-    def embed_ids(self, input_ids, input_mask, segment_ids):
-        """Ids -> the last layer [B, L, H], and its [CLS] vector [B, H]."""
-        states = self._states(input_ids, input_mask, segment_ids)
-        return {"sequence_output": states, "pooled": states[:, 0]}
-
-    @tf.function(input_signature=[_TEXT])
-    def embed(self, text):
-        """Texts -> what `embed_ids` gives for them."""
-        packed = self.pack(text)
-        states = self._states(
-            packed.input_ids, packed.input_mask, packed.segment_ids
-        )
-        return {"sequence_output": states, "pooled": states[:, 0]}
-
-    def signatures(self) -> dict[str, tf.types.experimental.GenericFunction]:
-        """Signature name -> function; the ids form is the default."""
-        return {
-            "serving_default": self.embed_ids,
-            "embed": self.embed,
-            "embed_ids": self.embed_ids,
-        }
+    def signatures(self) -> dict[str, Function]:
+        """Signature name -> function."""
+        named = {}
+        for part in self.parts:
+            named |= part.signatures()
+        default = "detect_ids" if "detect_ids" in named else "embed_ids"
+        return {"serving_default": named[default], **named}
 
 
-class DetectorModule(EncoderModule):
-    """With a discriminator: `detect` and `detect_ids`, the default."""
-
-    def __init__(self, model: PretrainedElectra, vocab_file: str):
-        super().__init__(model.encoder, model.tokenizer, vocab_file)
-        head = model.discriminator.head
-        self._score = head.__call__
-        self.head_weights = [v.value for v in head.variables]
-        self.id_to_token = tf.lookup.StaticHashTable(
-            tf.lookup.TextFileInitializer(
-                self.vocab.asset_path,
-                key_dtype=tf.int64,
-                key_index=tf.lookup.TextFileIndex.LINE_NUMBER,
-                value_dtype=tf.string,
-                value_index=tf.lookup.TextFileIndex.WHOLE_LINE,
-            ),
-            default_value="",
-        )
-
-    def _probabilities(self, input_ids, input_mask, segment_ids):
-        states = self._states(input_ids, input_mask, segment_ids)
-        return tf.sigmoid(self._score(states))  # [B, L]
-
-    @tf.function(input_signature=_IDS)
-    def detect_ids(self, input_ids, input_mask, segment_ids):
-        """Ids -> P(replaced) for each [B, L], 0 on padding."""
-        probabilities = self._probabilities(input_ids, input_mask, segment_ids)
-        real = tf.cast(input_mask, probabilities.dtype)
-        return {"probabilities": probabilities * real}
-
-    @tf.function(input_signature=[_TEXT])
-    def detect(self, text):
-        """Texts -> tokens, P(replaced), bytes of the original text.
-
-        All without [CLS] and [SEP]; padded with "" and 0.
-        """
-        packed = self.pack(text)
-        probabilities = self._probabilities(
-            packed.input_ids, packed.input_mask, packed.segment_ids
-        )[:, 1:-1]
-        ids = tf.cast(packed.input_ids[:, 1:-1], tf.int64)
-        real = tf.sequence_mask(packed.num_tokens, tf.shape(ids)[1])
-        return {
-            "tokens": tf.where(real, self.id_to_token.lookup(ids), ""),
-            "probabilities": tf.where(real, probabilities, 0.0),
-            "starts": packed.starts,
-            "ends": packed.ends,
-            "num_tokens": packed.num_tokens,
-            "truncated": packed.truncated,
-        }
-
-    def signatures(self) -> dict[str, tf.types.experimental.GenericFunction]:
-        return {
-            **super().signatures(),
-            "serving_default": self.detect_ids,
-            "detect_ids": self.detect_ids,
-            "detect": self.detect,
-        }
-
-
-class FinetuningModule(EncoderModule):
+class FinetuningModule(Embed):
     """An encoder to be trained on: `embed_ids`, and the same with dropout.
 
     `trainable_variables` are those of both, for a gradient tape.
@@ -135,42 +64,52 @@ class FinetuningModule(EncoderModule):
     trainable_variables = None  # plain attribute, as tf.Module's is not saved
 
     def __init__(self, encoder: Encoder, tokenizer: Tokenizer, vocab_file: str):
-        super().__init__(encoder, tokenizer, vocab_file)
+        # Not in buckets: a loop's gradient costs more than it saves.
+        super().__init__(encoder, tokenizer, StoredWeights(), buckets=())
+        self._encode = encoder.__call__
+        self.vocab = tf.saved_model.Asset(vocab_file)
         self.trainable_variables = self.weights
 
-    @tf.function(input_signature=_IDS)
+    @tf.function(input_signature=IDS)
     def embed_ids_training(self, input_ids, input_mask, segment_ids):
         """As `embed_ids`, with dropout drawn anew at each call."""
         # Of this graph alone. A seed set by whoever exports would be a part
         # of it: every process would drop the same values.
         tf.random.set_seed(None)
-        states = self._states(input_ids, input_mask, segment_ids, training=True)
-        return {"sequence_output": states, "pooled": states[:, 0]}
+        ids = self._rules.checked(input_ids, input_mask, segment_ids)
+        return of_states(self._encode(*ids, training=True), input_mask)
 
-    def signatures(self) -> dict[str, tf.types.experimental.GenericFunction]:
+    def signatures(self) -> dict[str, Function]:
         return {
+            "serving_default": self.embed_ids,
             **super().signatures(),
             "embed_ids_training": self.embed_ids_training,
         }
 
 
-def export_saved_model(model: PretrainedElectra, path: str) -> list[str]:
+def export_saved_model(
+    model: PretrainedElectra,
+    path: str,
+    dtype: str = "float32",
+    warmup: bool | None = None,
+) -> list[str]:
     """Writes a SavedModel that serves; returns the names of its signatures.
 
     Args:
       model: what `from_pretrained` gave.
-      path: a folder that does not exist yet.
+      path: a folder that does not exist yet, for TensorFlow Serving a version
+        (see `next_version`).
+      dtype: how matrices are stored, "float32" or "float16".
+      warmup: see `write_saved_model`.
 
     Raises:
       InputError: the folder is there already, or cannot be written.
     """
 
-    def make(vocab_file: str) -> EncoderModule:
-        if model.has_discriminator:
-            return DetectorModule(model, vocab_file)
-        return EncoderModule(model.encoder, model.tokenizer, vocab_file)
+    def make(vocab_file: str) -> PretrainedModule:
+        return PretrainedModule(model, vocab_file, dtype)
 
-    return write_saved_model(make, model.tokenizer, path)
+    return write_saved_model(make, model.tokenizer, path, warmup)
 
 
 def export_for_finetuning(
@@ -193,4 +132,4 @@ def export_for_finetuning(
     def make(vocab_file: str) -> FinetuningModule:
         return FinetuningModule(encoder, model.tokenizer, vocab_file)
 
-    return write_saved_model(make, model.tokenizer, path)
+    return write_saved_model(make, model.tokenizer, path, warmup=False)

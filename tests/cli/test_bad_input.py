@@ -594,7 +594,10 @@ def test_initial_weights_that_do_not_fit_leave_no_folder(
         ("evaluate_pretraining", ["--model_dir={run}", "--num_eval_steps=0"]),
         ("evaluate_pretraining", ["--model_dir={run}", "--data_dir={empty}"]),
         ("export_saved_model", ["--model_dir={empty}"]),
-        ("export_saved_model", ["--model_dir={run}", "--output_dir={empty}"]),
+        (
+            "export_saved_model",
+            ["--model_dir={run}", "--output_dir={empty}", "--for_finetuning"],
+        ),
         ("export_saved_model", ["--model_dir={run}", "--output_dir={below}"]),
         ("export_weights", ["--model_dir={run}"]),
         ("export_weights", ["--model_dir={empty}", "--output_dir={new}"]),

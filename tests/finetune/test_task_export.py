@@ -21,6 +21,7 @@ from electra_tf.finetune import answer_export
 from electra_tf.finetune.export import begins_word, export_finetuned
 from electra_tf.finetune.models import Classifier, Regressor, Tagger
 from electra_tf.finetune.span_qa import SpanQA
+from electra_tf.serving.verify import verify_saved_model
 
 TEXTS = [
     "The state of the union is strong.",
@@ -337,8 +338,8 @@ def test_the_command_exports_a_keras_file(models, answers, tmp_path):
     arguments = [f"--model_dir={path}", f"--output_dir={out}"]
     finished = tiny.command("export_saved_model", *arguments)
     assert finished.code == 0, finished.err
-    assert finished.out.startswith(f"{out}: signatures serving_default, class")
-    loaded = tf.saved_model.load(out)
+    assert finished.out.startswith(f"{out}/1: signatures serving_default, cl")
+    loaded = tf.saved_model.load(f"{out}/1")
     found = loaded.signatures["classify"](text=tf.constant(TEXTS))
     close(found["scores"], answers["classify/classify/scores"])
 
@@ -365,3 +366,17 @@ def test_another_model_is_refused(models, tmp_path):
         export_finetuned(
             keras.Sequential(), str(tmp_path), models["tag"].preprocessor
         )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MODELS)
+def test_a_session_answers_as_the_keras_model(name, models, tmp_path):
+    """Warm-up requests, replayed in processes of their own."""
+    pytest.importorskip("tensorflow_serving")
+    path = str(tmp_path / name / "1")
+    names = export_finetuned(models[name], path, warmup=True)
+    found = verify_saved_model(path)
+    assert {(d.loader, d.signature) for d in found} == {
+        (loader, n) for loader in ("function", "session") for n in names
+    }
+    assert max(d.largest for d in found) < 1e-5, found

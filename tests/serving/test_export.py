@@ -22,6 +22,9 @@ TEXTS = [
     "\u05e9\u05dc\u05d5\u05dd \u0645\u0631\u062d\u0628\u0627 union",
     "nul\x00inside \u00c9tat",
     "[MASK] [CLS] [PAD]",
+    "the people of the [MASK] states",
+    "the people [MASK] the " + "union " * 100,
+    "one [MASK] and one more [MASK]",
 ]
 CLIENT = """
 model = tf.saved_model.load(sys.argv[1])
@@ -38,7 +41,7 @@ def text(values):
     return tf.constant([v.encode() for v in values], tf.string, [len(values)])
 
 for name in model.signatures:
-    if name in ("detect", "embed"):
+    if name in ("detect", "embed", "fill_mask"):
         call(name, name, text=text(texts))
         call(f"{name}-none", name, text=text([]))
         for row, value in enumerate(texts):
@@ -46,9 +49,9 @@ for name in model.signatures:
     else:
         call(name, name, **ids)
         call(f"{name}-none", name, **{k: v[:0] for k, v in ids.items()})
-if "detect" in model.signatures:
-    out["detect/tokens"] = np.array(
-        json.dumps([[t.decode() for t in r] for r in out["detect/tokens"]])
+for name in ("detect", "fill_mask"):
+    out[f"{name}/tokens"] = np.array(
+        json.dumps([[t.decode() for t in r] for r in out[f"{name}/tokens"]])
     )
 out = {k: v for k, v in out.items() if v.dtype != object}
 out["signatures"] = np.array(json.dumps(sorted(model.signatures)))
@@ -78,15 +81,16 @@ def id_batch():
 
 @pytest.fixture(scope="module")
 def model_dir(tiny_run, tmp_path_factory):
-    path = str(tmp_path_factory.mktemp("export") / "model")
+    path = tmp_path_factory.mktemp("export") / "electra"
     finished = tiny.command(
         "export_saved_model",
         f"--model_dir={tiny_run.folder}",
         f"--output_dir={path}",
     )
     assert finished.code == 0, finished.err
-    assert finished.out.startswith(path)
-    return path
+    assert finished.out.startswith(f"{path}/1: ")
+    assert [p.name for p in path.iterdir()] == ["1"]
+    return str(path / "1")
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +100,8 @@ def answers(model_dir, tmp_path_factory):
 
 def test_the_signatures_are_those_promised(answers):
     assert json.loads(answers["signatures"].item()) == [
-        "detect", "detect_ids", "embed", "embed_ids", "serving_default",
+        "detect", "detect_ids", "embed", "embed_ids", "fill_mask",
+        "serving_default",
     ]  # fmt: skip
 
 
@@ -152,7 +157,7 @@ def test_offsets_are_bytes_of_the_original_text(answers):
 
 def test_only_what_was_cut_is_called_truncated(answers):
     found = answers["detect/truncated"].tolist()
-    assert found == [text.startswith("the the") for text in TEXTS]
+    assert found == [len(text) > 500 for text in TEXTS]
     assert answers["detect/num_tokens"][2] == ROWS - 2
     assert answers["detect/num_tokens"][1] == 0
 
@@ -168,6 +173,24 @@ def test_embed_answers_as_the_keras_model(answers, tiny_model):
         np.testing.assert_allclose(
             answers["embed/pooled"][row], states[0], rtol=0, atol=1e-5
         )
+
+
+def test_fill_mask_answers_as_the_keras_model(answers, tiny_model):
+    tokens = json.loads(answers["fill_mask/tokens"].item())
+    num_masks = answers["fill_mask/num_masks"].tolist()
+    assert num_masks == [text.count("[MASK]") for text in TEXTS]
+    for row, text in enumerate(TEXTS):
+        probabilities = answers["fill_mask/probabilities"][row]
+        if num_masks[row] != 1:
+            assert set(tokens[row]) == {""}
+            assert not probabilities.any()
+            continue
+        if answers["fill_mask/truncated"][row]:  # to 27 tokens behind
+            text = " ".join(text.split()[: ROWS - 2])
+        expected = tiny_model.fill_mask(text, top_k=10)
+        assert tokens[row] == [token for token, _ in expected]
+        values = [probability for _, probability in expected]
+        np.testing.assert_allclose(probabilities, values, rtol=0, atol=1e-5)
 
 
 def test_rows_do_not_depend_on_their_batch_mates(answers):
@@ -200,7 +223,9 @@ def test_the_vocabulary_travels_with_the_model(model_dir):
 def test_a_model_without_discriminator_embeds(mlm_run, tmp_path):
     path = str(tmp_path / "model")
     names = export.export_saved_model(from_pretrained(mlm_run.folder), path)
-    assert sorted(names) == ["embed", "embed_ids", "serving_default"]
+    assert sorted(names) == [
+        "embed", "embed_ids", "fill_mask", "serving_default",
+    ]  # fmt: skip
     loaded = tf.saved_model.load(path)
     found = loaded.signatures["embed"](text=tf.constant(["the union"]))
     assert found["pooled"].shape == (1, tiny.FLAGS["hidden_size"])

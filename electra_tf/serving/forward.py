@@ -1,0 +1,122 @@
+"""A network as a SavedModel runs it: in length buckets, from stored weights."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from electra_tf.serving.stored_weights import StoredWeights
+
+# Upper ends; what is longer forms the last bucket.
+BUCKETS = (32, 64, 128, 256)
+_ROWS = tf.TensorSpec([None, None], tf.int32)
+
+
+class Forward:
+    """A network whose short rows do not pay for the long ones of a batch.
+
+    In a graph, rows of similar length go through the network together, cut to
+    their bucket's end, so that the work grows with the tokens, not with the
+    longest row times the rows. The network is traced once, whichever
+    signatures call it. Called eagerly it is the plain network on the whole
+    batch: what exports are compared with.
+
+    Args:
+      network: (input_ids, input_mask, segment_ids), int32 [B, L] -> a
+        (nested) structure of tensors. Their first axis is the batch; each
+        other axis of no fixed size is the length.
+      variables: all that the network reads.
+      weights: how they are stored; shared by the networks of an export.
+      buckets: their upper ends, rising; what is longer forms one more. ():
+        the batch stays together.
+
+    Attributes:
+      saved: what the module must track.
+    """
+
+    def __init__(
+        self,
+        network: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], Any],
+        variables: Sequence[keras.Variable],
+        weights: StoredWeights,
+        buckets: tuple[int, ...] = BUCKETS,
+    ):
+        self._network = network
+        self._buckets = buckets
+        self._variables = variables
+        self._weights = weights
+        self.saved = weights.stored(variables)
+        self._traced = tf.function(self._from_stored, [_ROWS] * 3)
+
+    def __call__(
+        self,
+        input_ids: tf.Tensor,
+        input_mask: tf.Tensor,
+        segment_ids: tf.Tensor,
+    ) -> Any:
+        """int32 [B, L] each; outputs are 0 beyond a row's bucket."""
+        inputs = (input_ids, input_mask, segment_ids)
+        if tf.executing_eagerly():
+            return self._network(*inputs)
+        forward = self._traced.get_concrete_function()
+        if not self._buckets:
+            return forward(*inputs)
+        return self._in_buckets(forward, *inputs)
+
+    def _from_stored(self, *inputs):
+        with self._weights.scope(self._variables):
+            return self._network(*inputs)
+
+    def _in_buckets(self, forward, *inputs):
+        rows, length = tf.unstack(tf.shape(inputs[0]))
+        bucket = tf.searchsorted(self._buckets, row_lengths(inputs[1]))  # [B]
+        used = tf.unique(bucket).y
+        bounds = tf.constant([*self._buckets, tf.int32.max])
+        outputs = tf.nest.map_structure(
+            lambda spec: tf.zeros(_shape(spec, rows, length), spec.dtype),
+            forward.structured_outputs,
+        )
+
+        def run(i, outputs):
+            members = tf.where(bucket == used[i])  # [b, 1]
+            cut = tf.minimum(bounds[used[i]], length)
+            part = forward(
+                *(tf.gather(x, members[:, 0])[:, :cut] for x in inputs)
+            )
+            part = tf.nest.map_structure(
+                lambda x: _padded(x, length - cut), part
+            )
+            outputs = tf.nest.map_structure(
+                lambda whole, x: tf.tensor_scatter_nd_update(whole, members, x),
+                outputs,
+                part,
+            )
+            return i + 1, outputs
+
+        return tf.while_loop(lambda i, _: i < tf.size(used), run, (0, outputs))[
+            1
+        ]
+
+
+def row_lengths(input_mask: tf.Tensor) -> tf.Tensor:
+    """Places up to the last 1 of each row: [B, L] -> int32 [B].
+
+    L for a row of zeros: nothing of it may be cut, as its scores are spread
+    over all places.
+    """
+    length = tf.shape(input_mask)[1]
+    places = tf.range(1, length + 1) * tf.cast(input_mask != 0, tf.int32)
+    ends = tf.reduce_max(places, 1)
+    return tf.where(ends > 0, ends, length)
+
+
+def _shape(spec: tf.TensorSpec, rows, length) -> list:
+    return [rows, *(length if n is None else n for n in spec.shape[1:])]
+
+
+def _padded(x: tf.Tensor, missing: tf.Tensor) -> tf.Tensor:
+    """Zeros behind each axis that is the length."""
+    sizes = x.shape[1:]
+    behind = [0, *(missing if n is None else 0 for n in sizes)]
+    return tf.pad(x, [[0, n] for n in behind])

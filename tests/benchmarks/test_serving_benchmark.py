@@ -1,0 +1,51 @@
+"""The benchmark's own arithmetic."""
+
+import importlib.util
+import math
+import pathlib
+
+import pytest
+import tensorflow as tf
+
+PATH = pathlib.Path(__file__).parents[2] / "benchmarks" / "serving.py"
+
+
+@pytest.fixture(scope="module")
+def benchmark():
+    spec = importlib.util.spec_from_file_location("serving_benchmark", PATH)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_flops_are_those_of_the_products_in_the_graph(benchmark):
+    from electra_tf.config import make_config
+    from electra_tf.modeling.networks import Discriminator, make_main_encoder
+
+    config = make_config({"model_size": "small", "vocab_size": 100})
+    model = Discriminator(make_main_encoder(config.model))
+    batch, length = 2, 16
+    spec = [tf.TensorSpec([batch, length], tf.int32)] * 3
+    graph = tf.function(model, spec).get_concrete_function().graph
+    total = 0
+    for op in graph.get_operations():
+        if op.type in ("MatMul", "BatchMatMulV2"):
+            *rows, inner = op.inputs[0].shape
+            columns = op.inputs[1].shape
+            turned = op.type == "BatchMatMulV2" and op.get_attr("adj_y")
+            width = columns[-2] if turned else columns[-1]
+            total += 2 * math.prod(rows) * inner * width
+    assert total
+    assert benchmark.flops(batch, length) == pytest.approx(total, rel=0.01)
+
+
+def test_the_table(benchmark):
+    shape = (1, 128)
+    times = {"session": 0.02, "pytorch": 0.03, "text": 0.021, "ceiling": 0.01}
+    medians = {engine: {shape: x} for engine, x in times.items()}
+    head, rule, row = benchmark.lines(medians, [shape])
+    assert head.count("|") == rule.count("|") == row.count("|") == 8
+    share = benchmark.flops(1, 128) / (2 * 1024**3) * 0.01 / 0.02
+    assert row == f"| 1 | 128 | 20.0 | 30.0 | 1.50 | {share:.2f} | 1.05 |"
+    alone = {"session": medians["session"]}
+    assert list(benchmark.lines(alone, [shape]))[2].endswith("| - | - | - |")
