@@ -20,7 +20,8 @@ def benchmark():
 
 def test_flops_are_those_of_the_products_in_the_graph(benchmark):
     from electra_tf.config import make_config
-    from electra_tf.modeling.networks import Discriminator, make_main_encoder
+    from electra_tf.modeling.networks import Discriminator
+    from electra_tf.modeling.tying import make_main_encoder
 
     config = make_config({"model_size": "small", "vocab_size": 100})
     model = Discriminator(make_main_encoder(config.model))
