@@ -5,7 +5,6 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from absl import flags
 
@@ -28,14 +27,15 @@ def define_flags() -> None:
         "system",
         [],
         "one more, by a name and what it has instead of the flags given here: "
-        '--system="half: --generator_hidden_size=0.5"; may be given again',
+        '--system="half: --generator_hidden_size=0.5". May be given again; of '
+        "a name that is there already it adds flags",
     )
     flags.DEFINE_multi_string(
         "probe",
         [],
         "a labelled task and the flags of finetune.py for it: "
-        '--probe="sst2: --data_dir=glue"; may be given again. The name is the '
-        "task's, unless a --task= is among the flags",
+        '--probe="sst2: --data_dir=glue". The name is the task, unless a '
+        "--task= is among the flags. May be given again, as --system",
     )
     flags.DEFINE_enum(
         "budget",
@@ -81,19 +81,18 @@ def comparison_from_flags():
     values = flags.FLAGS
     if not values.output_dir:
         raise InputError("--output_dir must name a folder; received ''")
-    overrides: dict[str, dict[str, Any]] = {}
     named = [(n, [f"--flagfile={_flagfile(n)}"]) for n in values.systems]
-    for name, arguments in named + [_split("system", t) for t in values.system]:
-        if name in overrides:
-            raise InputError(
-                f"each system must have a name of its own; received {name} "
-                "twice"
-            )
-        parsed = _parse(f"system {name}", arguments, define_config_flags)
-        overrides[name] = given_values(parsed)
+    named += [_split("system", text) for text in values.system]
+    overrides = {
+        name: given_values(
+            _parse(f"system {name}", arguments, define_config_flags)
+        )
+        for name, arguments in _joined(named).items()
+    }
+    probes = _joined([_split("probe", text) for text in values.probe])
     return Comparison(
         make_systems(given_values(), overrides, values.budget),
-        [_probe(text) for text in values.probe],
+        [_probe(name, arguments) for name, arguments in probes.items()],
         values.budget,
         _fractions(values.probe_at),
         values.num_seeds,
@@ -128,6 +127,14 @@ def _split(kind: str, text: str) -> tuple[str, list[str]]:
         ) from None
 
 
+def _joined(named: Sequence[tuple[str, list[str]]]) -> dict[str, list[str]]:
+    """Name -> all flags given for it, in their order: the last one counts."""
+    found: dict[str, list[str]] = {}
+    for name, arguments in named:
+        found.setdefault(name, []).extend(arguments)
+    return found
+
+
 def _parse(
     owner: str,
     arguments: Sequence[str],
@@ -148,10 +155,9 @@ def _parse(
     return values
 
 
-def _probe(text: str):
+def _probe(name: str, arguments: Sequence[str]):
     from electra_tf.report.comparison import Probe
 
-    name, arguments = _split("probe", text)
     owner = f"probe {name}"
     # The weights to start from are those of each run.
     given = [*arguments, "--init_checkpoint=of_the_run"]

@@ -129,7 +129,7 @@ class Comparison:
                     "received none"
                 )
             for name in names:
-                _check_name(kind, name, names)
+                _check_name(kind, name)
         for name in ("num_seeds", "num_trials"):
             value = getattr(self, name)
             if value < 1:
@@ -252,13 +252,9 @@ def _config(name: str, values: Mapping[str, Any]) -> PretrainingConfig:
         raise InputError(f"system {name}: {error}") from None
 
 
-def _check_name(kind: str, name: str, names: Sequence[str]) -> None:
+def _check_name(kind: str, name: str) -> None:
     if not _NAME.fullmatch(name):
         raise InputError(
             f"a {kind}'s name must be letters, digits, '_', '-' and '.'; "
             f"received {name!r}"
-        )
-    if names.count(name) > 1:
-        raise InputError(
-            f"each {kind} must have a name of its own; received {name} twice"
         )

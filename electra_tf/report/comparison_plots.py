@@ -25,7 +25,7 @@ from electra_tf.report.comparison_results import (
 
 _ROW = 0.3  # inches
 _LABEL = 34  # characters
-_SIZES = ("generator_hidden_size", "generator_layers")
+_WIDTH = ("generator_hidden_size", "generator_width")
 _KINDS = ("objective", "generator", "tying")
 
 
@@ -100,12 +100,12 @@ def by_flops(results: Results, probe: str) -> list[Curve]:
 
 
 def by_generator_width(results: Results, probe: str) -> list[Curve]:
-    """Final scores of systems that differ in the generator's size alone
+    """Final scores of systems that differ in the generator's width alone
     (Figure 3); untrained generators of the same objective are levels."""
     curves: list[Curve] = []
     objectives: dict[str, list[float]] = {}
     trained = [s for s in results["systems"] if s["generator_width"]]
-    for systems in _alike(trained, _SIZES):
+    for systems in _alike(trained, _WIDTH):
         scores: dict[float, list[float]] = {}
         for system in systems:
             values = final_values(results, system, probe)
@@ -126,10 +126,11 @@ def by_generator_width(results: Results, probe: str) -> list[Curve]:
 
 
 def by_tying(results: Results, probe: str) -> list[Row]:
-    """Final scores of systems that differ in tying and generator size alone,
-    where there are two tyings or more (paper, section 3.2)."""
+    """Final scores of systems that differ in tying alone (section 3.2)."""
     rows = []
-    for systems in _alike(results["systems"], (*_SIZES, "tying")):
+    # The flag of the width is none of them: tying=all has its own default.
+    unlike = ("tying", "generator_hidden_size")
+    for systems in _alike(results["systems"], unlike):
         if len({system["tying"] for system in systems}) < 2:
             continue
         for system in systems:
@@ -144,10 +145,11 @@ def by_tying(results: Results, probe: str) -> list[Row]:
 def _alike(
     systems: Sequence[Mapping[str, Any]], apart_from: Sequence[str]
 ) -> list[list[Mapping[str, Any]]]:
-    """Groups of systems that agree in all other flags, in order."""
+    """Groups of systems that agree in all else, in order."""
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for system in systems:
-        values = {**system["flags"], **{n: system[n] for n in _KINDS}}
+        resolved = (*_KINDS, "generator_width")
+        values = {**system["flags"], **{n: system[n] for n in resolved}}
         kept = {n: v for n, v in values.items() if n not in apart_from}
         key = json.dumps(kept, sort_keys=True)
         groups.setdefault(key, []).append(system)
