@@ -76,7 +76,7 @@ def main(argv: Sequence[str]) -> int:
 
 def comparison_from_flags():
     """The comparison that the parsed flags give."""
-    from electra_tf.report.comparison import Comparison, make_systems
+    from electra_tf.report.comparison import Comparison
 
     values = flags.FLAGS
     if not values.output_dir:
@@ -91,7 +91,8 @@ def comparison_from_flags():
     }
     probes = _joined([_split("probe", text) for text in values.probe])
     return Comparison(
-        make_systems(given_values(), overrides, values.budget),
+        given_values(),
+        overrides,
         [_probe(name, arguments) for name, arguments in probes.items()],
         values.budget,
         _fractions(values.probe_at),

@@ -18,12 +18,11 @@ from electra_tf.errors import InputError
 from electra_tf.finetune import results as trials
 from electra_tf.finetune.tasks import open_task
 from electra_tf.report import comparison_results, files
-from electra_tf.report.comparison import (
-    Comparison,
-    Point,
-    Probe,
+from electra_tf.report.comparison import Comparison, Point, Probe
+from electra_tf.report.comparison_checks import (
     check_folders,
     latest_step,
+    with_records,
 )
 from electra_tf.report.processes import Processes
 from electra_tf.training.console import duration, say
@@ -66,6 +65,7 @@ def compare(comparison: Comparison) -> str:
             metrics[probe.name] = open_task(probe.task, probe.options).metric
         except InputError as error:
             raise InputError(f"probe {probe.name}: {error}") from None
+    comparison = with_records(comparison)
     files.make_folder(comparison.output_dir)
     processes = Processes(comparison.output_dir)
     with processes.sitting():

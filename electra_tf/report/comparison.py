@@ -7,12 +7,13 @@
 """
 
 import dataclasses
+import functools
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from electra_tf.config import PretrainingConfig, differences, make_config
+from electra_tf.config import PretrainingConfig, make_config
 from electra_tf.errors import InputError
 from electra_tf.finetuning_config import TaskOptions
 from electra_tf.training.train_flops import (
@@ -25,6 +26,7 @@ BUDGETS = ("steps", "flops")
 # What all systems share, or the runner sets; no system's flags may.
 _SHARED = (
     "data_dir",
+    "vocab_size",
     "vocab_file",
     "do_lower_case",
     "strip_accents",
@@ -106,13 +108,17 @@ class Comparison:
     """Systems that are trained alike and measured alike.
 
     Attributes:
-      budget: "steps" or "flops".
+      base: flat configuration values of all systems.
+      overrides: system -> what it has instead.
+      probes: what each is measured on.
+      budget: "steps" or "flops", see `make_systems`.
       fractions: of each run, where it is probed; ascending, the last is 1.
       num_seeds: pre-training runs of each system.
       num_trials: fine-tuning runs of each probe.
     """
 
-    systems: Sequence[System]
+    base: Mapping[str, Any]
+    overrides: Mapping[str, Mapping[str, Any]]
     probes: Sequence[Probe]
     budget: str
     fractions: Sequence[float]
@@ -121,8 +127,8 @@ class Comparison:
     output_dir: str
 
     def __post_init__(self):
-        for kind, named in (("system", self.systems), ("probe", self.probes)):
-            names = [each.name for each in named]
+        probes = [probe.name for probe in self.probes]
+        for kind, names in (("system", self.overrides), ("probe", probes)):
             if not names:
                 raise InputError(
                     f"a comparison needs one {kind} or more, --{kind}=...; "
@@ -140,6 +146,13 @@ class Comparison:
                 "probe_at must be ascending fractions of the run, above 0 and "
                 f"with 1 at the end; received {list(self.fractions)}"
             )
+
+        _ = self.systems  # whose rules are checked by it
+
+    @functools.cached_property
+    def systems(self) -> list[System]:
+        """The systems, each with its steps."""
+        return make_systems(self.base, self.overrides, self.budget)
 
     def points(self) -> Iterator[Point]:
         """All points, in the order in which they are trained."""
@@ -199,50 +212,6 @@ def make_systems(
             config = _config(name, {**base, **own, "num_train_steps": steps})
         systems.append(System(name, own, config))
     return systems
-
-
-def check_folders(comparison: Comparison) -> None:
-    """Refuses an output_dir whose runs are not this comparison's.
-
-    Raises:
-      InputError: a run there has another configuration, or is past a step
-        whose weights were not kept.
-    """
-    import tensorflow as tf
-
-    from electra_tf.training.run_folder import CONFIG, read_config
-
-    for point in comparison.points():
-        folder = point.config.run.model_dir
-        if not tf.io.gfile.exists(os.path.join(folder, CONFIG)):
-            continue
-        changed = differences(read_config(folder), point.config)
-        if changed:
-            listed = "; ".join(
-                f"{name} was {old!r}, now {new!r}"
-                for name, (old, new) in changed.items()
-            )
-            raise InputError(
-                f"{folder!r} holds a run that differs from this comparison's: "
-                f"{listed}. Use another output_dir, or the old values"
-            )
-        trained = latest_step(folder)
-        if trained > point.step and not tf.io.gfile.exists(
-            point.file("weights")
-        ):
-            raise InputError(
-                f"{folder!r} is at step {trained:,} already, and the weights "
-                f"of step {point.step:,} were not kept: use the old probe_at, "
-                "or another output_dir"
-            )
-
-
-def latest_step(model_dir: str) -> int:
-    """The step of a run's newest checkpoint; 0 where there is none."""
-    from electra_tf.training.checkpoints import latest_checkpoint
-
-    latest = latest_checkpoint(model_dir)
-    return int(latest.rpartition("-")[2]) if latest else 0
 
 
 def _config(name: str, values: Mapping[str, Any]) -> PretrainingConfig:

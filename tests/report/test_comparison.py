@@ -47,7 +47,7 @@ def test_equal_flops_spend_nearly_all_and_never_more():
         assert system.config.run == first.config.run
 
 
-def comparison(systems, **changed):
+def comparison(base, overrides, **changed):
     values = {
         "probes": [command._probe("cola", [])],
         "budget": "steps",
@@ -57,12 +57,12 @@ def comparison(systems, **changed):
         "output_dir": "out",
         **changed,
     }
-    return Comparison(systems, **values)
+    return Comparison(base, overrides, **values)
 
 
 def test_points_of_every_seed():
-    systems = make_systems(base(), {"a": {}, "b": {}}, "steps")
-    points = list(comparison(systems).points())
+    found = comparison(base(), {"a": {}, "b": {}})
+    systems, points = found.systems, list(found.points())
     assert [(p.system.name, p.seed, p.step) for p in points] == [
         (name, seed, step)
         for name in ("a", "b")
@@ -79,9 +79,9 @@ def test_points_of_every_seed():
 
 
 def test_steps_are_distinct_in_short_runs():
-    (system,) = make_systems(base(num_train_steps=4), {"a": {}}, "steps")
-    found = comparison([system], fractions=(0.01, 0.2, 0.6, 1.0))
-    assert found.steps(system) == [1, 2, 4]
+    fractions = (0.01, 0.2, 0.6, 1.0)
+    found = comparison(base(num_train_steps=4), {"a": {}}, fractions=fractions)
+    assert found.steps(found.systems[0]) == [1, 2, 4]
 
 
 def test_flags_given_again_are_added():
