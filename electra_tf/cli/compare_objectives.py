@@ -61,9 +61,13 @@ def main(argv: Sequence[str]) -> int:
     """Does what is missing, prints the table, and returns the exit code."""
     del argv  # the command takes flags alone
     comparison = comparison_from_flags()
+    import tensorflow as tf
+
     from electra_tf.report.compare import compare
     from electra_tf.report.processes import Interrupted
 
+    # Its processes need all of their memory.
+    tf.config.set_visible_devices([], "GPU")
     try:
         print(compare(comparison), end="")
     except Interrupted as stop:

@@ -105,7 +105,7 @@ def missing_jobs(comparison: Comparison, processes: Processes) -> list[Job]:
             )
         for probe in comparison.probes:
             folder = comparison.trial_folder(point, probe)
-            missing = comparison.num_trials - len(trials.read_trials(folder))
+            missing = comparison.probe_trials - len(trials.read_trials(folder))
             if missing > 0:
                 label = f"{name}: {probe.name} at step {point.step:,}"
                 run = _probing(processes, point, probe, comparison, label)
@@ -148,7 +148,7 @@ def _probing(
         f"--task={probe.task}",
         f"--init_checkpoint={point.file(WEIGHTS)}",
         f"--output_dir={point.file(probe.name)}",
-        f"--num_trials={comparison.num_trials}",
+        f"--num_trials={comparison.probe_trials}",
         "--save_model=false",
     ]
     return lambda: processes.run("finetune", flags, label)

@@ -114,7 +114,7 @@ class Comparison:
       budget: "steps" or "flops", see `make_systems`.
       fractions: of each run, where it is probed; ascending, the last is 1.
       num_seeds: pre-training runs of each system.
-      num_trials: fine-tuning runs of each probe.
+      probe_trials: fine-tuning runs of each probe.
     """
 
     base: Mapping[str, Any]
@@ -123,7 +123,7 @@ class Comparison:
     budget: str
     fractions: Sequence[float]
     num_seeds: int
-    num_trials: int
+    probe_trials: int
     output_dir: str
 
     def __post_init__(self):
@@ -136,7 +136,7 @@ class Comparison:
                 )
             for name in names:
                 _check_name(kind, name)
-        for name in ("num_seeds", "num_trials"):
+        for name in ("num_seeds", "probe_trials"):
             value = getattr(self, name)
             if value < 1:
                 raise InputError(f"{name} must be positive; received {value}")

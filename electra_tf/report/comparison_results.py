@@ -75,7 +75,7 @@ def _scores(
         found = read_trials(comparison.trial_folder(point, probe))
         values = [trial["metrics"][metrics[probe.name]] for trial in found]
         if values:
-            scores[probe.name] = values[: comparison.num_trials]
+            scores[probe.name] = values[: comparison.probe_trials]
     return scores
 
 

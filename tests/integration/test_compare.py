@@ -97,12 +97,21 @@ def test_a_killed_comparison_ends_as_one_that_was_not(
     killed.communicate()
     probed = trial.read_bytes()  # holds the seconds that it took
 
-    resumed = start(*given)
-    again, err = resumed.communicate()
-    assert resumed.returncode == 0, err
+    stopped = start(*given, "--preempted_exit_code=42")
+    mlm_run = folder / "systems" / "mlm" / "seed_7" / "run"
+    wait_for(mlm_run / "checkpoints" / "checkpoint", stopped)
+    stopped.send_signal(signal.SIGTERM)  # to the runner alone
+    _, err = stopped.communicate()
+    assert stopped.returncode == 42, err
     # Of 6, or of 5 where the kill came before its name was written down.
     assert re.search("going on from the checkpoint of step [569] of 10", err)
     assert "[1/6] electra, seed 7: to step 10 of 10" in err
+    assert err.splitlines()[-1] == "stopped; the same command goes on"
+
+    resumed = start(*given)
+    again, err = resumed.communicate()
+    assert resumed.returncode == 0, err
+    assert "[1/4] mlm, seed 7: to step 5 of 10" in err
     assert trial.read_bytes() == probed
     assert again == out
     for name in ("results.json", "results.md", "train_flops_mood.png"):
@@ -152,7 +161,7 @@ def test_a_killed_comparison_ends_as_one_that_was_not(
         (["--probe_at=0.5,0.25,1"], "ascending fractions"),
         (["--probe_at=0.5"], "1 at the end"),
         (["--probe_at=half"], "received 'half'"),
-        (["--probe_trials=0"], "num_trials must be positive"),
+        (["--probe_trials=0"], "probe_trials must be positive"),
         (["--data_dir=/no/records"], "/no/records"),
         (["--output_dir="], "--output_dir must name a folder"),
         (

@@ -53,7 +53,7 @@ def comparison(base, overrides, **changed):
         "budget": "steps",
         "fractions": (0.1, 0.5, 1.0),
         "num_seeds": 2,
-        "num_trials": 1,
+        "probe_trials": 1,
         "output_dir": "out",
         **changed,
     }
