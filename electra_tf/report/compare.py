@@ -27,8 +27,6 @@ from electra_tf.report.comparison_checks import (
 from electra_tf.report.processes import Processes
 from electra_tf.training.console import duration, say
 
-WEIGHTS = "weights"
-
 
 @dataclasses.dataclass(frozen=True)
 class Job:
@@ -97,7 +95,7 @@ def missing_jobs(comparison: Comparison, processes: Processes) -> list[Job]:
             before = 0.0
         cost, before = point.train_flops - before, point.train_flops
         name = f"{point.system.name}, seed {point.seed}"
-        if not tf.io.gfile.exists(point.file(WEIGHTS)):
+        if not tf.io.gfile.exists(point.weights):
             total = point.system.config.optimizer.num_train_steps
             label = f"{name}: to step {point.step:,} of {total:,}"
             jobs.append(
@@ -128,10 +126,10 @@ def _training(
                 "same command goes on"
             )
         # Under another name until it is whole.
-        half = point.file(f"{WEIGHTS}.tmp")
+        half = f"{point.weights}.tmp"
         flags = [f"--model_dir={model_dir}", f"--output_dir={half}"]
         processes.run("export_weights", flags, f"{label}: its weights")
-        tf.io.gfile.rename(half, point.file(WEIGHTS))
+        tf.io.gfile.rename(half, point.weights)
 
     return run
 
@@ -146,7 +144,7 @@ def _probing(
     flags = [
         *probe.arguments,
         f"--task={probe.task}",
-        f"--init_checkpoint={point.file(WEIGHTS)}",
+        f"--init_checkpoint={point.weights}",
         f"--output_dir={point.file(probe.name)}",
         f"--num_trials={comparison.probe_trials}",
         "--save_model=false",

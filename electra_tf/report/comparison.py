@@ -98,6 +98,11 @@ class Point:
         """FLOPs of the run up to this step."""
         return flops_until(self.system.config, self.step)
 
+    @property
+    def weights(self) -> str:
+        """Folder of the run's weights at this step."""
+        return self.file("weights")
+
     def file(self, *names: str) -> str:
         """The path of something that belongs to this point."""
         return os.path.join(self.folder, *names)

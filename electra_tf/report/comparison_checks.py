@@ -55,9 +55,7 @@ def check_folders(comparison: Comparison) -> None:
                 f"{listed}. Use another output_dir, or the old values"
             )
         trained = latest_step(folder)
-        if trained > point.step and not tf.io.gfile.exists(
-            point.file("weights")
-        ):
+        if trained > point.step and not tf.io.gfile.exists(point.weights):
             raise InputError(
                 f"{folder!r} is at step {trained:,} already, and the weights "
                 f"of step {point.step:,} were not kept: use the old probe_at, "
