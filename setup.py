@@ -63,6 +63,7 @@ setup(
             "electra-report = electra_tf.cli.report:entry",
             "electra-score-text = electra_tf.cli.score_text:entry",
             "electra-count-flops = electra_tf.cli.count_flops:entry",
+            "electra-compare = electra_tf.cli.compare_objectives:entry",
             "electra-finetune = electra_tf.cli.finetune:entry",
         ]
     },

@@ -167,6 +167,12 @@ class RunConfig:
         1000, "steps between checkpoints", defines=False
     )
     keep_checkpoint_max: int = field(5, "checkpoints to keep", defines=False)
+    stop_at_step: int = field(
+        0,
+        "save and stop there, with the schedule of num_train_steps (0: go on "
+        "to its end)",
+        defines=False,
+    )
     preempted_exit_code: int = field(
         0,
         "exit code after SIGTERM, once the checkpoint is saved",

@@ -21,7 +21,8 @@ _POSITIVE = (
 _NOT_NEGATIVE = (
     "gen_weight disc_weight mws_weight two_stage_steps "
     "temperature_decay_steps num_warmup_steps lr_decay_power "
-    "weight_decay_rate seed eval_every_steps preempted_exit_code "
+    "weight_decay_rate seed eval_every_steps stop_at_step "
+    "preempted_exit_code "
     "num_virtual_devices"
 ).split()
 # NumPy takes no larger ones.

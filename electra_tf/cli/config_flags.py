@@ -9,27 +9,29 @@ from electra_tf.config import PretrainingConfig, all_fields, make_config
 from electra_tf.presets import SIZES
 
 
-def define_config_flags() -> None:
+def define_config_flags(values: flags.FlagValues = flags.FLAGS) -> None:
     """Defines a flag for every field; unset flags take the size's values."""
     for name, field in all_fields().items():
-        _define(name, field)
+        _define(name, field, values)
 
 
-def _define(name: str, field: dataclasses.Field) -> None:
+def _define(
+    name: str, field: dataclasses.Field, values: flags.FlagValues
+) -> None:
     text = f"{field.metadata['help']} (default: {_default(name, field)})"
     choices = field.metadata["choices"]
     if name == "model_size":
-        flags.DEFINE_enum(name, None, list(SIZES), text)
+        flags.DEFINE_enum(name, None, list(SIZES), text, flag_values=values)
     elif choices:
-        flags.DEFINE_enum(name, None, list(choices), text)
+        flags.DEFINE_enum(name, None, list(choices), text, flag_values=values)
     elif field.type is bool:
-        flags.DEFINE_bool(name, None, text)
+        flags.DEFINE_bool(name, None, text, flag_values=values)
     elif field.type is int:
-        flags.DEFINE_integer(name, None, text)
+        flags.DEFINE_integer(name, None, text, flag_values=values)
     elif field.type is float:
-        flags.DEFINE_float(name, None, text)
+        flags.DEFINE_float(name, None, text, flag_values=values)
     else:
-        flags.DEFINE_string(name, None, text)
+        flags.DEFINE_string(name, None, text, flag_values=values)
 
 
 def _default(name: str, field: dataclasses.Field) -> str:
@@ -44,7 +46,7 @@ def config_from_flags() -> PretrainingConfig:
     return make_config(given_values())
 
 
-def given_values() -> dict[str, Any]:
+def given_values(values: flags.FlagValues = flags.FLAGS) -> dict[str, Any]:
     """Flat values of the flags that were set."""
-    values = {name: flags.FLAGS[name].value for name in all_fields()}
-    return {name: v for name, v in values.items() if v is not None}
+    found = {name: values[name].value for name in all_fields()}
+    return {name: v for name, v in found.items() if v is not None}

@@ -14,31 +14,39 @@ from electra_tf.finetuning_config import TaskOptions, TrainingOptions
 
 def define_flags() -> None:
     """The tasks, where to write, and a flag for every option."""
+    flags.DEFINE_string("output_dir", "", "folder for all that is written")
+    define_option_flags()
+
+
+def define_option_flags(values: flags.FlagValues = flags.FLAGS) -> None:
+    """The tasks, and a flag for every option."""
     flags.DEFINE_list(
         "task",
         None,
         "task, or several with commas between: cola, glue/cola (TensorFlow "
         "Datasets), squad2, chunk, custom, ...; an unknown name lists all",
+        flag_values=values,
     )
-    flags.DEFINE_string("output_dir", "", "folder for all that is written")
     for options in (TaskOptions, TrainingOptions):
         for field in dataclasses.fields(options):
-            _define(field)
+            _define(field, values)
 
 
-def _define(field: dataclasses.Field) -> None:
+def _define(field: dataclasses.Field, values: flags.FlagValues) -> None:
     name, default = field.name, field.default
     text, choices = field.metadata["help"], field.metadata["choices"]
     if choices:
-        flags.DEFINE_enum(name, default, list(choices), text)
+        flags.DEFINE_enum(
+            name, default, list(choices), text, flag_values=values
+        )
     elif field.type is bool:
-        flags.DEFINE_bool(name, default, text)
+        flags.DEFINE_bool(name, default, text, flag_values=values)
     elif field.type in (int, int | None):
-        flags.DEFINE_integer(name, default, text)
+        flags.DEFINE_integer(name, default, text, flag_values=values)
     elif field.type in (float, float | None):
-        flags.DEFINE_float(name, default, text)
+        flags.DEFINE_float(name, default, text, flag_values=values)
     else:
-        flags.DEFINE_string(name, default, text)
+        flags.DEFINE_string(name, default, text, flag_values=values)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -54,10 +62,7 @@ def main(argv: Sequence[str]) -> int:
         raise InputError("--task must name a task, as cola; received none")
     if not values.output_dir:
         raise InputError("--output_dir must name a folder; received ''")
-    task_options, options = (
-        kind(**{f.name: values[f.name].value for f in dataclasses.fields(kind)})
-        for kind in (TaskOptions, TrainingOptions)
-    )
+    task_options, options = options_of(values)
     names = [name.strip() for name in values.task]
     try:
         print(finetune(names, task_options, options, values.output_dir), end="")
@@ -65,6 +70,17 @@ def main(argv: Sequence[str]) -> int:
         print("stopped; the same command goes on", file=sys.stderr)
         return 128 + signal.SIGINT
     return 0
+
+
+def options_of(
+    values: flags.FlagValues,
+) -> tuple[TaskOptions, TrainingOptions]:
+    """The options that parsed flags give."""
+    task_options, options = (
+        kind(**{f.name: values[f.name].value for f in dataclasses.fields(kind)})
+        for kind in (TaskOptions, TrainingOptions)
+    )
+    return task_options, options
 
 
 def entry() -> None:

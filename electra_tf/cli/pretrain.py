@@ -39,6 +39,8 @@ def main(argv: Sequence[str]) -> int:
         pretrain(config, initial_weights(path) if path else None)
     except Stopped as stop:
         print(f"stopped; saved at step {stop.step:,}", file=sys.stderr)
+        if stop.signum is None:
+            return 0
         if stop.signum == signal.SIGINT:
             return 128 + signal.SIGINT
         return config.run.preempted_exit_code

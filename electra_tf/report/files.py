@@ -1,6 +1,6 @@
 """File access of the report: every path may be remote (gs://, ram://).
 
-The one module of this room that imports TensorFlow, and only when called.
+TensorFlow is imported only when called, as reports need nothing else of it.
 """
 
 import json

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Sequence
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -44,11 +45,19 @@ DARK = Theme(
     runs=("#5cb8f0", "#ff9350", "#35c79b", "#ea9cc9", "#e5cf4c", "#c3cad1"),
 )
 _MARKERS = "os^DvP"
-_DOTTED = (0, (1.2, 1.8))
-_WIDTH, _HEIGHT, _LEGEND_ROW = 5.0, 3.1, 0.2  # inches
+DOTTED = (0, (1.2, 1.8))
+_WIDTH, HEIGHT, LEGEND_ROW = 5.0, 3.1, 0.2  # inches
 # What a legend's line holds, and what an entry takes beside its label.
 _LINE_CHARACTERS, _ENTRY_CHARACTERS = 65, 7
 _DOTS_PER_INCH = 170
+
+STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 11,
+    # A run's name may hold a dollar sign: it is text, not a formula.
+    "text.parse_math": False,
+    "axes.unicode_minus": True,
+}
 
 Entry = tuple[Line2D, str]
 
@@ -57,41 +66,35 @@ def draw(chart: Chart, runs: Sequence[Run], theme: Theme) -> bytes | None:
     """The chart as a PNG; None where no run has a point for it."""
     if not any(chart.curves(run) for run in runs):
         return None
-    style = {
-        "font.family": "DejaVu Sans",
-        "font.size": 11,
-        # A run's name may hold a dollar sign: it is text, not a formula.
-        "text.parse_math": False,
-        "axes.unicode_minus": True,
-    }
-    with matplotlib.rc_context(style):
-        figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
-        figure.set_facecolor(theme.background)
-        axes = figure.add_subplot()
-        figure.suptitle(
-            chart.title,
-            x=0.002,
-            ha="left",
-            color=theme.text,
-            weight="bold",
-            size=12,
-        )
-        _dress(axes, theme)
+    with matplotlib.rc_context(STYLE):
+        figure, axes = titled_axes(chart.title, theme)
+        dress(axes, theme)
         levels = {level for run in runs for level in chart.level(run)[1]}
         shared = len(runs) == 1 or len(levels) == 1
         for index, run in enumerate(runs):
             color = run_color(index, theme)
-            _draw_run(axes, chart, run, color, _marker(index))
+            _draw_run(axes, chart, run, color, marker(index))
             _draw_level(axes, chart, run, theme.muted if shared else color)
         if chart.from_zero:
             axes.set_ylim(bottom=0)
         entries = _legend_entries(chart, runs, theme)
-        rows = _legend(figure, entries, theme)
-        figure.set_figheight(_HEIGHT + _LEGEND_ROW * rows)
-        return _png(figure)
+        rows = legend(figure, entries, theme)
+        figure.set_figheight(HEIGHT + LEGEND_ROW * rows)
+        return png(figure)
 
 
-def _png(figure: Figure) -> bytes:
+def titled_axes(title: str, theme: Theme) -> tuple[Figure, Axes]:
+    """An empty figure of the report's size, its title at the left."""
+    figure = Figure(figsize=(_WIDTH, HEIGHT), layout="constrained")
+    figure.set_facecolor(theme.background)
+    figure.suptitle(
+        title, x=0.002, ha="left", color=theme.text, weight="bold", size=12
+    )
+    return figure, figure.add_subplot()
+
+
+def png(figure: Figure) -> bytes:
+    """The file's content: equal figures give equal bytes."""
     buffer = io.BytesIO()
     FigureCanvasAgg(figure)
     with warnings.catch_warnings():
@@ -103,7 +106,8 @@ def _png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def _dress(axes, theme: Theme) -> None:
+def dress(axes: Axes, theme: Theme) -> None:
+    """Colours, grid and ticks; steps run along x."""
     axes.set_facecolor(theme.background)
     axes.set_xlabel("step", color=theme.muted)
     axes.grid(axis="y", color=theme.grid, linewidth=0.9)
@@ -147,7 +151,7 @@ def _draw_level(axes, chart: Chart, run: Run, color: str) -> None:
         steps,
         values,
         color=color,
-        linestyle=_DOTTED,
+        linestyle=DOTTED,
         linewidth=1.7,
         # One evaluation gives one point, which no line would show.
         marker="_" if len(steps) == 1 else None,
@@ -166,7 +170,7 @@ def _legend_entries(
         if several and chart.curves(run):
             line = Line2D([], [], color=run_color(index, theme), linewidth=2.0)
             if chart.held_out:
-                line.set(marker=_marker(index), markersize=4.5)
+                line.set(marker=marker(index), markersize=4.5)
             named.append(
                 (line, printable(run.name, 44 if len(runs) < 4 else 24))
             )
@@ -179,10 +183,10 @@ def _legend_entries(
     # On a chart of one kind of line, the runs' own entries say it all.
     if "evals" in present and (both or not several):
         line = Line2D([], [], color=color, linewidth=2.0, markersize=4.5)
-        line.set_marker(_marker(0))
+        line.set_marker(marker(0))
         kinds.append((line, "held-out"))
     if any(chart.level(run)[0] for run in runs):
-        line = Line2D([], [], color=theme.muted, linestyle=_DOTTED, lw=1.7)
+        line = Line2D([], [], color=theme.muted, linestyle=DOTTED, lw=1.7)
         kinds.append((line, chart.reference_label))
     return named, kinds
 
@@ -199,7 +203,7 @@ def legend_columns(*groups: Sequence[str]) -> int:
     return 1
 
 
-def _legend(figure, entries: Sequence[Sequence[Entry]], theme: Theme) -> int:
+def legend(figure, entries: Sequence[Sequence[Entry]], theme: Theme) -> int:
     """Below the axes, each group on rows of its own; returns their number."""
     groups = [group for group in entries if group]
     if not groups:
@@ -232,7 +236,7 @@ def run_color(index: int, theme: Theme) -> str:
     return theme.runs[index % len(theme.runs)]
 
 
-def _marker(index: int) -> str:
+def marker(index: int) -> str:
     # Shifted at every round of the colours: 36 runs look different.
     return _MARKERS[(index + index // len(_MARKERS)) % len(_MARKERS)]
 

@@ -19,9 +19,12 @@ from electra_tf.training.logs import RunLogs
 
 
 class Stopped(Exception):  # noqa: N818 - not an error
-    """A signal asked the run to stop; its checkpoint is saved."""
+    """A signal, or stop_at_step, ended the run early; its checkpoint is saved.
 
-    def __init__(self, signum: int, step: int):
+    `signum` is None for stop_at_step.
+    """
+
+    def __init__(self, signum: int | None, step: int):
         super().__init__(signum, step)
         self.signum, self.step = signum, step
 
@@ -84,10 +87,12 @@ class TrainingLoop:
         """Trains to num_train_steps.
 
         Raises:
-          Stopped: SIGTERM or SIGINT came; the checkpoint is saved.
+          Stopped: SIGTERM or SIGINT came, or stop_at_step; the checkpoint
+            is saved.
           NonFiniteError: the loss is no longer finite.
         """
         config, total = self.run_config, self.optimizer_config.num_train_steps
+        stop = config.stop_at_step or total
         batch, first = self.optimizer_config.train_batch_size, self.step
 
         def rows_of_worker(row, count):
@@ -101,6 +106,8 @@ class TrainingLoop:
         try:
             with naming_bad_records(self.records):
                 while self.step < total:
+                    if self.step >= stop:
+                        raise Stopped(None, self.step)
                     self._advance(batches, progress)
                     self._events(progress)
         finally:
@@ -113,7 +120,8 @@ class TrainingLoop:
         objective.enter(first)
         total = self.optimizer_config.num_train_steps
         ends = [total, first + self.iterations_per_loop]
-        ends += [step for step in objective.boundaries if step > first]
+        stops = (*objective.boundaries, self.run_config.stop_at_step)
+        ends += [step for step in stops if step > first]
         for interval in self._intervals():
             ends.append((first // interval + 1) * interval)
         count = min(ends) - first
@@ -138,7 +146,8 @@ class TrainingLoop:
             self._evaluate(step)
         # A signal that one worker got stops all, at the same step.
         stop = self.distribution.agreed(int(self._signal is not None))
-        if stop or last or step % config.save_checkpoints_steps == 0:
+        save = last or step == config.stop_at_step
+        if stop or save or step % config.save_checkpoints_steps == 0:
             health.check_weights(self.pretrainer.trainable_variables, step)
             if self.distribution.is_chief:
                 self.checkpoints.save(step)

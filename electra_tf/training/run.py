@@ -44,7 +44,7 @@ def pretrain(
 
     Raises:
       InputError: the configuration, data or folder break a rule.
-      Stopped: a signal came; the checkpoint is saved.
+      Stopped: a signal came, or stop_at_step; the checkpoint is saved.
     """
     if not config.run.model_dir:
         raise InputError("model_dir must name a folder; received ''")

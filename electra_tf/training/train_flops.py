@@ -5,6 +5,7 @@ the frozen generator of two_stage, costs its forward pass: half.
 """
 
 import dataclasses
+import math
 
 from electra_tf.config import PretrainingConfig, make_config
 from electra_tf.derived import generator_sizes, main_network
@@ -139,6 +140,25 @@ def train_flops(
 ) -> float:
     """FLOPs of the whole run; arguments as `step_flops`."""
     return sum(n * each for n, each in stages(config, output_fraction))
+
+
+def flops_until(config: PretrainingConfig, step: int) -> float:
+    """FLOPs of the run's first `step` steps."""
+    spent = 0.0
+    for steps, each in stages(config):
+        spent += min(steps, step) * each
+        step -= min(steps, step)
+    return spent
+
+
+def steps_within(config: PretrainingConfig, flops: float) -> int:
+    """The most steps that cost no more than `flops`.
+
+    The steps of the generator alone (two_stage) stay as they are; the steps
+    of the last stage grow or shrink, to below 1 where nothing is left.
+    """
+    steps, left = config.optimizer.num_train_steps, flops - train_flops(config)
+    return steps + math.floor(left / step_flops(config))
 
 
 def published_flops() -> dict[str, float]:

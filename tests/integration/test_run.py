@@ -391,3 +391,17 @@ def authors_example(rng, vocab) -> bytes:
     }
     example = tf.train.Example(features=tf.train.Features(feature=features))
     return example.SerializeToString()
+
+
+def test_a_run_in_parts_is_the_run_in_one(tiny_run, records_dir, tmp_path):
+    """stop_at_step keeps the schedule, and writes no line of its own."""
+    folder = tmp_path / "run"
+    given = {"model_dir": folder, "data_dir": records_dir}
+    for _ in range(2):  # the second has nothing to do
+        stopped = tiny.pretrain(**given, stop_at_step=11)
+        assert stopped.code == 0, stopped.err
+        assert "stopped; saved at step 11" in stopped.err
+        latest = tf.train.latest_checkpoint(f"{folder}/checkpoints")
+        assert latest.endswith("step-11")
+    assert tiny.pretrain(**given, stop_at_step=tiny.STEPS).code == 0
+    tiny.assert_same_end(folder, tiny_run.folder)

@@ -15,10 +15,12 @@ from electra_tf.training.flops import (
     masked_lm_flops,
 )
 from electra_tf.training.train_flops import (
+    flops_until,
     network_flops,
     networks,
     published_flops,
     step_flops,
+    steps_within,
     train_flops,
 )
 
@@ -198,3 +200,37 @@ def test_counting_does_not_wait_for_tensorflow():
         "train_flops.published_flops(); sys.exit('tensorflow' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_equal_flops_by_hand():
+    """BERT-Small for what ELECTRA-Small costs, from the authors' figures:
+    1.293743798e18 / (1.418739915e18 / 1,450,000 steps) = 1,322,249.8."""
+    electra = make_config({"model_size": "small"})
+    bert = make_config({"model_size": "small", "objective": "mlm"})
+    budget = train_flops(electra)
+    by_hand = PUBLISHED["electra_small"] / (PUBLISHED["bert_small"] / 1.45e6)
+    assert steps_within(bert, budget) == int(by_hand)
+    assert steps_within(electra, budget) == 1_000_000
+    assert steps_within(electra, budget - 1e6) == 999_999
+
+
+def test_flops_until_a_step_of_two_stages():
+    """300 steps of the generator, then half of that beside the other."""
+    values = {
+        "objective": "two_stage",
+        "tying": "gradient_disentangled",
+        "generator_hidden_size": 1.0,
+        "two_stage_steps": 300,
+        "num_train_steps": 1000,
+    }
+    config = make_config(values)
+    parts = network_flops(config)
+    generator, discriminator = parts["generator"], parts["discriminator"]
+    later = generator / 2 + discriminator
+    assert flops_until(config, 0) == 0
+    assert flops_until(config, 120) == 120 * generator
+    assert flops_until(config, 500) == 300 * generator + 200 * later
+    assert flops_until(config, 1000) == train_flops(config)
+    budget = 300 * generator + 812.5 * later
+    assert steps_within(config, budget) == 1112
+    assert steps_within(config, 300 * generator) == 300

@@ -1,0 +1,106 @@
+"""Commands of ours in processes of their own, one after the other."""
+
+import contextlib
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+
+from electra_tf.errors import InputError
+from electra_tf.training.console import say
+
+
+class Interrupted(Exception):  # noqa: N818 - not an error
+    """A signal came; the process that ran has ended by itself."""
+
+    def __init__(self, signum: int):
+        super().__init__(signum)
+        self.signum = signum
+
+
+class Processes:
+    """Runs commands in a folder that no other sitting works in.
+
+    A signal is passed on to the process that runs, which saves and ends. The
+    lock of the folder is handed down: where only the runner is killed, the
+    process that it leaves behind goes on to its own end, and the next sitting
+    waits for that.
+
+    Args:
+      folder: holds the lock; on a remote file system there is none.
+    """
+
+    def __init__(self, folder: str):
+        self.folder = folder
+        self._signal: int | None = None
+        self._process: subprocess.Popen | None = None
+        self._lock: int | None = None
+
+    @contextlib.contextmanager
+    def sitting(self) -> Iterator[None]:
+        """Locks the folder, and listens for SIGTERM and SIGINT."""
+        signals = (signal.SIGTERM, signal.SIGINT)
+        with self._locked():
+            old = {s: signal.signal(s, self._pass_on) for s in signals}
+            try:
+                yield
+            finally:
+                for number, handler in old.items():
+                    signal.signal(number, handler)
+
+    def run(self, command: str, arguments: Sequence[str], label: str) -> None:
+        """Runs a command of `electra_tf.cli` to its end.
+
+        Its standard error is ours; what it prints is left out.
+
+        Raises:
+          InputError: it failed; its own line stands above.
+          Interrupted: a signal came.
+        """
+        self.check()
+        code = f"from electra_tf.cli.{command} import entry; entry()"
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", code, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            pass_fds=() if self._lock is None else (self._lock,),
+        )
+        code = self._process.wait()
+        self._process = None
+        self.check()
+        if code:
+            raise InputError(
+                f"{label} ended with code {code}; its own message is above, "
+                "and the same command goes on from there"
+            )
+
+    def check(self) -> None:
+        """Raises Interrupted where a signal came."""
+        if self._signal is not None:
+            raise Interrupted(self._signal)
+
+    def _pass_on(self, signum: int, frame: object) -> None:
+        self._signal = signum
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        if "://" in self.folder:
+            yield
+            return
+        self._lock = os.open(
+            os.path.join(self.folder, ".lock"), os.O_RDWR | os.O_CREAT
+        )
+        try:
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                say(f"waiting: another process still works in {self.folder!r}")
+                fcntl.flock(self._lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(self._lock)
+            self._lock = None

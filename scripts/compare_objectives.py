@@ -1,0 +1,6 @@
+"""Compares training systems: --flagfile=configs/compare/table5.flags."""
+
+from electra_tf.cli.compare_objectives import entry
+
+if __name__ == "__main__":
+    entry()
