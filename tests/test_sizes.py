@@ -181,6 +181,7 @@ BREACHES = [
             "seed",
             "eval_every_steps",
             "preempted_exit_code",
+            "stop_at_step",
             "num_virtual_devices",
         )
     ),
@@ -422,6 +423,7 @@ MAY_CHANGE = {
     "keep_checkpoint_max",
     "iterations_per_loop",
     "preempted_exit_code",
+    "stop_at_step",
     "strategy",
     "tpu_name",
     "tpu_zone",
