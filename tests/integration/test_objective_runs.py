@@ -161,7 +161,7 @@ def test_every_run_leaves_a_model(flags, records_dir, tmp_path):
         "export_saved_model", f"--model_dir={folder}", f"--output_dir={served}"
     )
     assert finished.code == 0, finished.err
-    loaded = tf.saved_model.load(str(served))
+    loaded = tf.saved_model.load(str(served / "1"))
     assert ("detect" in loaded.signatures) == model.has_discriminator
 
 
