@@ -43,7 +43,13 @@ class PretrainedModule(tf.Module):
             )
         if model.generator is not None:
             self.parts.append(
-                FillMask(model.generator, tokenizer, table, weights)
+                FillMask(
+                    model.generator,
+                    tokenizer,
+                    table,
+                    weights,
+                    self.max_length,
+                )
             )
 
     def signatures(self) -> dict[str, Function]:

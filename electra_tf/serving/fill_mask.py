@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from electra_tf.data.tokenizer import Tokenizer
 from electra_tf.modeling.networks import MaskedLM
+from electra_tf.modeling.two_tower import TwoTowerCloze
 from electra_tf.serving.forward import Forward
 from electra_tf.serving.pretrained_parts import TEXT, Function
 from electra_tf.serving.stored_weights import StoredWeights
@@ -23,14 +24,15 @@ class FillMask(tf.Module):
 
     def __init__(
         self,
-        generator: MaskedLM,
+        generator: MaskedLM | TwoTowerCloze,
         tokenizer: Tokenizer,
         id_to_token: tf.lookup.StaticHashTable,
         weights: StoredWeights,
+        max_length: int,
     ):
         super().__init__()
         self._tokenizer = tokenizer
-        self.max_length = generator.encoder.embeddings.max_position_embeddings
+        self.max_length = max_length
         self.id_to_token = id_to_token
         self._generator = generator.__call__
         self._forward = Forward(self._at_mask, generator.variables, weights)
