@@ -65,3 +65,13 @@ def tiny_model(tiny_run):
     from electra_tf.convert.pretrained import from_pretrained
 
     return from_pretrained(tiny_run.folder)
+
+
+@pytest.fixture(scope="session")
+def tiny_export(tiny_model, tmp_path_factory) -> str:
+    """A version of an export of `tiny_model`; nothing may be written to it."""
+    from electra_tf.serving.export import export_saved_model
+
+    path = str(tmp_path_factory.mktemp("tiny_export") / "electra" / "1")
+    export_saved_model(tiny_model, path, warmup=False)
+    return path

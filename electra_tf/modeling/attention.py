@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from electra_tf.modeling.activations import gelu
+from electra_tf.modeling.activations import gelu, trained_gelu
 from electra_tf.modeling.dropout import Dropout
 from electra_tf.modeling.initializers import (
     INITIALIZER_RANGE,
@@ -28,13 +28,22 @@ def attention_bias(input_mask: tf.Tensor, direction: str = "both") -> tf.Tensor:
 
     Returns float32 [B, 1, 1, L], with a direction [B, 1, L, L].
     """
-    mask = tf.cast(input_mask, tf.float32)[:, None, None, :]  # [B, 1, 1, L]
+    batch, length = tf.unstack(tf.shape(input_mask))
+    mask = tf.reshape(tf.cast(input_mask, tf.float32), [batch, 1, 1, length])
     if direction != "both":
-        length = tf.shape(input_mask)[1]
         below = (-1, 0) if direction == "left_to_right" else (0, -1)
         band = tf.linalg.band_part(tf.ones([length, length]), *below)
         mask *= band  # [B, 1, L, L]
     return (1 - mask) * PADDED_KEY
+
+
+def rows(x: tf.Tensor) -> tf.Tensor:
+    """The tokens of a batch as rows: [B, L, H] -> [B L, H].
+
+    A dense layer is one matrix product of them, into which TensorFlow draws
+    the bias and the activation.
+    """
+    return tf.reshape(x, [-1, x.shape[-1]])
 
 
 @keras.saving.register_keras_serializable("electra_tf")
@@ -129,15 +138,18 @@ class EncoderBlock(keras.layers.Layer):
         a = self._attend(x, bias, training)  # [B, L, H]
         a = self.attention_output_dropout(a, training=training)
         x = self.attention_layer_norm(a + x)  # [B, L, H]
-        h = gelu(self.intermediate_dense(x))  # [B, L, 4H]
-        h = self.output_dense(h)  # [B, L, H]
+        activation = trained_gelu if training else gelu
+        h = activation(self.intermediate_dense(rows(x)))  # [B L, 4H]
+        h = tf.reshape(self.output_dense(h), tf.shape(x))  # [B, L, H]
         h = self.output_dropout(h, training=training)
         return self.output_layer_norm(h + x)  # [B, L, H]
 
     def _attend(self, x, bias, training):
-        q = self._heads(self.query(x))  # [B, N, L, H/N]
-        k = self._heads(self.key(x))  # [B, N, L, H/N]
-        v = self._heads(self.value(x))  # [B, N, L, H/N]
+        shape = tf.shape(x)
+        tokens = rows(x)  # [B L, H]
+        q = self._heads(self.query(tokens), shape)  # [B, N, L, H/N]
+        k = self._heads(self.key(tokens), shape)  # [B, N, L, H/N]
+        v = self._heads(self.value(tokens), shape)  # [B, N, L, H/N]
         head_size = self.hidden_size // self.num_attention_heads
         scores = tf.matmul(q * head_size**-0.5, k, transpose_b=True)
         # In float32 under every precision, as the bias is.
@@ -145,16 +157,13 @@ class EncoderBlock(keras.layers.Layer):
         probs = tf.cast(tf.nn.softmax(scores), v.dtype)  # [B, N, L, L]
         probs = self.attention_dropout(probs, training=training)
         context = tf.transpose(probs @ v, [0, 2, 1, 3])  # [B, L, N, H/N]
-        context = tf.reshape(context, tf.shape(x))  # [B, L, H]
-        return self.attention_dense(context)
+        context = tf.reshape(context, [-1, self.hidden_size])  # [B L, H]
+        return tf.reshape(self.attention_dense(context), shape)
 
-    def _heads(self, x):
+    def _heads(self, tokens, shape):
         heads = self.num_attention_heads
-        shape = tf.shape(x)
-        x = tf.reshape(
-            x, [shape[0], shape[1], heads, self.hidden_size // heads]
-        )
-        return tf.transpose(x, [0, 2, 1, 3])
+        split = [shape[0], shape[1], heads, self.hidden_size // heads]
+        return tf.transpose(tf.reshape(tokens, split), [0, 2, 1, 3])
 
     def compute_output_shape(self, x_shape, bias_shape=None):
         return x_shape

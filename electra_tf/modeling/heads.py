@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from electra_tf.modeling.activations import gelu
+from electra_tf.modeling.attention import rows
 from electra_tf.modeling.initializers import (
     INITIALIZER_RANGE,
     truncated_normal,
@@ -58,10 +59,9 @@ class MaskedLMHead(keras.layers.Layer):
         )
 
     def call(self, states, word_embeddings):
-        x = self.layer_norm(gelu(self.dense(states)))  # [B, M, E]
+        shape = tf.shape(states)
+        x = self.layer_norm(gelu(self.dense(rows(states))))  # [B M, E]
         table = tf.cast(word_embeddings, x.dtype)  # [V, E]
-        shape = tf.shape(x)
-        x = tf.reshape(x, [-1, self.embedding_size])  # [B M, E]
         logits = tf.matmul(x, table, transpose_b=True) + self.output_bias
         return tf.reshape(logits, [shape[0], shape[1], self.vocab_size])
 
@@ -118,8 +118,8 @@ class DiscriminatorHead(keras.layers.Layer):
         self.prediction.build((None, None, self.hidden_size))
 
     def call(self, states):
-        x = gelu(self.dense(states))  # [B, L, H]
-        return tf.squeeze(self.prediction(x), -1)  # [B, L]
+        x = gelu(self.dense(rows(states)))  # [B L, H]
+        return tf.reshape(self.prediction(x), tf.shape(states)[:-1])  # [B, L]
 
     def compute_output_shape(self, states_shape):
         return states_shape[:-1]

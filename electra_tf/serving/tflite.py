@@ -5,11 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import (
-    convert_variables_to_constants_v2,
-)
 
-from electra_tf.serving.fused_gelu import make_gelu_fusible
 from electra_tf.serving.ids import NAMES
 
 OUTPUT = "probabilities"
@@ -30,19 +26,9 @@ def convert(
         activations are quantised while it runs.
     """
     specs = [tf.TensorSpec([1, max_seq_length], tf.int32, n) for n in NAMES]
-    traced = tf.function(network, input_signature=specs)
-    frozen = convert_variables_to_constants_v2(
-        traced.get_concrete_function(), lower_control_flow=False
-    )
-    graph_def = make_gelu_fusible(frozen.graph.as_graph_def())
-    inputs = [tensor.name for tensor in frozen.inputs]
-    [output] = [tensor.name for tensor in frozen.outputs]
-    whole = tf.compat.v1.wrap_function(
-        lambda: tf.graph_util.import_graph_def(graph_def, name=""), []
-    )
-    function = whole.prune(inputs, {OUTPUT: output})
+    traced = tf.function(lambda *ids: {OUTPUT: network(*ids)}, specs)
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [function], whole
+        [traced.get_concrete_function()], traced
     )
     if quantize:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]

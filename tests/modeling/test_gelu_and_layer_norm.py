@@ -1,4 +1,4 @@
-"""GELU and LayerNorm, whose gradients are written by hand."""
+"""GELU and LayerNorm, and their gradients written by hand."""
 
 import math
 
@@ -7,11 +7,12 @@ import pytest
 import reference_encoder as reference
 import tensorflow as tf
 
-from electra_tf.modeling.activations import gelu
+from electra_tf.modeling.activations import gelu, trained_gelu
 from electra_tf.modeling.normalization import LayerNorm, layer_norm
 
 
-def test_gelu_values_are_the_exact_form():
+@pytest.mark.parametrize("gelu", [gelu, trained_gelu])
+def test_gelu_values_are_the_exact_form(gelu):
     x = np.linspace(-8, 8, 401)
     np.testing.assert_allclose(
         gelu(tf.constant(x)), reference.gelu(x), atol=1e-12, rtol=0
@@ -25,7 +26,7 @@ def test_gelu_gradient():
     weights = tf.constant(np.linspace(1, 2, 301))
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(x)
-        ours = tf.reduce_sum(gelu(x) * weights)
+        ours = tf.reduce_sum(trained_gelu(x) * weights)
         plain = x * 0.5 * (1 + tf.math.erf(x / math.sqrt(2)))
         theirs = tf.reduce_sum(plain * weights)
     np.testing.assert_allclose(

@@ -10,7 +10,6 @@ import tiny
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from electra_tf.serving.export import export_saved_model
 from electra_tf.serving.replay import by_session
 
 ROWS = tiny.FLAGS["max_position_embeddings"]
@@ -32,10 +31,8 @@ TEXTS = {
 
 
 @pytest.fixture(scope="module")
-def answer(tiny_model, tmp_path_factory):
-    path = str(tmp_path_factory.mktemp("export") / "electra" / "1")
-    export_saved_model(tiny_model, path, warmup=False)
-    return by_session(path)
+def answer(tiny_export):
+    return by_session(tiny_export)
 
 
 def ids_of(rows=2, length=6):

@@ -1,13 +1,11 @@
 """LiteRT files: built-in ops, the Keras model's answers, a quarter the size."""
 
-import math
-
 import numpy as np
 import pytest
 import tensorflow as tf
 import tiny
 
-from electra_tf.serving import fused_gelu, tflite
+from electra_tf.serving import tflite
 
 LENGTH = 12
 
@@ -64,38 +62,6 @@ def test_gelu_is_built_in_and_nothing_needs_tensorflow(written):
     # One a block, one in the head.
     assert ops.count("GELU") == tiny.FLAGS["num_hidden_layers"] + 1
     assert not [op for op in ops if op.startswith("Flex")]
-
-
-def graph_of(function):
-    spec = tf.TensorSpec([3], tf.float32, "x")
-    concrete = tf.function(function, [spec]).get_concrete_function()
-    return concrete.graph.as_graph_def()
-
-
-def test_the_other_form_is_the_same_function():
-    graph_def = graph_of(
-        lambda x: x * (0.5 + 0.5 * tf.math.erf(x * math.sqrt(0.5)))
-    )
-    changed = fused_gelu.make_gelu_fusible(graph_def)
-    assert changed != graph_def
-    values = np.array([-1.5, 0.25, 3.0], np.float32)
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        (found,) = tf.graph_util.import_graph_def(
-            changed, {"x": values}, ["Identity:0"]
-        )
-        found = session.run(found)
-    expected = [v * 0.5 * (1 + math.erf(v / math.sqrt(2))) for v in values]
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
-
-
-def test_another_use_of_erf_is_refused():
-    for function in (
-        tf.math.erf,
-        lambda x: 1.0 + tf.math.erf(x * 2.0),
-        lambda x: tf.exp(x) * (0.5 + 0.5 * tf.math.erf(x * 2.0)),
-    ):
-        with pytest.raises(ValueError, match=r"Erf|unpack"):
-            fused_gelu.make_gelu_fusible(graph_of(function))
 
 
 @pytest.mark.parametrize(
