@@ -114,6 +114,34 @@ CHARTS = (
         reference_label="unigram level",
     ),
     Chart(
+        "main_loss",
+        LOSSES,
+        "Loss of the network that is kept",
+        "Cross-entropy in nats of replace_mlm and all_tokens_mlm, whose "
+        "generator has the masked-LM loss.",
+        train="main_loss",
+        held_out="eval_main_loss",
+    ),
+    Chart(
+        "mws_loss",
+        LOSSES,
+        "Multi-word selection loss",
+        "Cross-entropy in nats of teams' choice among the candidates, before "
+        "its weight. Guessing among five is 1.61.",
+        train="mws_loss",
+        held_out="eval_mws_loss",
+    ),
+    Chart(
+        "reward",
+        LOSSES,
+        "Reward of the generator",
+        "The discriminator's loss at the sampled places, which adversarial "
+        "training drives the generator to raise.",
+        train="reward",
+        held_out="eval_reward",
+        from_zero=True,
+    ),
+    Chart(
         "disc_auc",
         DETECTION,
         "AUC",

@@ -12,6 +12,7 @@ from synthetic_runs import (
     PNG,
     eval_line,
     example,
+    lines,
     read,
     report,
     train_line,
@@ -135,6 +136,18 @@ def test_a_masked_lm_run_has_no_discriminator_figures(tmp_path):
     labels = [row[0] for row in result.rows if row]
     assert "Total loss" in labels
     assert not {"AUC", "Recall at 0.5", "Detection loss"} & set(labels)
+
+
+@pytest.mark.parametrize("name", ["main_loss", "mws_loss", "reward"])
+def test_measures_of_one_objective_have_their_chart(tmp_path, name):
+    metrics = [
+        *(line | {name: 2.5} for line in lines("mlm")[:4]),
+        *(line | {f"eval_{name}": 2.625} for line in lines("mlm")[4:]),
+    ]
+    result = report(tmp_path, write_run(tmp_path / "run", metrics))
+    files = {f for f in os.listdir(tmp_path / "out") if f.endswith(".png")}
+    assert files == {f"{chart}.png" for chart in OTHER_CHARTS | {name}}
+    assert [i for i in result.all("img") if "ends at 2.6250" in i["alt"]]
 
 
 def test_pictures_of_an_earlier_report_do_not_stay(tmp_path):
