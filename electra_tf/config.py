@@ -5,7 +5,6 @@ size (paper, Tables 1 and 6) stand in presets.py; a flag given explicitly wins.
 """
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,7 +18,7 @@ from electra_tf.errors import InputError
 from electra_tf.execution import ExecutionConfig
 from electra_tf.fields import field
 from electra_tf.presets import SIZES
-from electra_tf.validation import check_kinds, json_object, validate
+from electra_tf.validation import check_kinds, validate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -251,33 +250,3 @@ def flat_values(config: PretrainingConfig) -> dict[str, Any]:
         for group in dataclasses.asdict(config).values()
         for name, value in group.items()
     }
-
-
-def differences(
-    old: PretrainingConfig, new: PretrainingConfig
-) -> dict[str, tuple[Any, Any]]:
-    """Fields that differ in what defines the run: name -> (old, new)."""
-    old_values, new_values = flat_values(old), flat_values(new)
-    return {
-        name: (old_values[name], new_values[name])
-        for name, each in all_fields().items()
-        if each.metadata["defines"] and old_values[name] != new_values[name]
-    }
-
-
-def to_json(config: PretrainingConfig) -> str:
-    """The configuration as JSON, one object a group."""
-    return json.dumps(dataclasses.asdict(config), indent=2) + "\n"
-
-
-def from_json(text: str) -> PretrainingConfig:
-    """Reads `to_json` back; anything else raises InputError."""
-    groups = json_object(text)
-    unknown = sorted(set(groups) - set(GROUPS))
-    if unknown:
-        raise InputError(f"unknown configuration groups: {', '.join(unknown)}")
-    check_kinds(groups, dict.fromkeys(GROUPS, dict))
-    values = {}
-    for group in groups.values():
-        values |= group
-    return make_config(values)

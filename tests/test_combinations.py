@@ -11,8 +11,9 @@ from electra_tf.combinations import (
     TYINGS,
     refusal,
 )
-from electra_tf.config import from_json, make_config, to_json
+from electra_tf.config import make_config
 from electra_tf.errors import InputError
+from electra_tf.stored_config import from_json, to_json
 from electra_tf.training.sizes import count_parameters
 
 SHARING = ("none", "embeddings", "all", "gradient_disentangled")

@@ -10,9 +10,9 @@ ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "electra_tf"
 ORDER = [
     "errors", "combinations", "validation", "presets", "fields", "execution",
-    "config", "finetuning_config", "derived", "data", "modeling", "pretraining",
-    "training", "convert", "serving",
-    "finetune", "report", "demo", "cli", "scripts",
+    "config", "stored_config", "finetuning_config", "derived", "data",
+    "modeling", "pretraining", "training", "convert", "serving", "finetune",
+    "report", "demo", "cli", "scripts",
 ]  # fmt: skip
 LINES = 300
 FILES = sorted([*PACKAGE.rglob("*.py"), *(ROOT / "scripts").glob("*.py")])

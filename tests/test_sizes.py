@@ -8,14 +8,12 @@ import pytest
 
 from electra_tf.config import (
     all_fields,
-    differences,
     flat_values,
-    from_json,
     make_config,
-    to_json,
 )
 from electra_tf.errors import InputError
 from electra_tf.presets import SIZES
+from electra_tf.stored_config import differences, from_json, to_json
 
 # ELECTRA, Table 6; the released small checkpoints differ in their generator.
 _SMALL = {

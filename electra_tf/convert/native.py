@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from electra_tf import config as configuration
+from electra_tf import stored_config
 from electra_tf.config import PretrainingConfig
 from electra_tf.data.shard_writer import naming_write_errors
 from electra_tf.data.tokenizer import Tokenizer
@@ -52,7 +52,7 @@ def write_folder(
         tokenizer.save(folder)
     write_text(
         os.path.join(folder, CONFIG),
-        configuration.to_json(_without_places(config)),
+        stored_config.to_json(_without_places(config)),
     )
     stored = {name: array.astype(dtype) for name, array in weights.items()}
     buffer = io.BytesIO()

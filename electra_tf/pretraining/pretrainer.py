@@ -114,14 +114,12 @@ class Pretrainer(keras.Model):
         """Gradients and statistics of the rows, part after part."""
         if self.accumulation_steps == 1:
             return self._gradients(batch, counts, step, first_row)
-        count, length = self.accumulation_steps, batch["input_ids"].shape[1]
-        rows = tf.shape(batch["input_ids"])[0] // count
-        if batch["input_ids"].shape[0] is not None:
-            rows = batch["input_ids"].shape[0] // count
+        count = self.accumulation_steps
         parts = {
-            name: tf.reshape(values, [count, rows, length])
+            name: tf.reshape(values, [count, -1, values.shape[1]])
             for name, values in batch.items()
         }
+        rows = tf.shape(parts["input_ids"])[1]
 
         def add_part(number, totals):
             place = first_row + tf.cast(number * rows, tf.int64)

@@ -5,9 +5,10 @@ import os
 
 import tensorflow as tf
 
-from electra_tf.config import differences, make_config
+from electra_tf.config import make_config
 from electra_tf.errors import InputError
 from electra_tf.report.comparison import Comparison
+from electra_tf.stored_config import differences
 from electra_tf.training.checkpoints import latest_checkpoint
 from electra_tf.training.console import say
 from electra_tf.training.run_folder import CONFIG, read_config

@@ -5,7 +5,7 @@ import os
 
 import tensorflow as tf
 
-from electra_tf import config as configuration
+from electra_tf import stored_config
 from electra_tf.config import PretrainingConfig
 from electra_tf.data.shard_writer import naming_write_errors, remove_quietly
 from electra_tf.data.tokenizer import Tokenizer
@@ -53,7 +53,7 @@ class RunFolder:
                 self.tokenizer.save(self.path)
             records = {"fingerprint": self.fingerprint}
             self.write(RECORDS, json.dumps(records) + "\n")
-            self.write(CONFIG, configuration.to_json(self.config))
+            self.write(CONFIG, stored_config.to_json(self.config))
         except InputError:
             if is_new and tf.io.gfile.exists(self.path):
                 tf.io.gfile.rmtree(self.path)
@@ -71,7 +71,7 @@ class RunFolder:
         self, config: PretrainingConfig, tokenizer: Tokenizer, fingerprint: str
     ) -> None:
         old = read_config(self.path)
-        changed = configuration.differences(old, config)
+        changed = stored_config.differences(old, config)
         steps = changed.pop("num_train_steps", None)
         if steps and steps[1] < steps[0]:
             changed["num_train_steps"] = steps
@@ -123,7 +123,7 @@ def read_config(model_dir: str) -> PretrainingConfig:
         )
     try:
         with tf.io.gfile.GFile(path) as file:
-            return configuration.from_json(file.read())
+            return stored_config.from_json(file.read())
     except ValueError as error:  # text that is not UTF-8, too
         raise InputError(f"cannot read {path!r}: {error}") from None
 
