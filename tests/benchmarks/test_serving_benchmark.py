@@ -1,21 +1,19 @@
 """The benchmark's own arithmetic."""
 
-import importlib.util
+import importlib
 import math
 import pathlib
 
 import pytest
 import tensorflow as tf
 
-PATH = pathlib.Path(__file__).parents[2] / "benchmarks" / "serving.py"
+FOLDER = pathlib.Path(__file__).parents[2] / "benchmarks"
 
 
-@pytest.fixture(scope="module")
-def benchmark():
-    spec = importlib.util.spec_from_file_location("serving_benchmark", PATH)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture
+def benchmark(monkeypatch):
+    monkeypatch.syspath_prepend(FOLDER)
+    return importlib.import_module("serving")
 
 
 def test_flops_are_those_of_the_products_in_the_graph(benchmark):
@@ -46,7 +44,6 @@ def test_the_table(benchmark):
     medians = {engine: {shape: x} for engine, x in times.items()}
     head, rule, row = benchmark.lines(medians, [shape])
     assert head.count("|") == rule.count("|") == row.count("|") == 8
-    share = benchmark.flops(1, 128) / (2 * 1024**3) * 0.01 / 0.02
-    assert row == f"| 1 | 128 | 20.0 | 30.0 | 1.50 | {share:.2f} | 1.05 |"
+    assert row == "| 1 | 128 | 20.0 | 30.0 | 1.50 | 0.50 | 1.05 |"
     alone = {"session": medians["session"]}
     assert list(benchmark.lines(alone, [shape]))[2].endswith("| - | - | - |")
