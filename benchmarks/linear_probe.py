@@ -23,36 +23,32 @@ import electra_tf
 from electra_tf.convert.pretrained import finetuning_encoder
 from electra_tf.finetune.glue import read_files
 from electra_tf.finetune.glue_specs import GLUE
-from electra_tf.finetune.preprocessor import TextPreprocessor
+from electra_tf.finetune.text_task import encode_texts
 from electra_tf.serving.ids import NAMES
 
 FEATURES = ("at [CLS]", "mean of states", "mean of embeddings")
 ROWS = 200
 
 
-def features(encoder, preprocessor, examples) -> list[np.ndarray]:
+def features(encoder, tokenizer, examples, length) -> list[np.ndarray]:
     """Each of FEATURES: float [examples, width]."""
+    ids, _ = encode_texts(tokenizer, examples, length)
     parts = []
     for begin in range(0, len(examples), ROWS):
-        some = examples[begin : begin + ROWS]
-        texts = {"text": tf.constant([example.text for example in some])}
-        if some[0].text_pair is not None:
-            texts["text_pair"] = tf.constant([e.text_pair for e in some])
-        ids = preprocessor(texts)
-        states = encoder.layer_states(*(ids[name] for name in NAMES))
-        mask = tf.cast(ids["input_mask"], tf.float32)[:, :, None]
+        some = [ids[name][begin : begin + ROWS] for name in NAMES]
+        first, *_, last = encoder.layer_states(*some)
+        mask = tf.cast(some[1], tf.float32)[:, :, None]
         tokens = tf.reduce_sum(mask, 1)
-        first, *_, last = states
         means = [tf.reduce_sum(x * mask, 1) / tokens for x in (last, first)]
         parts.append([last[:, 0], *means])
     return [np.concatenate(kind) for kind in zip(*parts, strict=True)]
 
 
-def accuracies(encoder, preprocessor, train, dev) -> list[float]:
+def accuracies(encoder, tokenizer, train, dev, length) -> list[float]:
     """Percent right on dev, for each of FEATURES."""
     found = []
-    of_train = features(encoder, preprocessor, train)
-    of_dev = features(encoder, preprocessor, dev)
+    of_train = features(encoder, tokenizer, train, length)
+    of_dev = features(encoder, tokenizer, dev, length)
     for x, y in zip(of_train, of_dev, strict=True):
         model = make_pipeline(
             StandardScaler(), LogisticRegression(C=0.1, max_iter=2000)
@@ -79,12 +75,13 @@ def main() -> None:
     train = [splits.train[i] for i in order[: given.max_train_examples]]
     dev = next(iter(splits.dev.values()))
     pretrained = electra_tf.from_pretrained(given.init_checkpoint)
-    preprocessor = TextPreprocessor(pretrained.tokenizer, given.max_seq_length)
     print(f"| weights | {' | '.join(FEATURES)} |")
     print("| --- " * (1 + len(FEATURES)) + "|")
     for name, load in (("pre-trained", True), ("fresh", False)):
         encoder = finetuning_encoder(pretrained, 0.0, load_weights=load)
-        found = accuracies(encoder, preprocessor, train, dev)
+        found = accuracies(
+            encoder, pretrained.tokenizer, train, dev, given.max_seq_length
+        )
         print(f"| {name} | {' | '.join(f'{x:.1f}' for x in found)} |")
 
 

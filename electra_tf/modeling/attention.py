@@ -28,6 +28,8 @@ def attention_bias(input_mask: tf.Tensor, direction: str = "both") -> tf.Tensor:
 
     Returns float32 [B, 1, 1, L], with a direction [B, 1, L, L].
     """
+    # A reshape, which tells the rank: only then is the sum with the scores
+    # drawn into their product.
     batch, length = tf.unstack(tf.shape(input_mask))
     mask = tf.reshape(tf.cast(input_mask, tf.float32), [batch, 1, 1, length])
     if direction != "both":
