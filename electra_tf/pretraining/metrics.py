@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from electra_tf.pretraining.corruption import Detection
 from electra_tf.pretraining.losses import summed
 from electra_tf.pretraining.objectives import Outcome
 from electra_tf.pretraining.replicas import sum_over_replicas
@@ -32,7 +33,7 @@ class PretrainingMetrics(keras.metrics.Metric):
     not see, since a kept one can be copied; `disc_base_rate` is the fraction
     of tokens that were not replaced, the accuracy of a discriminator that says
     "original" always; precision and recall are of "replaced", at probability
-    0.5. Detection is measured where it is trained (`Outcome.judged`).
+    0.5. Detection is measured where it is trained (`Detection.judged`).
 
     The state is the same on every replica: what one batch adds (`statistics`)
     is summed over replicas before `add`. So any one of them may save it, and
@@ -95,9 +96,9 @@ class PretrainingMetrics(keras.metrics.Metric):
             values[f"{term.name}_loss"] = (term.sum, term.count)
         found = self.no_statistics()
         found["rows"] = tf.shape(outcome.input_mask, out_type=tf.int64)[0]
-        if self.has_discriminator and outcome.disc_logits is not None:
+        if self.has_discriminator and outcome.detection is not None:
             values |= self._detection(outcome)
-            found["confusion"] = self._confusion(outcome)
+            found["confusion"] = self._confusion(outcome.detection)
         # A stage of training may lack what another has.
         pairs = [values.get(name, (0.0, 0.0)) for name in self.names]
         sums, counts = zip(*pairs, strict=True)
@@ -120,39 +121,40 @@ class PretrainingMetrics(keras.metrics.Metric):
         """Adds one batch, of all replicas."""
         self.add(sum_over_replicas(self.statistics(outcome)))
 
-    def _confusion(self, outcome: Outcome) -> tf.Tensor:
+    def _confusion(self, detection: Detection) -> tf.Tensor:
         zeros = [tf.zeros(v.shape, v.dtype) for v in self.curve.variables]
         # Differs from TF1: padding is no certain negative here.
         return tf.stack(
             self.curve.stateless_update_state(
                 zeros,
-                outcome.is_replaced,
-                tf.sigmoid(tf.cast(outcome.disc_logits, tf.float32)),
-                sample_weight=outcome.judged,
+                detection.labels,
+                tf.sigmoid(tf.cast(detection.logits, tf.float32)),
+                sample_weight=detection.judged,
             )
         )
 
     def _masked_lm(self, outcome: Outcome) -> dict[str, tuple]:
-        masked, losses = outcome.masked, outcome.mlm_losses
-        best = tf.argmax(outcome.mlm_logits, -1, tf.int32)
+        masked, proposal = outcome.masked, outcome.proposal
+        losses, hidden = proposal.slot_losses, proposal.hidden
+        best = tf.argmax(proposal.logits, -1, tf.int32)
         values = {
             "mlm_loss": summed(losses, masked.weights),
-            "mlm_loss_masked": summed(losses, outcome.hidden),
+            "mlm_loss_masked": summed(losses, hidden),
             "mlm_accuracy": summed(_equal(best, masked.ids), masked.weights),
         }
         if self.unigram_log_probs is not None:
             level = -tf.gather(
                 tf.constant(self.unigram_log_probs, tf.float32), masked.ids
             )
-            values["unigram_loss"] = summed(level, outcome.hidden)
+            values["unigram_loss"] = summed(level, hidden)
         return values
 
     def _detection(self, outcome: Outcome) -> dict[str, tuple]:
-        masked = outcome.masked
-        real = outcome.judged
-        replaced = tf.cast(outcome.is_replaced, tf.float32)
-        called = tf.cast(outcome.disc_logits > 0, tf.float32)
-        sampled = _equal(outcome.sampled_ids, masked.ids)
+        masked, detection = outcome.masked, outcome.detection
+        real = detection.judged
+        replaced = tf.cast(detection.labels, tf.float32)
+        called = tf.cast(detection.logits > 0, tf.float32)
+        sampled = _equal(outcome.corrupted.sampled_ids, masked.ids)
         return {
             "sampled_accuracy": summed(sampled, masked.weights),
             "disc_accuracy": summed(_equal(called, replaced), real),

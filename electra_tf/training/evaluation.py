@@ -64,14 +64,15 @@ class Evaluator:
 
     def _tensors_of_replica(self, batch):
         outcome = self.pretrainer.measure(batch)
-        if outcome.disc_logits is None:
+        detection = outcome.detection
+        if detection is None:
             return {}
         return {
             "original": batch["input_ids"],
             "mask": outcome.input_mask,
-            "corrupted": outcome.corrupted_ids,
-            "is_replaced": outcome.is_replaced,
-            "probabilities": tf.sigmoid(outcome.disc_logits),
+            "corrupted": outcome.corrupted.input_ids,
+            "is_replaced": detection.labels,
+            "probabilities": tf.sigmoid(detection.logits),
         }
 
     def __call__(self) -> Evaluation:

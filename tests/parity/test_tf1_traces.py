@@ -20,7 +20,6 @@ from electra_tf.training.factory import make_optimizer
 HERE = pathlib.Path(__file__).parent.parent
 GOLDEN = pathlib.Path(os.environ.get("ELECTRA_GOLDEN_DIR", HERE / "golden"))
 STEPS = 8
-TENSORS = ("mlm_logits", "corrupted_ids", "is_replaced", "disc_logits")
 
 
 def trace_folders() -> list[pathlib.Path]:
@@ -82,8 +81,13 @@ def replay(request):
         values["total_loss"] = tf.add_n(
             [o.weight * values[f"{o.name}_loss"] for o in outcome.losses]
         )
-        values |= {name: getattr(outcome, name) for name in TENSORS}
-        return {k: v for k, v in values.items() if v is not None}
+        values["mlm_logits"] = outcome.proposal.logits
+        if outcome.corrupted is not None:
+            values["corrupted_ids"] = outcome.corrupted.input_ids
+        if outcome.detection is not None:
+            values["is_replaced"] = outcome.detection.labels
+            values["disc_logits"] = outcome.detection.logits
+        return values
 
     keys = ("input_ids", "input_mask", "segment_ids")
     outcomes = []

@@ -87,8 +87,8 @@ def test_the_reward_is_the_discriminators_loss_at_the_samples():
         outcome = pretrainer.objective(data, training=False)
     networks, masked = pretrainer.networks, outcome.masked
     reads = data["input_mask"], data["segment_ids"]
-    scores = networks["discriminator"](outcome.corrupted_ids, *reads)
-    disc = replaced_token_losses(scores, outcome.is_replaced).numpy()
+    scores = networks["discriminator"](outcome.corrupted.input_ids, *reads)
+    disc = replaced_token_losses(scores, outcome.detection.labels).numpy()
     rewards = np.take_along_axis(disc, masked.positions.numpy(), 1)
     used = masked.weights.numpy()
     states = networks["generator"].encoder(masked.input_ids, *reads)
@@ -97,7 +97,7 @@ def test_the_reward_is_the_discriminators_loss_at_the_samples():
     logits = networks["generator"](masked.input_ids, *reads, masked.positions)
     log_p = np.take_along_axis(
         tf.nn.log_softmax(logits).numpy(),
-        outcome.sampled_ids.numpy()[..., None],
+        outcome.corrupted.sampled_ids.numpy()[..., None],
         -1,
     )[..., 0]
     baseline = -np.log(1 / (1 + np.exp(-z)))

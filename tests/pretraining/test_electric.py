@@ -39,7 +39,7 @@ def test_noise_contrastive_loss():
     pretrainer, outcome = built(generator="two_tower")
     data = {name: value.numpy() for name, value in batch().items()}
     ids, mask, segments = data.values()
-    corrupted, masked = outcome.corrupted_ids.numpy(), outcome.masked
+    corrupted, masked = outcome.corrupted.input_ids.numpy(), outcome.masked
     energy = pretrainer.networks["energy"](corrupted, mask, segments).numpy()
     logits = pretrainer.networks["generator"](ids, mask, segments).numpy()
     noised = {
@@ -69,9 +69,11 @@ def test_a_sample_that_equals_the_token_is_noise_all_the_same():
     pretrainer.objective.sampler = lambda logits, masked: masked.ids
     with NOISE.scope():
         outcome = pretrainer.objective(true, training=False)
-    np.testing.assert_array_equal(outcome.corrupted_ids, true["input_ids"])
+    np.testing.assert_array_equal(
+        outcome.corrupted.input_ids, true["input_ids"]
+    )
     used = outcome.masked.weights.numpy().sum()
-    assert outcome.is_replaced.numpy().sum() == used > 0
+    assert outcome.detection.labels.numpy().sum() == used > 0
 
 
 def test_a_fixed_distribution_as_noise():
@@ -81,16 +83,16 @@ def test_a_fixed_distribution_as_noise():
     q = np.where(np.arange(V) < 5, 0, FREQUENCIES)
     q = q / q.sum()
     data = {name: value.numpy() for name, value in batch().items()}
-    corrupted = outcome.corrupted_ids.numpy()
+    corrupted = outcome.corrupted.input_ids.numpy()
     energy = pretrainer.networks["energy"](
         corrupted, data["input_mask"], data["segment_ids"]
     ).numpy()
     words = (corrupted > 4) & (data["input_mask"] > 0)
-    logits = outcome.disc_logits.numpy()
+    logits = outcome.detection.logits.numpy()
     expected = energy + np.log(np.maximum(q[corrupted], 1e-30))
     expected += math.log(0.2 / 0.8)
     np.testing.assert_allclose(logits[words], expected[words], rtol=1e-4)
-    assert (outcome.sampled_ids.numpy() > 4).all()
+    assert (outcome.corrupted.sampled_ids.numpy() > 4).all()
     assert [t.name for t in outcome.losses] == ["disc"]
     assert np.isfinite(float(outcome.losses[0].sum))
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from electra_tf.pretraining.corruption import corrupt
 from electra_tf.pretraining.losses import (
     LossTerm,
     masked_lm_losses,
@@ -13,7 +14,6 @@ from electra_tf.pretraining.losses import (
     summed,
 )
 from electra_tf.pretraining.masking import MaskedBatch
-from electra_tf.pretraining.objectives import corrupt
 from electra_tf.pretraining.pretrainer import total_loss
 
 
@@ -81,10 +81,10 @@ def test_labels_say_where_the_text_differs():
     )
     # The second sample is the true token; the last slots are not in use.
     sampled = tf.constant([[40, 10, 42], [43, 44, 45]])
-    corrupted, labels = corrupt(ids, masked, sampled)
+    corrupted = corrupt(ids, masked, sampled)
     np.testing.assert_array_equal(
-        corrupted, [[2, 10, 11, 40, 3, 0], [2, 20, 43, 3, 0, 0]]
+        corrupted.input_ids, [[2, 10, 11, 40, 3, 0], [2, 20, 43, 3, 0, 0]]
     )
     np.testing.assert_array_equal(
-        labels, [[0, 0, 0, 1, 0, 0], [0, 0, 1, 0, 0, 0]]
+        corrupted.is_replaced, [[0, 0, 0, 1, 0, 0], [0, 0, 1, 0, 0, 0]]
     )

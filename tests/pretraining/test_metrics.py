@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from electra_tf.pretraining.corruption import Corrupted, Detection
+from electra_tf.pretraining.generators import Proposal
 from electra_tf.pretraining.losses import LossTerm
 from electra_tf.pretraining.masking import MaskedBatch
 from electra_tf.pretraining.metrics import (
@@ -73,14 +75,12 @@ def outcome(arrays):
         masked=MaskedBatch(
             ints("read"), ints("positions"), ints("true_ids"), floats("used")
         ),
-        mlm_logits=floats("mlm_logits"),
-        mlm_losses=floats("mlm_losses"),
-        hidden=floats("shown"),
+        proposal=Proposal(
+            floats("mlm_logits"), floats("mlm_losses"), floats("shown")
+        ),
         input_mask=ints("mask"),
-        sampled_ids=ints("sampled"),
-        is_replaced=ints("labels"),
-        disc_logits=floats("logits"),
-        judged=floats("mask"),
+        corrupted=Corrupted(ints("sampled"), ints("read"), ints("labels")),
+        detection=Detection(floats("logits"), ints("labels"), floats("mask")),
     )
 
 

@@ -98,19 +98,21 @@ def test_the_pieces_fit(electra):
     logits = electra.networks["generator"](
         masked.input_ids, *reads, masked.positions
     )
-    np.testing.assert_allclose(outcome.mlm_logits, logits, atol=1e-5)
+    np.testing.assert_allclose(outcome.proposal.logits, logits, atol=1e-5)
     with NOISE.scope():
         sampled = electra.objective.sampler(logits, masked)
-    np.testing.assert_array_equal(outcome.sampled_ids, sampled)
+    np.testing.assert_array_equal(outcome.corrupted.sampled_ids, sampled)
     expected = data["input_ids"].numpy().copy()
     for b, m in np.argwhere(masked.weights.numpy() > 0):
         expected[b, masked.positions[b, m]] = sampled[b, m]
-    np.testing.assert_array_equal(outcome.corrupted_ids, expected)
+    np.testing.assert_array_equal(outcome.corrupted.input_ids, expected)
     labels = expected != data["input_ids"].numpy()
-    np.testing.assert_array_equal(outcome.is_replaced, labels)
+    np.testing.assert_array_equal(outcome.detection.labels, labels)
     assert 0 < labels.sum() <= masked.weights.numpy().sum()
-    scores = electra.networks["discriminator"](outcome.corrupted_ids, *reads)
-    np.testing.assert_allclose(outcome.disc_logits, scores, atol=1e-5)
+    scores = electra.networks["discriminator"](
+        outcome.corrupted.input_ids, *reads
+    )
+    np.testing.assert_allclose(outcome.detection.logits, scores, atol=1e-5)
 
 
 def test_the_terms_are_sums_over_used_slots_and_real_tokens(electra):
@@ -118,12 +120,13 @@ def test_the_terms_are_sums_over_used_slots_and_real_tokens(electra):
     outcome = outcome_of(electra, data)
     mlm, disc = outcome.losses
     masked = outcome.masked
-    each = masked_lm_losses(outcome.mlm_logits, masked.ids).numpy()
+    each = masked_lm_losses(outcome.proposal.logits, masked.ids).numpy()
     used = masked.weights.numpy()
     assert (mlm.name, mlm.weight) == ("mlm", 1.0)
     assert float(mlm.sum) == pytest.approx((each * used).sum(), rel=1e-5)
     assert float(mlm.count) == used.sum() < used.size
-    each = replaced_token_losses(outcome.disc_logits, outcome.is_replaced)
+    found = outcome.detection
+    each = replaced_token_losses(found.logits, found.labels)
     real = data["input_mask"].numpy()
     assert (disc.name, disc.weight) == ("disc", 50.0)
     assert float(disc.sum) == pytest.approx(
@@ -239,7 +242,7 @@ def test_masked_language_model():
     each = masked_lm_losses(logits, outcome.masked.ids).numpy()
     expected = (each * outcome.masked.weights.numpy()).sum()
     assert float(term.sum) == pytest.approx(expected, rel=1e-5)
-    assert outcome.disc_logits is None
+    assert outcome.detection is None
     found = gradients(pretrainer, data, "mlm")
     assert all(gradient is not None for gradient in found.values())
     # The main network, at its full width, under its own names.
@@ -272,7 +275,9 @@ def test_sampler_gets_its_options():
         assert pretrainer.objective.sampler.temperature == 2.0
         outcome = outcome_of(pretrainer, data)
         used = outcome.masked.weights.numpy() > 0
-        equal = outcome.sampled_ids.numpy() == outcome.masked.ids.numpy()
+        equal = (
+            outcome.corrupted.sampled_ids.numpy() == outcome.masked.ids.numpy()
+        )
         assert equal[used].any() != disallowed
 
 

@@ -109,12 +109,12 @@ def test_evaluation_does_not_drop(fitted):
     pretrainer.measures.reset_state()
     outcome = pretrainer.measure(batch())
     still = pretrainer.networks["discriminator"](
-        outcome.corrupted_ids,
+        outcome.corrupted.input_ids,
         outcome.input_mask,
         batch()["segment_ids"],
         training=False,
     )
-    np.testing.assert_allclose(outcome.disc_logits, still, atol=1e-5)
+    np.testing.assert_allclose(outcome.detection.logits, still, atol=1e-5)
     pretrainer.measures.reset_state()
 
 

@@ -53,12 +53,12 @@ def test_selection_loss():
     data = batch()
     with NOISE.scope():
         outcome = pretrainer.objective(data, training=False)
-        choices = candidate_words(outcome.mlm_logits, outcome.masked.ids)
+        choices = candidate_words(outcome.proposal.logits, outcome.masked.ids)
     reads = data["input_mask"], data["segment_ids"]
     main, selector = (
         pretrainer.networks[name] for name in ("discriminator", "selector")
     )
-    states = main.encoder.layer_states(outcome.corrupted_ids, *reads)
+    states = main.encoder.layer_states(outcome.corrupted.input_ids, *reads)
     assert len(states) == 3
     preferences = selector(
         states[1],
@@ -77,5 +77,5 @@ def test_selection_loss():
     total, _ = outcome.figures["mws_accuracy"]
     assert float(total) == ((preferences.argmax(-1) == 0) * used).sum()
     # Detection keeps the encoder's own last block.
-    scores = main(outcome.corrupted_ids, *reads)
-    np.testing.assert_allclose(outcome.disc_logits, scores, atol=1e-5)
+    scores = main(outcome.corrupted.input_ids, *reads)
+    np.testing.assert_allclose(outcome.detection.logits, scores, atol=1e-5)

@@ -100,10 +100,12 @@ def test_replace_mlm_reads_samples_and_predicts_the_text():
     data, masked = batch(), outcome.masked
     reads = data["input_mask"], data["segment_ids"]
     logits = pretrainer.networks["main"](
-        outcome.corrupted_ids, *reads, masked.positions
+        outcome.corrupted.input_ids, *reads, masked.positions
     ).numpy()
     used = masked.weights.numpy() > 0
-    assert (outcome.sampled_ids.numpy() != masked.ids.numpy())[used].any()
+    assert (outcome.corrupted.sampled_ids.numpy() != masked.ids.numpy())[
+        used
+    ].any()
     exps = np.exp(logits)
     p = np.take_along_axis(
         exps / exps.sum(-1, keepdims=True), masked.ids.numpy()[..., None], -1
@@ -120,9 +122,9 @@ def test_all_tokens_mlm_is_about_every_real_token():
     pretrainer, outcome = built("all_tokens_mlm")
     data = batch()
     logits, copy = pretrainer.networks["main"](
-        outcome.corrupted_ids, data["input_mask"], data["segment_ids"]
+        outcome.corrupted.input_ids, data["input_mask"], data["segment_ids"]
     )
-    read, ids = outcome.corrupted_ids.numpy(), data["input_ids"].numpy()
+    read, ids = outcome.corrupted.input_ids.numpy(), data["input_ids"].numpy()
     p = mixture(logits.numpy(), copy.numpy(), read)
     p = np.take_along_axis(p, ids[..., None], -1)[..., 0]
     real = data["input_mask"].numpy() > 0

@@ -54,7 +54,7 @@ def test_stage_one_has_no_detection():
     pretrainer.objective.enter(0)
     outcome = outcome_of(pretrainer)
     assert [term.name for term in outcome.losses] == ["mlm"]
-    assert outcome.disc_logits is outcome.sampled_ids is None
+    assert outcome.detection is outcome.corrupted is None
     before = weights_of(pretrainer, "discriminator")
     train(pretrainer, 0, 2)
     # Not even by weight decay.
@@ -127,10 +127,10 @@ def test_the_generator_is_frozen_afterwards(tying):
 def test_the_frozen_generator_does_not_drop():
     pretrainer = built()
     pretrainer.objective.enter(BOUNDARY)
-    logits = [outcome_of(pretrainer, t).mlm_logits for t in (True, False)]
+    logits = [outcome_of(pretrainer, t).proposal.logits for t in (True, False)]
     np.testing.assert_array_equal(*logits)
     pretrainer.objective.enter(0)
-    logits = [outcome_of(pretrainer, t).mlm_logits for t in (True, False)]
+    logits = [outcome_of(pretrainer, t).proposal.logits for t in (True, False)]
     assert np.abs(logits[0] - logits[1]).max() > 1e-3
 
 

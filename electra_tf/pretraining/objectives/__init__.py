@@ -11,7 +11,6 @@ from electra_tf.pretraining.objectives.base import (
     Objective,
     Outcome,
     Sampling,
-    corrupt,
 )
 from electra_tf.pretraining.objectives.electra import Electra, Electra15
 from electra_tf.pretraining.objectives.electric import Electric
@@ -38,5 +37,4 @@ __all__ = [
     "Sampling",
     "Teams",
     "TwoStage",
-    "corrupt",
 ]

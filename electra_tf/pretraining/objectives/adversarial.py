@@ -5,19 +5,19 @@ import tensorflow as tf
 
 from electra_tf.modeling.networks import Discriminator, MaskedLM
 from electra_tf.modeling.noise import noise_of
-from electra_tf.pretraining.generators import masked_slots
+from electra_tf.pretraining.corruption import Detection, corrupt
+from electra_tf.pretraining.generators import Proposal, masked_slots
 from electra_tf.pretraining.losses import (
     LossTerm,
     masked_lm_losses,
-    replaced_token_losses,
     summed,
 )
+from electra_tf.pretraining.masking import MaskedBatch
 from electra_tf.pretraining.objectives.base import (
     Masker,
     Objective,
     Outcome,
     Sampling,
-    corrupt,
 )
 
 
@@ -77,45 +77,56 @@ class Adversarial(Objective):
     def __call__(self, batch, training):
         mask, segments = batch["input_mask"], batch["segment_ids"]  # [B, L]
         masked = self.masker(batch)
-        networks = self.networks
-        with noise_of("generator"):
-            states = networks["generator"].encoder(
-                masked.input_ids, mask, segments, training=training
-            )  # [B, L, H]
-        states = tf.gather(states, masked.positions, batch_dims=1)  # [B, M, H]
-        logits = networks["generator"].predict_tokens(states)  # [B, M, V]
-        sampled = self.sampler(logits, masked)  # [B, M]
-        corrupted, is_replaced = corrupt(batch["input_ids"], masked, sampled)
+        networks, weights = self.networks, self.loss_weights
+        proposal, states = self.propose(batch, masked, training)
+        sampled = self.sampler(proposal.logits, masked)  # [B, M]
+        corrupted = corrupt(batch["input_ids"], masked, sampled)
         with noise_of("discriminator"):
             scores = networks["discriminator"](
-                corrupted, mask, segments, training=training
+                corrupted.input_ids, mask, segments, training=training
             )  # [B, L]
-        disc = replaced_token_losses(scores, is_replaced)  # [B, L]
-        rewards = tf.gather(disc, masked.positions, batch_dims=1)  # [B, M]
-        rewards = tf.stop_gradient(rewards)
-        values = networks["baseline"](tf.stop_gradient(states))[..., 0]
-        policy, baseline = policy_losses(logits, sampled, rewards, values)
         judged = tf.cast(mask, tf.float32)
+        detection = Detection(scores, corrupted.is_replaced, judged)
+        rewards = tf.gather(
+            tf.stop_gradient(detection.losses), masked.positions, batch_dims=1
+        )  # [B, M]
+        values = networks["baseline"](tf.stop_gradient(states))[..., 0]
+        policy, baseline = policy_losses(
+            proposal.logits, sampled, rewards, values
+        )
         sums = {
             "policy": summed(policy, masked.weights),
             "baseline": summed(baseline, masked.weights),
-            "disc": summed(disc, judged),
         }
-        weights = self.loss_weights
         return Outcome(
-            losses=tuple(LossTerm(n, weights[n], *s) for n, s in sums.items()),
+            losses=(
+                *(LossTerm(n, weights[n], *s) for n, s in sums.items()),
+                detection.term(weights["disc"]),
+            ),
             masked=masked,
-            mlm_logits=logits,
-            mlm_losses=masked_lm_losses(logits, masked.ids),
-            hidden=masked_slots(masked),
+            proposal=proposal,
             input_mask=mask,
-            sampled_ids=sampled,
-            corrupted_ids=corrupted,
-            is_replaced=is_replaced,
-            disc_logits=scores,
-            judged=judged,
+            corrupted=corrupted,
+            detection=detection,
             figures={"reward": summed(rewards, masked.weights)},
         )
+
+    def propose(
+        self, batch, masked: MaskedBatch, training: bool
+    ) -> tuple[Proposal, tf.Tensor]:
+        """G's proposal, which no loss of its own trains; its states there."""
+        generator = self.networks["generator"]
+        with noise_of("generator"):
+            states = generator.encoder(
+                masked.input_ids,
+                batch["input_mask"],
+                batch["segment_ids"],
+                training=training,
+            )  # [B, L, H]
+        states = tf.gather(states, masked.positions, batch_dims=1)  # [B, M, H]
+        logits = generator.predict_tokens(states)  # [B, M, V]
+        losses = masked_lm_losses(logits, masked.ids)  # [B, M]
+        return Proposal(logits, losses, masked_slots(masked)), states
 
     def counts(self, batch):
         slots = tf.reduce_sum(self.masker(batch).weights)

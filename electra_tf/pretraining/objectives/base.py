@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 import keras
 import tensorflow as tf
 
-from electra_tf.pretraining.generators import Batch
+from electra_tf.pretraining.corruption import Corrupted, Detection
+from electra_tf.pretraining.generators import Batch, Proposal
 from electra_tf.pretraining.losses import LossTerm
-from electra_tf.pretraining.masking import MaskedBatch, write_slots
+from electra_tf.pretraining.masking import MaskedBatch
 
 Masker = Callable[[Batch], MaskedBatch]
 Sampling = Callable[[tf.Tensor, MaskedBatch], tf.Tensor]
@@ -23,29 +24,19 @@ class Outcome:
     Attributes:
       losses: the terms of the total.
       masked: the batch with tokens masked out.
-      mlm_logits: float [B, M, V], of the generator, or of the only network.
-      mlm_losses: float32 [B, M], -log p(true token) at each slot.
-      hidden: float32 [B, M], 1 in used slots whose token was not seen.
+      proposal: of the generator, or of the only network.
       input_mask: int [B, L].
-      sampled_ids: int32 [B, M], or None where nothing is sampled.
-      corrupted_ids: int32 [B, L], or None.
-      is_replaced: int32 [B, L], or None.
-      disc_logits: float [B, L], or None.
-      judged: float32 [B, L], 1 where the label counts, or None.
+      corrupted: None where nothing is sampled.
+      detection: None where nothing is detected.
       figures: name -> (sum, count) of what this objective alone measures.
     """
 
     losses: tuple[LossTerm, ...]
     masked: MaskedBatch
-    mlm_logits: tf.Tensor
-    mlm_losses: tf.Tensor
-    hidden: tf.Tensor
+    proposal: Proposal
     input_mask: tf.Tensor
-    sampled_ids: tf.Tensor | None = None
-    corrupted_ids: tf.Tensor | None = None
-    is_replaced: tf.Tensor | None = None
-    disc_logits: tf.Tensor | None = None
-    judged: tf.Tensor | None = None
+    corrupted: Corrupted | None = None
+    detection: Detection | None = None
     figures: Figures = dataclasses.field(default_factory=dict)
 
 
@@ -102,27 +93,6 @@ def variables_of(networks) -> list[keras.Variable]:
     for network in networks:
         found |= {id(v): v for v in network.trainable_variables}
     return list(found.values())
-
-
-def corrupt(
-    input_ids: tf.Tensor, masked: MaskedBatch, sampled: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Writes samples into the used slots of the true text.
-
-    Returns (x-hat, labels), int32 [B, L]; the label is 1 where x-hat differs
-    from x, so a sample that equals the true token counts as original.
-    """
-    input_ids = tf.cast(input_ids, tf.int32)
-    used = masked.weights > 0
-    corrupted = write_slots(input_ids, masked.positions, sampled, used)
-    return corrupted, tf.cast(corrupted != input_ids, tf.int32)
-
-
-def marked(input_ids: tf.Tensor, masked: MaskedBatch) -> tf.Tensor:
-    """1 at the used slots' positions: int32 [B, L]."""
-    ones = tf.ones_like(masked.positions)
-    nowhere = tf.zeros_like(input_ids, tf.int32)
-    return write_slots(nowhere, masked.positions, ones, masked.weights > 0)
 
 
 def hits(predicted: tf.Tensor, true: tf.Tensor) -> tf.Tensor:

@@ -4,20 +4,14 @@ import tensorflow as tf
 
 from electra_tf.modeling.networks import Discriminator
 from electra_tf.modeling.noise import noise_of
+from electra_tf.pretraining.corruption import Detection, corrupt, marked
 from electra_tf.pretraining.generators import Generator, Proposal
-from electra_tf.pretraining.losses import (
-    LossTerm,
-    replaced_token_losses,
-    summed,
-)
 from electra_tf.pretraining.masking import MaskedBatch
 from electra_tf.pretraining.objectives.base import (
     Masker,
     Objective,
     Outcome,
     Sampling,
-    corrupt,
-    marked,
 )
 
 
@@ -63,27 +57,21 @@ class Electra(Objective):
         """Samples from the proposal and has D look for the samples."""
         mask, segments = batch["input_mask"], batch["segment_ids"]  # [B, L]
         sampled = self.sampler(proposal.logits, masked)  # [B, M]
-        corrupted, is_replaced = corrupt(batch["input_ids"], masked, sampled)
+        corrupted = corrupt(batch["input_ids"], masked, sampled)
         with noise_of("discriminator"):
             scores = self.networks["discriminator"](
-                corrupted, mask, segments, training=training
+                corrupted.input_ids, mask, segments, training=training
             )  # [B, L]
         judged = self.judged(batch, masked)  # [B, L]
-        losses = replaced_token_losses(scores, is_replaced)  # [B, L]
-        weight = self.loss_weights["disc"]
-        disc = LossTerm("disc", weight, *summed(losses, judged))
+        detection = Detection(scores, corrupted.is_replaced, judged)
+        disc = detection.term(self.loss_weights["disc"])
         return Outcome(
             losses=(*proposal.losses, disc),
             masked=masked,
-            mlm_logits=proposal.logits,
-            mlm_losses=proposal.slot_losses,
-            hidden=proposal.hidden,
+            proposal=proposal,
             input_mask=mask,
-            sampled_ids=sampled,
-            corrupted_ids=corrupted,
-            is_replaced=is_replaced,
-            disc_logits=scores,
-            judged=judged,
+            corrupted=corrupted,
+            detection=detection,
         )
 
     def judged(self, batch, masked: MaskedBatch) -> tf.Tensor:

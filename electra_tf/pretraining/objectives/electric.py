@@ -6,19 +6,13 @@ import tensorflow as tf
 
 from electra_tf.modeling.networks import Discriminator
 from electra_tf.modeling.noise import noise_of
+from electra_tf.pretraining.corruption import Detection, corrupt, marked
 from electra_tf.pretraining.generators import Generator
-from electra_tf.pretraining.losses import (
-    LossTerm,
-    replaced_token_losses,
-    summed,
-)
 from electra_tf.pretraining.objectives.base import (
     Masker,
     Objective,
     Outcome,
     Sampling,
-    corrupt,
-    marked,
 )
 
 
@@ -63,30 +57,23 @@ class Electric(Objective):
         masked = self.masker(batch)
         q = self.generator(batch, masked, training)  # [B, M, V]
         sampled = self.sampler(q.logits, masked)  # [B, M]
-        corrupted, _ = corrupt(ids, masked, sampled)  # [B, L]
+        corrupted = corrupt(ids, masked, sampled)
+        noisy = corrupted.input_ids  # [B, L]
         with noise_of("energy"):
             energy = self.networks["energy"](
-                corrupted, mask, batch["segment_ids"], training=training
+                noisy, mask, batch["segment_ids"], training=training
             )  # [B, L]
-        log_q = tf.stop_gradient(q.log_prob(corrupted))  # [B, L]
+        log_q = tf.stop_gradient(q.log_prob(noisy))  # [B, L]
         logits = tf.cast(energy, tf.float32) + log_q + self.log_odds
         is_noise = marked(ids, masked)  # [B, L]
-        judged = tf.cast(mask, tf.float32)
-        losses = replaced_token_losses(logits, is_noise)  # [B, L]
-        weight = self.loss_weights["disc"]
-        nce = LossTerm("disc", weight, *summed(losses, judged))
+        nce = Detection(logits, is_noise, tf.cast(mask, tf.float32))
         return Outcome(
-            losses=(*q.losses, nce),
+            losses=(*q.losses, nce.term(self.loss_weights["disc"])),
             masked=masked,
-            mlm_logits=q.logits,
-            mlm_losses=q.slot_losses,
-            hidden=q.hidden,
+            proposal=q,
             input_mask=mask,
-            sampled_ids=sampled,
-            corrupted_ids=corrupted,
-            is_replaced=is_noise,
-            disc_logits=logits,
-            judged=judged,
+            corrupted=corrupted,
+            detection=nce,
         )
 
     def counts(self, batch):

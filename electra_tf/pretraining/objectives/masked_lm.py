@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from electra_tf.modeling.networks import MaskedLM
 from electra_tf.modeling.noise import noise_of
+from electra_tf.pretraining.corruption import corrupt
 from electra_tf.pretraining.generators import Generator, MaskedLMGenerator
 from electra_tf.pretraining.losses import (
     LossTerm,
@@ -17,7 +18,6 @@ from electra_tf.pretraining.objectives.base import (
     Objective,
     Outcome,
     Sampling,
-    corrupt,
     hits,
 )
 
@@ -42,9 +42,7 @@ class MaskedLanguageModel(Objective):
         return Outcome(
             losses=proposal.losses,
             masked=masked,
-            mlm_logits=proposal.logits,
-            mlm_losses=proposal.slot_losses,
-            hidden=proposal.hidden,
+            proposal=proposal,
             input_mask=batch["input_mask"],
         )
 
@@ -83,17 +81,16 @@ class ReplaceMLM(Objective):
         masked = self.masker(batch)
         proposal = self.generator(batch, masked, training)  # [B, M, V]
         sampled = self.sampler(proposal.logits, masked)  # [B, M]
-        corrupted, _ = corrupt(batch["input_ids"], masked, sampled)  # [B, L]
-        main, accuracy = self.restore(batch, masked, corrupted, training)
+        corrupted = corrupt(batch["input_ids"], masked, sampled)
+        main, accuracy = self.restore(
+            batch, masked, corrupted.input_ids, training
+        )
         return Outcome(
             losses=(*proposal.losses, main),
             masked=masked,
-            mlm_logits=proposal.logits,
-            mlm_losses=proposal.slot_losses,
-            hidden=proposal.hidden,
+            proposal=proposal,
             input_mask=batch["input_mask"],
-            sampled_ids=sampled,
-            corrupted_ids=corrupted,
+            corrupted=corrupted,
             figures={
                 "main_accuracy": accuracy,
                 "sampled_accuracy": summed(

@@ -4,11 +4,11 @@ import tensorflow as tf
 
 from electra_tf.modeling.networks import Discriminator, Selector
 from electra_tf.modeling.noise import current_noise, fresh_noise, noise_of
+from electra_tf.pretraining.corruption import Detection, corrupt
 from electra_tf.pretraining.generators import Generator
 from electra_tf.pretraining.losses import (
     LossTerm,
     masked_lm_losses,
-    replaced_token_losses,
     summed,
 )
 from electra_tf.pretraining.objectives.base import (
@@ -16,7 +16,6 @@ from electra_tf.pretraining.objectives.base import (
     Objective,
     Outcome,
     Sampling,
-    corrupt,
     hits,
 )
 from electra_tf.pretraining.sampling import draw_distinct
@@ -72,46 +71,49 @@ class Teams(Objective):
         masked = self.masker(batch)
         proposal = self.generator(batch, masked, training)  # [B, M, V]
         sampled = self.sampler(proposal.logits, masked)  # [B, M]
-        corrupted, is_replaced = corrupt(batch["input_ids"], masked, sampled)
+        corrupted = corrupt(batch["input_ids"], masked, sampled)
         with noise_of("discriminator"):
             main = self.networks["discriminator"]
             *_, shared, last = main.encoder.layer_states(
-                corrupted, mask, segments, training=training
+                corrupted.input_ids, mask, segments, training=training
             )  # [B, L, H] each
             scores = main.head(last)  # [B, L]
+        judged = tf.cast(mask, tf.float32)
+        detection = Detection(scores, corrupted.is_replaced, judged)
         choices = candidate_words(proposal.logits, masked.ids)  # [B, M, 5]
+        selection, accuracy = self.select(
+            shared, mask, masked, choices, training
+        )
+        disc = detection.term(self.loss_weights["disc"])
+        return Outcome(
+            losses=(*proposal.losses, disc, selection),
+            masked=masked,
+            proposal=proposal,
+            input_mask=mask,
+            corrupted=corrupted,
+            detection=detection,
+            figures={"mws_accuracy": accuracy},
+        )
+
+    def select(self, states, mask, masked, choices, training: bool):
+        """L_MWS's term, and the accuracy as (sum, count)."""
+        embeddings = self.networks["discriminator"].encoder.embeddings
         with noise_of("selector"):
             preferences = self.networks["selector"](
-                shared,
+                states,
                 mask,
                 masked.positions,
                 choices,
-                main.encoder.embeddings.word_embeddings,
+                embeddings.word_embeddings,
                 training=training,
             )  # [B, M, 5]
-        judged = tf.cast(mask, tf.float32)
-        disc = replaced_token_losses(scores, is_replaced)  # [B, L]
         truth = tf.zeros_like(masked.ids)  # the first candidate
-        mws = masked_lm_losses(preferences, truth)  # [B, M]
+        losses = masked_lm_losses(preferences, truth)  # [B, M]
         right = hits(tf.argmax(preferences, -1, tf.int32), truth)
-        weights = self.loss_weights
-        return Outcome(
-            losses=(
-                *proposal.losses,
-                LossTerm("disc", weights["disc"], *summed(disc, judged)),
-                LossTerm("mws", weights["mws"], *summed(mws, masked.weights)),
-            ),
-            masked=masked,
-            mlm_logits=proposal.logits,
-            mlm_losses=proposal.slot_losses,
-            hidden=proposal.hidden,
-            input_mask=mask,
-            sampled_ids=sampled,
-            corrupted_ids=corrupted,
-            is_replaced=is_replaced,
-            disc_logits=scores,
-            judged=judged,
-            figures={"mws_accuracy": summed(right, masked.weights)},
+        weight = self.loss_weights["mws"]
+        return (
+            LossTerm("mws", weight, *summed(losses, masked.weights)),
+            summed(right, masked.weights),
         )
 
     def counts(self, batch):

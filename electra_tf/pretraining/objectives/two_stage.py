@@ -55,9 +55,7 @@ class TwoStage(Electra):
         return Outcome(
             losses=proposal.losses,
             masked=masked,
-            mlm_logits=proposal.logits,
-            mlm_losses=proposal.slot_losses,
-            hidden=proposal.hidden,
+            proposal=proposal,
             input_mask=batch["input_mask"],
         )
 
