@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import electra_tf
-from electra_tf.convert.pretrained import finetuning_encoder
+from electra_tf.convert.finetuning import finetuning_encoder
 from electra_tf.finetune.glue import read_files
 from electra_tf.finetune.glue_specs import GLUE
 from electra_tf.finetune.text_task import encode_texts

@@ -95,6 +95,21 @@ def ratios(medians: dict, shape: tuple[int, int]) -> list[str]:
     ]
 
 
+def measured(workers: dict, shapes: list, rounds: int, seconds: float) -> dict:
+    """Engine -> shape -> median of its seconds a call, taken in turns."""
+    found = {engine: {s: [] for s in shapes} for engine in workers}
+    for _ in range(rounds):
+        for shape in shapes:
+            for engine, worker in workers.items():
+                once = worker.measure(*shape, 1)[0]
+                calls = max(1, min(50, int(seconds / once)))
+                found[engine][shape] += worker.measure(*shape, calls)
+    return {
+        engine: {s: statistics.median(x) for s, x in times.items()}
+        for engine, times in found.items()
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--saved_model", required=True)
@@ -114,19 +129,9 @@ def main() -> None:
         for engine in given.engines.split(",")
     }
     before = os.getloadavg()[0]
-    found = {engine: {s: [] for s in shapes} for engine in workers}
-    for _ in range(given.rounds):
-        for shape in shapes:
-            for engine, worker in workers.items():
-                once = worker.measure(*shape, 1)[0]
-                calls = max(1, min(50, int(given.seconds / once)))
-                found[engine][shape] += worker.measure(*shape, calls)
+    medians = measured(workers, shapes, given.rounds, given.seconds)
     for worker in workers.values():
         worker.close()
-    medians = {
-        engine: {s: statistics.median(x) for s, x in times.items()}
-        for engine, times in found.items()
-    }
     print("\n".join(lines(medians, shapes)))
     for shape in shapes if "ceiling" in medians else ():
         rate = 1e-9 * flops(*shape) / medians["ceiling"][shape]

@@ -12,6 +12,12 @@ FLAGS = flags.FLAGS
 
 def define_flags() -> None:
     """Defines the command's flags."""
+    _define_text_flags()
+    _define_example_flags()
+    _define_output_flags()
+
+
+def _define_text_flags() -> None:
     flags.DEFINE_list(
         "input",
         [],
@@ -27,7 +33,6 @@ def define_flags() -> None:
     flags.DEFINE_string(
         "tfds_data_dir", None, "Where prepared TensorFlow Datasets lie."
     )
-    flags.DEFINE_string("output_dir", None, "The records folder to make.")
     flags.DEFINE_string(
         "vocab_file",
         None,
@@ -39,18 +44,14 @@ def define_flags() -> None:
         None,
         "Whether to strip accents; as --do_lower_case where not given.",
     )
+
+
+def _define_example_flags() -> None:
     flags.DEFINE_integer(
         "max_seq_length", 128, "Tokens an example, with [CLS] and [SEP]."
     )
     flags.DEFINE_float(
         "eval_fraction", 0.02, "Fraction of the documents to hold out."
-    )
-    flags.DEFINE_integer("num_shards", 8, "Files of the train split.")
-    flags.DEFINE_integer(
-        "num_processes",
-        0,
-        "Processes; 0 chooses by the amount of text. The records do not "
-        "depend on it.",
     )
     flags.DEFINE_integer("seed", 0, "Seed of the examples' random choices.")
     flags.DEFINE_boolean(
@@ -58,6 +59,17 @@ def define_flags() -> None:
         True,
         "Split lines that are longer than an example at sentence ends, rather "
         "than cut them as the authors' builder does.",
+    )
+
+
+def _define_output_flags() -> None:
+    flags.DEFINE_string("output_dir", None, "The records folder to make.")
+    flags.DEFINE_integer("num_shards", 8, "Files of the train split.")
+    flags.DEFINE_integer(
+        "num_processes",
+        0,
+        "Processes; 0 chooses by the amount of text. The records do not "
+        "depend on it.",
     )
     flags.DEFINE_boolean(
         "overwrite", False, "Replace records that are in --output_dir."

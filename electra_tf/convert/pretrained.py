@@ -19,7 +19,6 @@ from electra_tf.derived import main_network
 from electra_tf.errors import InputError
 from electra_tf.modeling.encoder import Encoder
 from electra_tf.modeling.networks import Discriminator, MaskedLM
-from electra_tf.modeling.tying import make_main_encoder
 from electra_tf.pretraining.factory import make_networks
 from electra_tf.pretraining.objectives.base import variables_of
 from electra_tf.training.run_folder import CONFIG, read_config
@@ -235,27 +234,6 @@ def from_pretrained(name_or_path: str | os.PathLike) -> PretrainedElectra:
     variables = variables_of(networks.values())
     assign_weights(variables, read_any_weights(path), path)
     return PretrainedElectra(config, tokenizer, networks)
-
-
-def finetuning_encoder(
-    pretrained: PretrainedElectra, dropout: float, load_weights: bool = True
-) -> Encoder:
-    """A copy of the encoder, or a fresh one, that drops at a rate of its own.
-
-    The rate is that of hidden states and attention alike, whatever it was in
-    pre-training (ELECTRA, Table 7).
-    """
-    model = dataclasses.replace(
-        pretrained.config.model,
-        hidden_dropout_prob=dropout,
-        attention_probs_dropout_prob=dropout,
-    )
-    encoder = make_main_encoder(model)
-    encoder.build()
-    if load_weights:
-        arrays = {v.path: v.numpy() for v in pretrained.encoder.variables}
-        assign_weights(encoder.variables, arrays, "the pre-trained encoder")
-    return encoder
 
 
 def _beside_tf1(prefix: str) -> tuple[PretrainingConfig, Tokenizer]:

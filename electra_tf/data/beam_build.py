@@ -26,7 +26,7 @@ from electra_tf.data.counted import Counted
 from electra_tf.data.parts import PartShards, scratch_folder
 from electra_tf.data.records_folder import RecordsFolder
 from electra_tf.data.shard_writer import TEMPORARY
-from electra_tf.data.text_ranges import cut_files
+from electra_tf.data.text_ranges import TextRange, cut_files
 from electra_tf.errors import InputError
 
 _RANGE_BYTES = 32 << 20
@@ -84,17 +84,8 @@ def build_records_on_beam(
         RecordsFolder(output_dir, splits, overwrite) as folder,
         scratch_folder(scratch),
     ):
-        with _naming_input_errors():
-            pipeline = _make_pipeline(options)
-            (
-                pipeline
-                | "ranges" >> beam.Create(list(enumerate(ranges)))
-                | "spread ranges" >> beam.Reshuffle()
-                | BuildShards(settings, splits, scratch, counts_path)
-            )
-            state = pipeline.run().wait_until_finish()
-        if state != PipelineState.DONE:
-            raise InputError(f"The Beam pipeline ended early: {state}.")
+        shards = BuildShards(settings, splits, scratch, counts_path)
+        _run_pipeline(options, ranges, shards)
         counted = Counted.load(counts_path)
         stats = summarize(counted.stats, settings.max_seq_length)
         manifest = folder.finish(
@@ -137,6 +128,22 @@ def _make_pipeline(options: PipelineOptions) -> beam.Pipeline:
             "--runner and --beam_options must be what Beam accepts. "
             f"Received what it refuses: {e}"
         ) from None
+
+
+def _run_pipeline(
+    options: PipelineOptions, ranges: Sequence[TextRange], shards: BuildShards
+) -> None:
+    with _naming_input_errors():
+        pipeline = _make_pipeline(options)
+        (
+            pipeline
+            | "ranges" >> beam.Create(list(enumerate(ranges)))
+            | "spread ranges" >> beam.Reshuffle()
+            | shards
+        )
+        state = pipeline.run().wait_until_finish()
+    if state != PipelineState.DONE:
+        raise InputError(f"The Beam pipeline ended early: {state}.")
 
 
 @contextlib.contextmanager

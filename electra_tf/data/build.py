@@ -81,13 +81,7 @@ def build_records(
     shards = {"train": num_shards, "eval": 1}
     with (
         RecordWriter(output_dir, shards, overwrite) as writer,
-        tqdm(
-            total=size,
-            desc="building records",
-            unit="B",
-            unit_scale=True,
-            disable=None if progress else True,
-        ) as bar,
+        _progress_bar(size, progress) as bar,
     ):
         head = list(itertools.islice(documents, HEAD))
         tasks = settings.tasks(itertools.chain(head, documents), len(head))
@@ -100,6 +94,16 @@ def build_records(
         print_report(stats, output_dir)
     warn_of_losses(stats)
     return manifest
+
+
+def _progress_bar(size: int | None, wanted: bool) -> tqdm:
+    return tqdm(
+        total=size,
+        desc="building records",
+        unit="B",
+        unit_scale=True,
+        disable=None if wanted else True,  # None: on a terminal alone
+    )
 
 
 def _write_all(

@@ -3,6 +3,7 @@
 import math
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ import keras
 import tensorflow as tf
 from tqdm import tqdm
 
+from electra_tf.data.shard_writer import naming_write_errors
 from electra_tf.errors import InputError
 from electra_tf.finetune.optimizer import create_optimizer
 from electra_tf.finetune.plan import Plan
@@ -203,3 +205,13 @@ def write_scalars(log_dir: str, values: Mapping[str, float], step: int) -> None:
         for name, value in values.items():
             tf.summary.scalar(f"dev/{name}", value)
     writer.close()
+
+
+def save(model: keras.Model, path: str) -> None:
+    """Writes a model whole or not at all; Keras writes local files only."""
+    with tempfile.TemporaryDirectory() as folder:
+        local = os.path.join(folder, "model.keras")
+        model.save(local)
+        with naming_write_errors(os.path.dirname(path)):
+            tf.io.gfile.copy(local, f"{path}.tmp", overwrite=True)
+            tf.io.gfile.rename(f"{path}.tmp", path, overwrite=True)

@@ -10,7 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from electra_tf.convert.pretrained import finetuning_encoder, from_pretrained
+from electra_tf.convert.finetuning import finetuning_encoder
+from electra_tf.convert.pretrained import from_pretrained
 from electra_tf.errors import InputError
 from electra_tf.finetune.preprocessor import TEXT_NAMES, TextPreprocessor
 from electra_tf.modeling.encoder import Encoder

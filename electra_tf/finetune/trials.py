@@ -10,7 +10,6 @@
 import dataclasses
 import json
 import os
-import tempfile
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -157,7 +156,7 @@ class TaskRun:
             files = task.predictions(name, encoded, outputs, metrics)
             self._write(number, results.TEST, files)
         if save_model and self._is_best(metrics):
-            _save(model, os.path.join(self.folder, "model.keras"))
+            learner.save(model, os.path.join(self.folder, "model.keras"))
         result = {
             "trial": number,
             "seed": seed,
@@ -251,13 +250,3 @@ def _own_files(options: TaskOptions) -> bool:
 
 def _folder(task_name: str) -> str:
     return task_name.replace("/", "_")
-
-
-def _save(model: keras.Model, path: str) -> None:
-    """Writes a model whole or not at all; Keras writes local files only."""
-    with tempfile.TemporaryDirectory() as folder:
-        local = os.path.join(folder, "model.keras")
-        model.save(local)
-        with naming_write_errors(os.path.dirname(path)):
-            tf.io.gfile.copy(local, f"{path}.tmp", overwrite=True)
-            tf.io.gfile.rename(f"{path}.tmp", path, overwrite=True)

@@ -18,6 +18,15 @@ PADDED_KEY = -10000.0
 DIRECTIONS = ("both", "left_to_right", "right_to_left")
 
 
+def check_direction(direction: str) -> None:
+    """Raises ValueError where it is none of DIRECTIONS."""
+    if direction not in DIRECTIONS:
+        raise ValueError(
+            f"direction must be one of {', '.join(DIRECTIONS)}; "
+            f"received {direction!r}"
+        )
+
+
 def attention_bias(input_mask: tf.Tensor, direction: str = "both") -> tf.Tensor:
     """0 on the keys a token may read, -10000 on the others.
 

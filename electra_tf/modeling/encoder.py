@@ -3,9 +3,9 @@
 import keras
 
 from electra_tf.modeling.attention import (
-    DIRECTIONS,
     EncoderBlock,
     attention_bias,
+    check_direction,
 )
 from electra_tf.modeling.embeddings import Embeddings
 from electra_tf.modeling.initializers import INITIALIZER_RANGE
@@ -58,11 +58,7 @@ class Encoder(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if direction not in DIRECTIONS:
-            raise ValueError(
-                f"direction must be one of {', '.join(DIRECTIONS)}; "
-                f"received {direction!r}"
-            )
+        check_direction(direction)
         self.embeddings = embeddings
         self.direction = direction
         self.rematerialize = rematerialize

@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from electra_tf.convert.pretrained import PretrainedElectra, finetuning_encoder
+from electra_tf.convert.finetuning import finetuning_encoder
+from electra_tf.convert.pretrained import PretrainedElectra
 from electra_tf.data.tokenizer import Tokenizer
 from electra_tf.modeling.encoder import Encoder
 from electra_tf.serving.fill_mask import FillMask

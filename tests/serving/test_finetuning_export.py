@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 import tiny
 
-from electra_tf.convert.pretrained import finetuning_encoder
+from electra_tf.convert.finetuning import finetuning_encoder
 from electra_tf.errors import InputError
 from electra_tf.finetune.optimizer import create_optimizer
 from electra_tf.serving.export import export_for_finetuning

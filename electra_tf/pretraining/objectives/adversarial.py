@@ -94,13 +94,12 @@ class Adversarial(Objective):
         policy, baseline = policy_losses(
             proposal.logits, sampled, rewards, values
         )
-        sums = {
-            "policy": summed(policy, masked.weights),
-            "baseline": summed(baseline, masked.weights),
-        }
+        policy = summed(policy, masked.weights)
+        baseline = summed(baseline, masked.weights)
         return Outcome(
             losses=(
-                *(LossTerm(n, weights[n], *s) for n, s in sums.items()),
+                LossTerm("policy", weights["policy"], *policy),
+                LossTerm("baseline", weights["baseline"], *baseline),
                 detection.term(weights["disc"]),
             ),
             masked=masked,
