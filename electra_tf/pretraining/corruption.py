@@ -1,6 +1,7 @@
 """x-hat, the text with samples in it, and what a discriminator says of it."""
 
 import dataclasses
+import functools
 
 import tensorflow as tf
 
@@ -42,7 +43,7 @@ class Detection:
     labels: tf.Tensor
     judged: tf.Tensor
 
-    @property
+    @functools.cached_property
     def losses(self) -> tf.Tensor:
         """-log of the right label's probability: float32 [B, L]."""
         return replaced_token_losses(self.logits, self.labels)
