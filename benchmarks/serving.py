@@ -12,9 +12,10 @@ all calls. PyTorch and ONNX Runtime run Hugging Face's ELECTRA-Small
 discriminator with random weights; give an export of the same sizes.
 
 The ceiling is what TensorFlow reaches in the network's matrix products alone,
-at the same shapes in the same rounds; "of ceiling" is their time over the
-session's. "text" is the time of `detect` with texts of as many tokens over
-that of `detect_ids`. `--engines` leaves some out.
+at the same shapes in the same rounds: "of ceiling" is their time in one graph,
+"of apart" their time as one call after another, over the session's. "text" is
+the time of `detect` with texts of as many tokens over that of `detect_ids`.
+`--engines` leaves some out.
 """
 
 import argparse
@@ -65,15 +66,14 @@ class Worker:
 
 def lines(medians: dict, shapes: list[tuple[int, int]]) -> Iterator[str]:
     """The table, in Markdown."""
-    engines = [
-        e for e in ENGINES if e in medians and e not in ("ceiling", "text")
-    ]
+    hidden = ("text", "ceiling", "apart")  # shown as ratios
+    engines = [e for e in ENGINES if e in medians and e not in hidden]
     yield (
         "| batch | length | "
         + " | ".join(f"{e}, ms" for e in engines)
-        + " | session : pytorch | of ceiling | text |"
+        + " | session : pytorch | of ceiling | of apart | text |"
     )
-    yield "| ---: " * (len(engines) + 5) + "|"
+    yield "| ---: " * (len(engines) + 6) + "|"
     for shape in shapes:
         cells = [f"{1e3 * medians[e][shape]:.1f}" for e in engines]
         cells += ratios(medians, shape)
@@ -81,7 +81,7 @@ def lines(medians: dict, shapes: list[tuple[int, int]]) -> Iterator[str]:
 
 
 def ratios(medians: dict, shape: tuple[int, int]) -> list[str]:
-    """Speed over PyTorch's, share of the ceiling, cost of text; "-" without."""
+    """Speed over PyTorch's, shares of the ceilings, cost of text; or "-"."""
 
     def ratio(above, below):
         if above not in medians or below not in medians:
@@ -91,6 +91,7 @@ def ratios(medians: dict, shape: tuple[int, int]) -> list[str]:
     return [
         ratio("pytorch", "session"),
         ratio("ceiling", "session"),
+        ratio("apart", "session"),
         ratio("text", "session"),
     ]
 
@@ -133,9 +134,10 @@ def main() -> None:
     for worker in workers.values():
         worker.close()
     print("\n".join(lines(medians, shapes)))
-    for shape in shapes if "ceiling" in medians else ():
-        rate = 1e-9 * flops(*shape) / medians["ceiling"][shape]
-        print(f"ceiling at {shape[0]} x {shape[1]}: {rate:.0f} GFLOP/s")
+    for ceiling in [c for c in ("ceiling", "apart") if c in medians]:
+        for shape in shapes:
+            rate = 1e-9 * flops(*shape) / medians[ceiling][shape]
+            print(f"{ceiling} at {shape[0]} x {shape[1]}: {rate:.0f} GFLOP/s")
     print(
         f"{os.cpu_count()} cores; load average {before:.1f} before, "
         f"{os.getloadavg()[0]:.1f} after (of the run itself about 1 to "

@@ -15,7 +15,15 @@ from collections.abc import Callable
 import numpy as np
 
 LAYERS, HIDDEN, EMBEDDING, HEADS, VOCAB = 12, 256, 128, 4, 30522
-ENGINES = ("session", "function", "text", "pytorch", "onnxruntime", "ceiling")
+ENGINES = (
+    "session",
+    "function",
+    "text",
+    "pytorch",
+    "onnxruntime",
+    "ceiling",
+    "apart",
+)
 
 Run = Callable[[int, int], Callable[[], object]]
 
@@ -144,9 +152,8 @@ def by_onnxruntime(path: str) -> Run:
     return prepare
 
 
-def by_ceiling(path: str) -> Run:
+def _products(tf) -> Callable:
     """The discriminator's matrix products, without anything between them."""
-    import tensorflow as tf
 
     def variable(*shape):
         return tf.Variable(tf.random.normal(shape, stddev=shape[0] ** -0.5))
@@ -162,7 +169,6 @@ def by_ceiling(path: str) -> Run:
     ]
     head, last = variable(HIDDEN, HIDDEN), variable(HIDDEN, 1)
 
-    @tf.function(reduce_retracing=True)
     def products(x, batch):
         x = x @ project
         for *inputs, output, up, down in layers:
@@ -172,6 +178,24 @@ def by_ceiling(path: str) -> Run:
             x = tf.reshape(context, tf.shape(x)) @ output @ up @ down
         return x @ head @ last
 
+    return products
+
+
+def by_ceiling(path: str) -> Run:
+    """The products in one graph: some run beside each other."""
+    import tensorflow as tf
+
+    return _on_embeddings(tf, tf.function(_products(tf), reduce_retracing=True))
+
+
+def by_apart(path: str) -> Run:
+    """The products one call after another: each has the machine to itself."""
+    import tensorflow as tf
+
+    return _on_embeddings(tf, _products(tf))
+
+
+def _on_embeddings(tf, products: Callable) -> Run:
     def prepare(batch, length):
         x = tf.random.normal([batch * length, EMBEDDING])
         return lambda: products(x, tf.constant(batch)).numpy()
