@@ -25,7 +25,7 @@ import shutil
 import sys
 import time
 
-import numpy as np
+from stored_tensors import differing, stored, weights
 
 STEPS, MIDDLE = 20, 10
 TINY = {
@@ -83,37 +83,10 @@ def values_of(objective: str, generator: str, tying: str) -> dict:
     return values
 
 
-def stored(folder: pathlib.Path, step: int) -> dict[str, np.ndarray]:
-    """Everything in a checkpoint but how often the process saved."""
-    import tensorflow as tf
-
-    prefix = str(folder / "checkpoints" / f"step-{step}")
-    reader = tf.train.load_checkpoint(prefix)
-    return {
-        name: np.asarray(reader.get_tensor(name))
-        for name in reader.get_variable_to_shape_map()
-        if "save_counter" not in name and "OBJECT_GRAPH" not in name
-    }
-
-
-def weights(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The model's variables by path."""
-    end = "/.ATTRIBUTES/VARIABLE_VALUE"
-    return {
-        name.removeprefix("model/").removesuffix(end).replace(".S", "/"): value
-        for name, value in tensors.items()
-        if name.startswith("model/")
-    }
-
-
 def moved(before: dict, after: dict) -> set[str]:
     """Paths whose values differ, those aside that nothing can move."""
-    return {
-        path
-        for path in before
-        if not path.endswith(UNFELT)
-        and before[path].tobytes() != after[path].tobytes()
-    }
+    changed = differing(before, {path: after[path] for path in before})
+    return {path for path in changed if not path.endswith(UNFELT)}
 
 
 def paths(variables) -> set[str]:
@@ -174,10 +147,8 @@ def check_resume(folder: pathlib.Path, values: dict) -> None:
     lines = [f'{n}: "step-{MIDDLE}"\n' for n in POINTER]
     (checkpoints / "checkpoint").write_text("".join(lines))
     train(copy, values)
-    ours, theirs = stored(copy, STEPS), stored(folder, STEPS)
-    require(ours.keys() == theirs.keys(), "other tensors after a resume")
-    differing = [n for n in ours if ours[n].tobytes() != theirs[n].tobytes()]
-    require(not differing, f"differ after a resume: {differing[:3]}")
+    found = differing(stored(copy, STEPS), stored(folder, STEPS))
+    require(not found, f"differ after a resume: {found[:3]}")
     logs = [(f / "metrics.jsonl").read_bytes() for f in (copy, folder)]
     require(logs[0] == logs[1], "other log lines after a resume")
 

@@ -21,7 +21,7 @@ import subprocess
 import sys
 import time
 
-import numpy as np
+from stored_tensors import differing, stored
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 MOMENTS = ("step", "saving", "start")
@@ -121,35 +121,20 @@ def finish(folder: pathlib.Path, flags: list[str]) -> None:
         raise SystemExit(f"pretrain.py failed, see {run.log}")
 
 
-def compare(whole: pathlib.Path, broken: pathlib.Path) -> int:
-    """Prints what differs; returns how many things do."""
-    import tensorflow as tf
-
-    readers = [
-        tf.train.load_checkpoint(
-            tf.train.latest_checkpoint(str(folder / "checkpoints"))
-        )
-        for folder in (whole, broken)
-    ]
-    names = [set(r.get_variable_to_shape_map()) for r in readers]
-    # How often the process saved; the graph's description, a text.
-    names = [{n for n in found if "save_counter" not in n} for found in names]
-    differing = sorted(names[0] ^ names[1])
-    values = 0
-    for name in names[0] & names[1]:
-        ours, theirs = (np.asarray(r.get_tensor(name)) for r in readers)
-        values += ours.size
-        if "OBJECT_GRAPH" not in name and ours.tobytes() != theirs.tobytes():
-            differing.append(name)
+def compare(whole: pathlib.Path, broken: pathlib.Path, step: int) -> int:
+    """Prints what differs at the end; returns how many things do."""
+    ends = [stored(folder, step) for folder in (whole, broken)]
+    found = differing(*ends)
+    values = sum(tensor.size for tensor in ends[0].values())
     logs = [str(f / "metrics.jsonl") for f in (whole, broken)]
     if not filecmp.cmp(*logs, shallow=False):
-        differing.append("metrics.jsonl")
+        found.append("metrics.jsonl")
     lines = pathlib.Path(logs[0]).read_text().count("\n")
     print(
-        f"compared {len(names[0])} tensors, {values:,} values, and {lines} "
-        f"lines of metrics.jsonl: {len(differing)} differ {differing[:5]}"
+        f"compared {len(ends[0])} tensors, {values:,} values, and {lines} "
+        f"lines of metrics.jsonl: {len(found)} differ {found[:5]}"
     )
-    return len(differing)
+    return len(found)
 
 
 def main() -> int:
@@ -168,7 +153,7 @@ def main() -> int:
     print(f"unbroken run: {time.time() - before:.0f} s", flush=True)
     broken_run(broken, given.flags, given.kills, given.last_step, given.seed)
     print(f"all: {time.time() - before:.0f} s")
-    return 1 if compare(whole, broken) else 0
+    return 1 if compare(whole, broken, given.last_step) else 0
 
 
 if __name__ == "__main__":
