@@ -40,45 +40,30 @@ def tasks(data: pathlib.Path, work: pathlib.Path) -> list[Task]:
     """The seven, the quickest first."""
     chunks = split_chunks(data / "chunking_conll2000/train.txt", work)
     ner, squad = data / "ner_wnut17", data / "squad"
+    tagged = {
+        "train": ner / "wnut17train.conll",
+        "dev": ner / "emerging.dev.conll",
+    }
+    asked = {
+        "train": squad / "shared-train-v1.1.json",
+        "dev": squad / "shared-dev-v1.1.json",
+    }
+    cut = "--max_train_examples=10000"
     windows = ("--max_seq_length=128", "--doc_stride=64")
     return [
-        Task(
-            "sst2",
-            "accuracy",
-            "glue/SST-2",
-            ("--max_train_examples=10000", LONG),
-        ),
+        Task("sst2", "accuracy", "glue/SST-2", (cut, LONG)),
         Task("cola", "mcc", "glue/CoLA", (LONG,)),
         Task("mrpc", "accuracy", "glue/MRPC", (LONG,)),
-        Task(
-            "wnut17",
-            "f1",
-            "ner_wnut17",
-            (
-                f"--train_file={ner / 'wnut17train.conll'}",
-                f"--dev_file={ner / 'emerging.dev.conll'}",
-                LONG,
-                SHORT,
-            ),
-        ),
-        Task(
-            "chunk",
-            "f1",
-            "chunking_conll2000",
-            tuple(f"--{k}_file={v}" for k, v in chunks.items()),
-        ),
+        Task("wnut17", "f1", "ner_wnut17", (*file_flags(tagged), LONG, SHORT)),
+        Task("chunk", "f1", "chunking_conll2000", file_flags(chunks)),
         Task("stsb", "spearman", "glue/STS-B", (SHORT,)),
-        Task(
-            "squad1",
-            "f1",
-            "squad",
-            (
-                f"--train_file={squad / 'shared-train-v1.1.json'}",
-                f"--dev_file={squad / 'shared-dev-v1.1.json'}",
-                *windows,
-            ),
-        ),
+        Task("squad1", "f1", "squad", (*file_flags(asked), *windows)),
     ]
+
+
+def file_flags(files: dict[str, pathlib.Path]) -> tuple[str, ...]:
+    """Flags that name a task's files."""
+    return tuple(f"--{split}_file={path}" for split, path in files.items())
 
 
 def split_chunks(
