@@ -97,16 +97,19 @@ class TagModule(TaskModule):
     `tag` out: `words`, `labels` string [B, W], `scores` float32 [B, W], the
     label's probability, `starts`, `ends` int32 [B, W], bytes of the text;
     padded with "" and 0; `num_words` int32 [B]; `truncated` bool [B].
-    `tag_ids` out: `labels` string [B, L], `scores` float32 [B, L, C].
+    `tag_ids` out: `labels` string [B, L], `scores` float32 [B, L, C]; "" and
+    0 on padding.
     """
 
     @tf.function(input_signature=IDS)
     def tag_ids(self, input_ids, input_mask, segment_ids):
         """Ids -> a label for each token, whatever it is."""
         logits = self.outputs_of_ids(input_ids, input_mask, segment_ids)
+        real = input_mask != 0  # [B, L]
+        labels = tf.gather(self.labels, tf.argmax(logits, -1))
         return {
-            "labels": tf.gather(self.labels, tf.argmax(logits, -1)),
-            "scores": tf.nn.softmax(logits),
+            "labels": tf.where(real, labels, ""),
+            "scores": tf.where(real[:, :, None], tf.nn.softmax(logits), 0.0),
         }
 
     @tf.function(input_signature=[text_spec("text")])
