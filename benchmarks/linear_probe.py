@@ -8,13 +8,17 @@ this says whether the weights knew anything of the label in the first place.
 
 Prints a Markdown table of dev accuracies in percent, of the state at [CLS],
 the mean of all states, and the mean of the embeddings, pre-trained and fresh.
+Where the label is a number (STS-B) nothing is trained: each text of a pair is
+encoded alone, and Spearman's correlation is that of the two features' cosine.
 """
 
 import argparse
+import dataclasses
 
 import keras
 import numpy as np
 import tensorflow as tf
+from scipy.stats import spearmanr
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -59,6 +63,23 @@ def accuracies(encoder, tokenizer, train, dev, length) -> list[float]:
     return found
 
 
+def correlations(encoder, tokenizer, dev, length) -> list[float]:
+    """100 times Spearman's of cosine and label, for each of FEATURES."""
+    sides = []
+    for field in ("text", "text_pair"):
+        alone = [
+            dataclasses.replace(x, text=getattr(x, field), text_pair=None)
+            for x in dev
+        ]
+        sides.append(features(encoder, tokenizer, alone, length))
+    found = []
+    for pair in zip(*sides, strict=True):
+        a, b = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in pair)
+        cosines = (a * b).sum(1)
+        found.append(100 * spearmanr(cosines, [x.label for x in dev])[0])
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -79,9 +100,11 @@ def main() -> None:
     print("| --- " * (1 + len(FEATURES)) + "|")
     for name, load in (("pre-trained", True), ("fresh", False)):
         encoder = finetuning_encoder(pretrained, 0.0, load_weights=load)
-        found = accuracies(
-            encoder, pretrained.tokenizer, train, dev, given.max_seq_length
-        )
+        of = (encoder, pretrained.tokenizer)
+        if GLUE[given.task].labels:
+            found = accuracies(*of, train, dev, given.max_seq_length)
+        else:
+            found = correlations(*of, dev, given.max_seq_length)
         print(f"| {name} | {' | '.join(f'{x:.1f}' for x in found)} |")
 
 
