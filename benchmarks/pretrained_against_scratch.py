@@ -2,7 +2,8 @@
 
 Runs scripts/finetune.py, task after task, both ways, with the same settings;
 the same command again goes on where it was stopped. Prints a Markdown table:
-the median over the trials, and from the lowest to the highest.
+the median over the trials, and from the lowest to the highest; how far the
+medians are apart, and the deviation of each start's trials.
 
   python benchmarks/pretrained_against_scratch.py --init_checkpoint=runs/books \
       --data_dir=data --work_dir=runs/finetuned
@@ -22,6 +23,14 @@ import sys
 
 ROOT = pathlib.Path(__file__).parents[1]
 STARTS = {"pre-trained": "nofrom_scratch", "from scratch": "from_scratch"}
+HEAD = (
+    "task",
+    "metric",
+    *STARTS,
+    "ahead by",
+    "deviations",
+    "every trial ahead",
+)
 SHORT = "--max_seq_length=64"
 FIVE, TEN = "--num_train_epochs=5", "--num_train_epochs=10"
 
@@ -103,16 +112,20 @@ def finetune(task: Task, start: str, given: argparse.Namespace) -> dict:
 
 def row(task: Task, found: dict[str, dict]) -> str:
     """Medians, ranges, and by how much the one start is ahead."""
-    cells, values = [], {}
+    cells, values, summaries = [], {}, {}
     for start in STARTS:
         trials = found[start]["trials"]
         each = sorted(trial["metrics"][task.metric] for trial in trials)
         values[start] = each
-        middle = found[start]["summary"][task.metric]["median"]
+        summaries[start] = found[start]["summary"][task.metric]
+        middle = summaries[start]["median"]
         cells.append(f"{middle:.1f} ({each[0]:.1f} - {each[-1]:.1f})")
-    ours, fresh = values["pre-trained"], values["from scratch"]
-    ahead = "yes" if ours[0] > fresh[-1] else "no"
-    return f"| {task.name} | {task.metric} | {' | '.join(cells)} | {ahead} |"
+    ours, fresh = (summaries[start] for start in STARTS)
+    spread = f"{ours['deviation']:.1f}, {fresh['deviation']:.1f}"
+    cells += [f"{ours['median'] - fresh['median']:+.1f}", spread]
+    ahead = values["pre-trained"][0] > values["from scratch"][-1]
+    cells.append("yes" if ahead else "no")
+    return f"| {task.name} | {task.metric} | {' | '.join(cells)} |"
 
 
 def main() -> None:
@@ -127,8 +140,8 @@ def main() -> None:
     parser.add_argument("--learning_rate", type=float, default=3e-4)
     given = parser.parse_args()
     given.work_dir.mkdir(parents=True, exist_ok=True)
-    print("| task | metric | pre-trained | from scratch | every trial ahead |")
-    print("| --- | --- | --- | --- | --- |", flush=True)
+    print(f"| {' | '.join(HEAD)} |")
+    print("| --- " * len(HEAD) + "|", flush=True)
     for task in tasks(given.data_dir, given.work_dir):
         found = {start: finetune(task, start, given) for start in STARTS}
         print(row(task, found), flush=True)
