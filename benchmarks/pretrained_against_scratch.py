@@ -18,6 +18,7 @@ import argparse
 import dataclasses
 import json
 import pathlib
+import statistics
 import subprocess
 import sys
 
@@ -112,20 +113,25 @@ def finetune(task: Task, start: str, given: argparse.Namespace) -> dict:
 
 def row(task: Task, found: dict[str, dict]) -> str:
     """Medians, ranges, and by how much the one start is ahead."""
-    cells, values, summaries = [], {}, {}
-    for start in STARTS:
-        trials = found[start]["trials"]
-        each = sorted(trial["metrics"][task.metric] for trial in trials)
-        values[start] = each
-        summaries[start] = found[start]["summary"][task.metric]
-        middle = summaries[start]["median"]
-        cells.append(f"{middle:.1f} ({each[0]:.1f} - {each[-1]:.1f})")
-    ours, fresh = (summaries[start] for start in STARTS)
-    spread = f"{ours['deviation']:.1f}, {fresh['deviation']:.1f}"
-    cells += [f"{ours['median'] - fresh['median']:+.1f}", spread]
-    ahead = values["pre-trained"][0] > values["from scratch"][-1]
-    cells.append("yes" if ahead else "no")
+    ours, fresh = (
+        sorted(
+            trial["metrics"][task.metric] for trial in found[start]["trials"]
+        )
+        for start in STARTS
+    )
+    cells = [
+        f"{statistics.median(each):.1f} ({each[0]:.1f} - {each[-1]:.1f})"
+        for each in (ours, fresh)
+    ]
+    cells.append(f"{statistics.median(ours) - statistics.median(fresh):+.1f}")
+    cells.append(f"{deviation(ours)}, {deviation(fresh)}")
+    cells.append("yes" if ours[0] > fresh[-1] else "no")
     return f"| {task.name} | {task.metric} | {' | '.join(cells)} |"
+
+
+def deviation(trials: list[float]) -> str:
+    """The sample's; "-" of a single trial."""
+    return f"{statistics.stdev(trials):.1f}" if len(trials) > 1 else "-"
 
 
 def main() -> None:
