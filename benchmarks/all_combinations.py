@@ -57,7 +57,7 @@ POINTER = ("model_checkpoint_path", "all_model_checkpoint_paths")
 
 def allowed() -> list[tuple[str, str, str]]:
     """The combinations that no rule refuses."""
-    from electra_tf import combinations as c
+    from electra_tf.config import objectives as c
 
     return [
         (objective, generator, tying)
@@ -112,9 +112,9 @@ def check_detection_alone(values: dict, source) -> None:
     """Without its own loss nothing of the generator alone may move."""
     import dataclasses
 
-    from electra_tf.config import make_config
-    from electra_tf.data.pipeline import train_batches
-    from electra_tf.pretraining.objectives.base import variables_of
+    from electra_tf.config.pretraining import make_config
+    from electra_tf.data.records.batches import train_batches
+    from electra_tf.pretraining.objectives.objective import variables_of
     from electra_tf.training.run import make_pretrainer
 
     changed = {**values, "gen_weight": 0.0, "weight_decay_rate": 0.0}
@@ -161,7 +161,7 @@ def require(holds: bool, message: str) -> None:
 
 def train(folder: pathlib.Path, values: dict) -> None:
     """A run in `folder`; what it prints goes into a file beside it."""
-    from electra_tf.config import make_config
+    from electra_tf.config.pretraining import make_config
     from electra_tf.training.run import pretrain
 
     where = {"model_dir": str(folder), "data_dir": str(folder.parent / "data")}
@@ -175,7 +175,7 @@ def train(folder: pathlib.Path, values: dict) -> None:
 
 def check(combination: tuple[str, str, str], work: pathlib.Path) -> dict:
     """All checks of one combination; the figures of its last log line."""
-    from electra_tf.config import make_config
+    from electra_tf.config.pretraining import make_config
     from electra_tf.training.run import make_pretrainer
     from electra_tf.training.sources import open_source
 
@@ -200,7 +200,7 @@ def check(combination: tuple[str, str, str], work: pathlib.Path) -> dict:
 
 def make_records(work: pathlib.Path) -> None:
     """Records of the embedded corpus, once for all."""
-    from electra_tf.config import make_config
+    from electra_tf.config.pretraining import make_config
     from electra_tf.training.sources import open_source
 
     if not (work / "data").exists():

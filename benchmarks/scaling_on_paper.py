@@ -21,15 +21,15 @@ reading data are left out; activations are not recomputed.
 F is what the hardware does: three times the forward pass (the backward pass
 costs two), word, position and segment lookups free. The paper's unit counts
 lookups as products, and the backward pass as one forward pass: see
-electra_tf/training/flops.py.
+electra_tf/training/cost/flops.py.
 """
 
 import dataclasses
 import math
 
-from electra_tf.config import PretrainingConfig, make_config
-from electra_tf.training.sizes import count_parameters
-from electra_tf.training.train_flops import networks, step_flops
+from electra_tf.config.pretraining import PretrainingConfig, make_config
+from electra_tf.training.cost.run_flops import networks, step_flops
+from electra_tf.training.cost.sizes import count_parameters
 
 NUM_GPUS = (8, 64, 512)
 _BYTES_A_GRADIENT = 4  # float32

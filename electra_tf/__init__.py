@@ -7,11 +7,11 @@ The names below are imported when first asked for, so that a command's
 import importlib
 
 _PUBLIC = {
-    "ElectraConfig": "electra_tf.config",
-    "PretrainingConfig": "electra_tf.config",
-    "make_config": "electra_tf.config",
+    "ElectraConfig": "electra_tf.config.pretraining",
+    "PretrainingConfig": "electra_tf.config.pretraining",
+    "make_config": "electra_tf.config.pretraining",
     "InputError": "electra_tf.errors",
-    "Tokenizer": "electra_tf.data.tokenizer",
+    "Tokenizer": "electra_tf.data.tokenizers.tokenizer",
     "Embeddings": "electra_tf.modeling.embeddings",
     "EncoderBlock": "electra_tf.modeling.attention",
     "Encoder": "electra_tf.modeling.encoder",
@@ -23,17 +23,17 @@ _PUBLIC = {
     "Pretrainer": "electra_tf.pretraining.pretrainer",
     "build_pretrainer": "electra_tf.pretraining.factory",
     "AdamW": "electra_tf.training.optimizers",
-    "PretrainedElectra": "electra_tf.convert.pretrained",
-    "from_pretrained": "electra_tf.convert.pretrained",
-    "pseudo_log_likelihood": "electra_tf.convert.pretrained",
+    "PretrainedElectra": "electra_tf.pretrained",
+    "from_pretrained": "electra_tf.pretrained",
+    "pseudo_log_likelihood": "electra_tf.pretrained",
     "SavedModelEncoder": "electra_tf.serving.saved_model_encoder",
-    "TextPreprocessor": "electra_tf.finetune.preprocessor",
-    "Classifier": "electra_tf.finetune.models",
-    "Regressor": "electra_tf.finetune.models",
-    "Tagger": "electra_tf.finetune.models",
-    "SpanQA": "electra_tf.finetune.span_qa",
-    "export_finetuned": "electra_tf.finetune.export",
-    "create_optimizer": "electra_tf.finetune.optimizer",
+    "TextPreprocessor": "electra_tf.finetune.models.preprocessor",
+    "Classifier": "electra_tf.finetune.models.heads",
+    "Regressor": "electra_tf.finetune.models.heads",
+    "Tagger": "electra_tf.finetune.models.heads",
+    "SpanQA": "electra_tf.finetune.models.span_qa",
+    "export_finetuned": "electra_tf.serving.finetuned",
+    "create_optimizer": "electra_tf.finetune.models.optimizer",
 }
 __all__ = sorted(_PUBLIC)
 __version__ = "0.1.0"

@@ -62,7 +62,7 @@ def mlm_run(tmp_path_factory, records_dir) -> tiny.Finished:
 @pytest.fixture(scope="session")
 def tiny_model(tiny_run):
     """`from_pretrained` of `tiny_run`."""
-    from electra_tf.convert.pretrained import from_pretrained
+    from electra_tf.pretrained import from_pretrained
 
     return from_pretrained(tiny_run.folder)
 

@@ -92,10 +92,10 @@ def main(argv: Sequence[str]) -> None:
     """Builds the records."""
     del argv
     # Imported here, so that a mistyped flag is told of at once.
-    from electra_tf.data.build import build_records
-    from electra_tf.data.corpus import embedded_vocab_path
-    from electra_tf.data.tfds_text import tfds_documents
-    from electra_tf.data.tokenizer import Tokenizer
+    from electra_tf.data.records.build import build_records
+    from electra_tf.data.text.files import embedded_vocab_path
+    from electra_tf.data.text.tfds import tfds_documents
+    from electra_tf.data.tokenizers.tokenizer import Tokenizer
 
     if not FLAGS.output_dir:
         raise InputError("--output_dir must be given.")
@@ -153,14 +153,14 @@ def _check_runner() -> None:
 
 def _build_on_beam(tokenizer) -> None:
     try:
-        from electra_tf.data.beam_build import build_records_on_beam
+        from electra_tf.data.cluster.beam import build_records_on_beam
     except ImportError as e:
         if (e.name or "").partition(".")[0] != "apache_beam":
             raise
         raise InputError(
             "--runner needs Apache Beam: pip install 'electra_tf[beam]'"
         ) from None
-    from electra_tf.data.build_settings import BuildSettings
+    from electra_tf.data.records.build_settings import BuildSettings
 
     settings = BuildSettings(
         tokenizer,

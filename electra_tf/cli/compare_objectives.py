@@ -63,8 +63,8 @@ def main(argv: Sequence[str]) -> int:
     comparison = comparison_from_flags()
     import tensorflow as tf
 
-    from electra_tf.report.compare import compare
-    from electra_tf.report.processes import Interrupted
+    from electra_tf.experiments.compare import compare
+    from electra_tf.experiments.processes import Interrupted
 
     # Its processes need all of their memory.
     tf.config.set_visible_devices([], "GPU")
@@ -80,7 +80,7 @@ def main(argv: Sequence[str]) -> int:
 
 def comparison_from_flags():
     """The comparison that the parsed flags give."""
-    from electra_tf.report.comparison import Comparison
+    from electra_tf.experiments.comparison import Comparison
 
     values = flags.FLAGS
     if not values.output_dir:
@@ -161,7 +161,7 @@ def _parse(
 
 
 def _probe(name: str, arguments: Sequence[str]):
-    from electra_tf.report.comparison import Probe
+    from electra_tf.experiments.comparison import Probe
 
     owner = f"probe {name}"
     # The weights to start from are those of each run.

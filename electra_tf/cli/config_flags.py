@@ -5,8 +5,12 @@ from typing import Any
 
 from absl import flags
 
-from electra_tf.config import PretrainingConfig, all_fields, make_config
-from electra_tf.presets import SIZES
+from electra_tf.config.presets import SIZES
+from electra_tf.config.pretraining import (
+    PretrainingConfig,
+    all_fields,
+    make_config,
+)
 
 
 def define_config_flags(values: flags.FlagValues = flags.FLAGS) -> None:

@@ -90,14 +90,14 @@ def _check_flags(values: flags.FlagValues) -> None:
 
 
 def _export_encoder(source: str, path: str, dropout: float) -> list[str]:
-    from electra_tf.convert.pretrained import from_pretrained
+    from electra_tf.pretrained import from_pretrained
     from electra_tf.serving.export import export_for_finetuning
 
     return export_for_finetuning(from_pretrained(source), path, dropout)
 
 
 def _export_pretrained(source: str, path: str, how: dict) -> list[str]:
-    from electra_tf.convert.pretrained import from_pretrained
+    from electra_tf.pretrained import from_pretrained
     from electra_tf.serving.export import export_saved_model
 
     return export_saved_model(from_pretrained(source), path, **how)
@@ -106,7 +106,7 @@ def _export_pretrained(source: str, path: str, how: dict) -> list[str]:
 def _export_finetuned(source: str, path: str, how: dict) -> list[str]:
     import keras
 
-    from electra_tf.finetune.export import export_finetuned
+    from electra_tf.serving.finetuned import export_finetuned
 
     try:
         model = keras.models.load_model(source, compile=False)

@@ -32,8 +32,8 @@ def main(argv: Sequence[str]) -> int:
     """Writes the file; prints its size and how far its answers are off."""
     import tensorflow as tf
 
-    from electra_tf.convert.pretrained import from_pretrained
-    from electra_tf.serving import tflite
+    from electra_tf.pretrained import from_pretrained
+    from electra_tf.serving import litert as tflite
 
     values = flags.FLAGS
     for name in ("model_dir", "output"):

@@ -21,9 +21,9 @@ def define_flags() -> None:
 
 def main(argv: Sequence[str]) -> None:
     """Writes the folder and prints its size."""
-    from electra_tf.convert import native
-    from electra_tf.convert.initial import read_any_weights
-    from electra_tf.convert.pretrained import from_pretrained
+    from electra_tf.pretrained import from_pretrained
+    from electra_tf.weights import native
+    from electra_tf.weights.initial import read_any_weights
 
     values = flags.FLAGS
     for name in ("model_dir", "output_dir"):

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from absl import flags
 
 from electra_tf.cli.app import run
+from electra_tf.config.finetuning import TaskOptions, TrainingOptions
 from electra_tf.errors import InputError
-from electra_tf.finetuning_config import TaskOptions, TrainingOptions
 
 
 def define_flags() -> None:
@@ -53,7 +53,7 @@ def main(argv: Sequence[str]) -> int:
     """Runs the trials that are missing and prints the table of results."""
     import tensorflow as tf
 
-    from electra_tf.finetune.trials import finetune
+    from electra_tf.finetune.run.trials import finetune
 
     # Each trial has a model of its own; TensorFlow warns of their number.
     tf.get_logger().setLevel("ERROR")

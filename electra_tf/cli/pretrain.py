@@ -8,7 +8,7 @@ from absl import flags
 
 from electra_tf.cli.app import run
 from electra_tf.cli.config_flags import config_from_flags, define_config_flags
-from electra_tf.config import PretrainingConfig
+from electra_tf.config.pretraining import PretrainingConfig
 
 
 def define_flags() -> None:
@@ -25,14 +25,14 @@ def main(argv: Sequence[str]) -> int:
     """Runs, and returns the exit code."""
     config = config_from_flags()
     if flags.FLAGS.dry_run:
-        from electra_tf.training.summary import summarize
+        from electra_tf.training.cost.summary import summarize
 
         print(summarize(config, _num_records(config)))
         return 0
     # Imported here, so that a mistyped flag is told of at once.
-    from electra_tf.convert.initial import initial_weights
     from electra_tf.training.loop import Stopped
     from electra_tf.training.run import pretrain
+    from electra_tf.weights.initial import initial_weights
 
     path = config.run.init_checkpoint
     try:
@@ -51,7 +51,7 @@ def _num_records(config: PretrainingConfig) -> int | None:
     """Training records of --data_dir; None for what is not built yet."""
     if not config.data.data_dir:
         return None
-    from electra_tf.data.records import open_records
+    from electra_tf.data.records.records import open_records
 
     length = config.data.max_seq_length
     return open_records(config.data.data_dir, "train", length).num_records

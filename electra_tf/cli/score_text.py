@@ -45,7 +45,7 @@ def define_flags() -> None:
 def main(argv: Sequence[str]) -> None:
     """Reads, scores, ranks, writes."""
     del argv
-    from electra_tf.convert.pretrained import from_pretrained
+    from electra_tf.pretrained import from_pretrained
     from electra_tf.training.run_folder import write_text
 
     values = flags.FLAGS

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 if TYPE_CHECKING:
-    from electra_tf.data.vocab import Coverage
+    from electra_tf.data.tokenizers.learning import Coverage
 
 FLAGS = flags.FLAGS
 _SECONDS_BETWEEN_REPORTS = 5.0
@@ -43,9 +43,9 @@ def main(argv: list[str]) -> None:
     del argv
     import tensorflow as tf
 
-    from electra_tf.data import vocab as learning
-    from electra_tf.data.corpus import expand_inputs
-    from electra_tf.data.vocab_file import save_vocab
+    from electra_tf.data.text.files import expand_inputs
+    from electra_tf.data.tokenizers import learning
+    from electra_tf.data.tokenizers.vocab_file import save_vocab
     from electra_tf.errors import InputError
 
     if not FLAGS.output:
@@ -67,7 +67,7 @@ def main(argv: list[str]) -> None:
 
 def _lines(files: list[str], replaced: Counter[str]) -> Iterator[str]:
     """All lines of the files; says from time to time how far it is."""
-    from electra_tf.data.corpus import read_documents
+    from electra_tf.data.text.files import read_documents
 
     reported = time.monotonic()
     for number, file in enumerate(files, 1):

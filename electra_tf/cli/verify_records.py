@@ -21,7 +21,7 @@ def main(argv: Sequence[str]) -> None:
     """Reads everything; says what is there, or what is wrong."""
     del argv
     # Imported here, so that a mistyped flag is told of at once.
-    from electra_tf.data.verify import verify_records
+    from electra_tf.data.records.verify import verify_records
 
     if not FLAGS.data_dir:
         raise InputError("--data_dir must be given.")

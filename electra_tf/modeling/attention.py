@@ -5,10 +5,7 @@ import tensorflow as tf
 
 from electra_tf.modeling.activations import gelu, trained_gelu
 from electra_tf.modeling.dropout import Dropout
-from electra_tf.modeling.initializers import (
-    INITIALIZER_RANGE,
-    truncated_normal,
-)
+from electra_tf.modeling.initializers import INITIALIZER_RANGE, truncated_normal
 from electra_tf.modeling.normalization import LayerNorm
 
 # Added to the scores of keys that may not be read, as the authors' code does.
@@ -127,7 +124,7 @@ class EncoderBlock(keras.layers.Layer):
         return Dropout(rate, name="dropout", dtype=self.dtype_policy)
 
     def build(self, x_shape, bias_shape=None):
-        """Names the variables by the authors' scopes (see convert/)."""
+        """Names the variables by the authors' scopes (see weights/)."""
         wide = (None, None, self.hidden_size)
         scope = keras.name_scope
         with scope("attention"), scope("self"):

@@ -5,10 +5,7 @@ import tensorflow as tf
 
 from electra_tf.modeling.activations import gelu
 from electra_tf.modeling.attention import rows
-from electra_tf.modeling.initializers import (
-    INITIALIZER_RANGE,
-    truncated_normal,
-)
+from electra_tf.modeling.initializers import INITIALIZER_RANGE, truncated_normal
 from electra_tf.modeling.normalization import LayerNorm
 
 

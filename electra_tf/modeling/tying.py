@@ -4,8 +4,8 @@ import dataclasses
 
 import tensorflow as tf
 
-from electra_tf.config import ElectraConfig
-from electra_tf.derived import generator_sizes
+from electra_tf.config.pretraining import ElectraConfig
+from electra_tf.config.sizes import generator_sizes
 from electra_tf.modeling.embeddings import Embeddings
 from electra_tf.modeling.encoder import Encoder
 
@@ -133,7 +133,7 @@ class DisentangledEmbeddings(Embeddings):
     and the LayerNorm are the main network's own.
 
     No part of a saved Keras model: what is exported is a plain `Embeddings`
-    that holds the sums (see convert/disentangled.py).
+    that holds the sums (see weights/disentangled.py).
 
     Args:
       source: E_G's layer, built; not tracked, since it is the generator's.

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import keras
 import numpy as np
 
-from electra_tf.config import ObjectiveConfig, PretrainingConfig
-from electra_tf.data.tokenizer import Tokenizer
-from electra_tf.derived import main_network
-from electra_tf.execution import ExecutionConfig
+from electra_tf.config.execution import ExecutionConfig
+from electra_tf.config.pretraining import ObjectiveConfig, PretrainingConfig
+from electra_tf.config.sizes import main_network
+from electra_tf.data.tokenizers.tokenizer import Tokenizer
 from electra_tf.modeling.encoder import Encoder
 from electra_tf.modeling.networks import (
     CopyingLM,

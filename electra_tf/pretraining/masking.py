@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import keras
 import tensorflow as tf
 
-from electra_tf.derived import num_slots
+from electra_tf.config.sizes import num_slots
 from electra_tf.modeling.noise import Noise, current_noise, fresh_noise
 
 

@@ -14,14 +14,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from electra_tf.report import plots
-from electra_tf.report.comparison_results import (
+from electra_tf.experiments.results import (
     Results,
     final_values,
     probe_names,
     spread,
     values_at,
 )
+from electra_tf.report import plots
 
 _ROW = 0.3  # inches
 _LABEL = 34  # characters

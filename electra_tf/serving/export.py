@@ -2,10 +2,9 @@
 
 import tensorflow as tf
 
-from electra_tf.convert.finetuning import finetuning_encoder
-from electra_tf.convert.pretrained import PretrainedElectra
-from electra_tf.data.tokenizer import Tokenizer
+from electra_tf.data.tokenizers.tokenizer import Tokenizer
 from electra_tf.modeling.encoder import Encoder
+from electra_tf.pretrained import PretrainedElectra
 from electra_tf.serving.fill_mask import FillMask
 from electra_tf.serving.ids import IDS
 from electra_tf.serving.pretrained_parts import (
@@ -17,6 +16,7 @@ from electra_tf.serving.pretrained_parts import (
 )
 from electra_tf.serving.saved_model import write_saved_model
 from electra_tf.serving.stored_weights import StoredWeights
+from electra_tf.weights.encoder import finetuning_encoder
 
 
 class PretrainedModule(tf.Module):

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from electra_tf.data.tokenizer import Tokenizer
+from electra_tf.data.tokenizers.tokenizer import Tokenizer
 from electra_tf.modeling.networks import MaskedLM
 from electra_tf.modeling.two_tower import TwoTowerCloze
 from electra_tf.serving.forward import Forward

@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-from electra_tf.data.packing import pack_texts
-from electra_tf.data.tokenizer import Tokenizer
+from electra_tf.data.tokenizers.packing import pack_texts
+from electra_tf.data.tokenizers.tokenizer import Tokenizer
 from electra_tf.modeling.encoder import Encoder
 from electra_tf.modeling.networks import Discriminator
 from electra_tf.serving.forward import BUCKETS, Forward

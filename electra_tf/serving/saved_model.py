@@ -6,8 +6,8 @@ from typing import Protocol
 
 import tensorflow as tf
 
-from electra_tf.data.tokenizer import VOCAB_NAME, Tokenizer
-from electra_tf.data.vocab_file import save_vocab
+from electra_tf.data.tokenizers.tokenizer import VOCAB_NAME, Tokenizer
+from electra_tf.data.tokenizers.vocab_file import save_vocab
 from electra_tf.errors import InputError
 from electra_tf.serving.portable_ops import check_ops
 from electra_tf.serving.warmup import wants_warmup, write_warmup

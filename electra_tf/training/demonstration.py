@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from electra_tf.data.example_format import parse_examples
-from electra_tf.data.records import Records
-from electra_tf.data.tokenizer import Tokenizer
+from electra_tf.data.records.example_format import parse_examples
+from electra_tf.data.records.records import Records
+from electra_tf.data.tokenizers.tokenizer import Tokenizer
 from electra_tf.modeling.networks import Discriminator
 
 _LONGEST = 32  # tokens of a sentence that is shown

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
+from electra_tf.config.execution import ExecutionConfig
 from electra_tf.errors import InputError
-from electra_tf.execution import ExecutionConfig
 from electra_tf.training.console import say
 
 MakeBatches = Callable[[int, int], tf.data.Dataset]

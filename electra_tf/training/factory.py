@@ -1,6 +1,6 @@
 """From a configuration to an optimizer."""
 
-from electra_tf.config import OptimizerConfig
+from electra_tf.config.pretraining import OptimizerConfig
 from electra_tf.training.loss_scaling import LossScaledAdamW
 from electra_tf.training.optimizers import AdamW
 from electra_tf.training.schedules import WarmupPolynomialDecay

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from electra_tf.config import PretrainingConfig
+from electra_tf.config.pretraining import PretrainingConfig
+from electra_tf.config.stored import to_json
 from electra_tf.errors import InputError
 from electra_tf.pretraining.factory import build_pretrainer
 from electra_tf.pretraining.metrics import unigram_log_probs
 from electra_tf.pretraining.pretrainer import Pretrainer
-from electra_tf.stored_config import to_json
 from electra_tf.training.checkpoints import Checkpoints
 from electra_tf.training.console import gpu_note, mute, say, shown
 from electra_tf.training.demonstration import demonstrate

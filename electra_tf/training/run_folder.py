@@ -5,10 +5,10 @@ import os
 
 import tensorflow as tf
 
-from electra_tf import stored_config
-from electra_tf.config import PretrainingConfig
-from electra_tf.data.shard_writer import naming_write_errors, remove_quietly
-from electra_tf.data.tokenizer import Tokenizer
+from electra_tf.config import stored as stored_config
+from electra_tf.config.pretraining import PretrainingConfig
+from electra_tf.data.records.shards import naming_write_errors, remove_quietly
+from electra_tf.data.tokenizers.tokenizer import Tokenizer
 from electra_tf.errors import InputError
 
 CONFIG, RECORDS = "config.json", "records.json"

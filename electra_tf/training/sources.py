@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from electra_tf.config import PretrainingConfig
-from electra_tf.data import corpus
-from electra_tf.data.build import build_records
-from electra_tf.data.manifest import has_manifest, read_manifest
-from electra_tf.data.records import Records, foreign_paths, open_records
-from electra_tf.data.tokenizer import Tokenizer
-from electra_tf.data.vocab import train_wordpiece
+from electra_tf.config.pretraining import PretrainingConfig
+from electra_tf.data.records.build import build_records
+from electra_tf.data.records.manifest import has_manifest, read_manifest
+from electra_tf.data.records.records import Records, foreign_paths, open_records
+from electra_tf.data.text import files as corpus
+from electra_tf.data.tokenizers.learning import train_wordpiece
+from electra_tf.data.tokenizers.tokenizer import Tokenizer
 from electra_tf.errors import InputError
 
 BERT_VOCAB_SIZE = 30522

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from electra_tf.execution import ExecutionConfig
+from electra_tf.config.execution import ExecutionConfig
 from electra_tf.training.distribution import Distribution, make_distribution
 from electra_tf.training.loop import Stopped
 from electra_tf.training.lost_workers import LostWorkers, end_process

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from electra_tf.config import make_config
+from electra_tf.config.pretraining import make_config
 
 ROOT = pathlib.Path(__file__).parents[2]
 

@@ -17,7 +17,7 @@ def benchmark(monkeypatch):
 
 
 def test_flops_are_those_of_the_products_in_the_graph(benchmark):
-    from electra_tf.config import make_config
+    from electra_tf.config.pretraining import make_config
     from electra_tf.modeling.networks import Discriminator
     from electra_tf.modeling.tying import make_main_encoder
 

@@ -52,7 +52,7 @@ def start(*arguments):
 @pytest.fixture(scope="module")
 def tiny_served(tmp_path_factory):
     """The shipped model, exported."""
-    from electra_tf.convert.pretrained import from_pretrained
+    from electra_tf.pretrained import from_pretrained
     from electra_tf.serving.export import export_saved_model
 
     path = tmp_path_factory.mktemp("served") / "electra"
@@ -122,7 +122,7 @@ def shown(page):
 
 
 def test_tokens_are_coloured_by_the_models_probabilities(page):
-    from electra_tf.convert.pretrained import from_pretrained
+    from electra_tf.pretrained import from_pretrained
 
     model = from_pretrained("tiny")
     for text in (SENTENCE, "\U0001f600 Émile  thinks, naïvely;\nüber-tax"):
@@ -148,7 +148,7 @@ def test_tokens_are_coloured_by_the_models_probabilities(page):
 
 
 def test_a_chosen_word_gets_the_generators_proposals(page):
-    from electra_tf.convert.pretrained import from_pretrained
+    from electra_tf.pretrained import from_pretrained
 
     wait_for(lambda: len(shown(page)) == 9)  # it begins with SENTENCE
     find(page, "#tokens button")[7].click()  # percent

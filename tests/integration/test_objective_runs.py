@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 import tiny
 
-from electra_tf.convert.initial import read_any_weights
-from electra_tf.convert.pretrained import from_pretrained
+from electra_tf.pretrained import from_pretrained
+from electra_tf.weights.initial import read_any_weights
 
 ROOT = pathlib.Path(__file__).parents[2]
 TABLES = ("word_embeddings", "position_embeddings")

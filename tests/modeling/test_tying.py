@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from electra_tf.config import make_config
+from electra_tf.config.pretraining import make_config
 from electra_tf.modeling.networks import Discriminator, MaskedLM
 from electra_tf.modeling.two_tower import TwoTowerCloze
 from electra_tf.modeling.tying import make_encoders

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from electra_tf.convert import tf1
-from electra_tf.convert.weights import assign_weights
-from electra_tf.data.tokenizer import Tokenizer
+from electra_tf.data.tokenizers.tokenizer import Tokenizer
 from electra_tf.pretraining.factory import build_pretrainer
 from electra_tf.pretraining.masking import MaskedBatch
 from electra_tf.training.factory import make_optimizer
+from electra_tf.weights import tf1
+from electra_tf.weights.assign import assign_weights
 
 HERE = pathlib.Path(__file__).parent.parent
 GOLDEN = pathlib.Path(os.environ.get("ELECTRA_GOLDEN_DIR", HERE / "golden"))

@@ -17,7 +17,7 @@ from tiny_pretraining import (
 
 from electra_tf.modeling.noise import Noise
 from electra_tf.pretraining.factory import build_pretrainer
-from electra_tf.pretraining.objectives.base import variables_of
+from electra_tf.pretraining.objectives.objective import variables_of
 
 NOISE = Noise(3, step=7, name="train")
 TWO_STAGE = {

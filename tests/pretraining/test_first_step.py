@@ -6,12 +6,12 @@ import math
 import numpy as np
 import pytest
 
-from electra_tf.config import make_config
-from electra_tf.data import corpus
-from electra_tf.data.build import build_records
-from electra_tf.data.pipeline import train_batches
-from electra_tf.data.records import open_records
-from electra_tf.data.tokenizer import Tokenizer
+from electra_tf.config.pretraining import make_config
+from electra_tf.data.records.batches import train_batches
+from electra_tf.data.records.build import build_records
+from electra_tf.data.records.records import open_records
+from electra_tf.data.text import files as corpus
+from electra_tf.data.tokenizers.tokenizer import Tokenizer
 from electra_tf.modeling.noise import Noise
 from electra_tf.pretraining.factory import build_pretrainer
 from electra_tf.pretraining.pretrainer import total_loss

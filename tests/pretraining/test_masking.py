@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from tiny_pretraining import CLS, MASK, PAD, SEP, V, rows
 
-from electra_tf.derived import num_slots
+from electra_tf.config.sizes import num_slots
 from electra_tf.modeling.noise import Noise
 from electra_tf.pretraining.masking import TokenMasker, write_slots
 

@@ -10,10 +10,7 @@ from electra_tf.pretraining.corruption import Corrupted, Detection
 from electra_tf.pretraining.generators import Proposal
 from electra_tf.pretraining.losses import LossTerm
 from electra_tf.pretraining.masking import MaskedBatch
-from electra_tf.pretraining.metrics import (
-    PretrainingMetrics,
-    unigram_log_probs,
-)
+from electra_tf.pretraining.metrics import PretrainingMetrics, unigram_log_probs
 from electra_tf.pretraining.objectives import Outcome
 
 MASK, V, L, M = 4, 20, 30, 5

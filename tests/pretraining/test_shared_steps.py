@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from tiny_pretraining import batch, tiny_config, tokenizer
 
-from electra_tf.execution import ExecutionConfig
+from electra_tf.config.execution import ExecutionConfig
 from electra_tf.pretraining.factory import build_pretrainer
 from electra_tf.training.factory import make_optimizer
 

@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 import tiny
 
-from electra_tf.convert.pretrained import from_pretrained
 from electra_tf.errors import InputError
+from electra_tf.pretrained import from_pretrained
 from electra_tf.serving import export
 
 ROWS = tiny.FLAGS["max_position_embeddings"]

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 import tiny
 
-from electra_tf.serving import tflite
+from electra_tf.serving import litert as tflite
 
 LENGTH = 12
 

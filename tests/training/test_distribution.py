@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from electra_tf.config.execution import ExecutionConfig
 from electra_tf.errors import InputError
-from electra_tf.execution import ExecutionConfig
 from electra_tf.training.distribution import (
     Distribution,
     make_distribution,

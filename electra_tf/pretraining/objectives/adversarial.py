@@ -7,13 +7,9 @@ from electra_tf.modeling.networks import Discriminator, MaskedLM
 from electra_tf.modeling.noise import noise_of
 from electra_tf.pretraining.corruption import Detection, corrupt
 from electra_tf.pretraining.generators import Proposal, masked_slots
-from electra_tf.pretraining.losses import (
-    LossTerm,
-    masked_lm_losses,
-    summed,
-)
+from electra_tf.pretraining.losses import LossTerm, masked_lm_losses, summed
 from electra_tf.pretraining.masking import MaskedBatch
-from electra_tf.pretraining.objectives.base import (
+from electra_tf.pretraining.objectives.objective import (
     Masker,
     Objective,
     Outcome,

@@ -7,7 +7,7 @@ from electra_tf.modeling.noise import noise_of
 from electra_tf.pretraining.corruption import Detection, corrupt, marked
 from electra_tf.pretraining.generators import Generator, Proposal
 from electra_tf.pretraining.masking import MaskedBatch
-from electra_tf.pretraining.objectives.base import (
+from electra_tf.pretraining.objectives.objective import (
     Masker,
     Objective,
     Outcome,

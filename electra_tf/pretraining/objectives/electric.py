@@ -8,7 +8,7 @@ from electra_tf.modeling.networks import Discriminator
 from electra_tf.modeling.noise import noise_of
 from electra_tf.pretraining.corruption import Detection, corrupt, marked
 from electra_tf.pretraining.generators import Generator
-from electra_tf.pretraining.objectives.base import (
+from electra_tf.pretraining.objectives.objective import (
     Masker,
     Objective,
     Outcome,

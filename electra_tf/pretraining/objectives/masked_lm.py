@@ -13,7 +13,7 @@ from electra_tf.pretraining.losses import (
     masked_lm_losses,
     summed,
 )
-from electra_tf.pretraining.objectives.base import (
+from electra_tf.pretraining.objectives.objective import (
     Masker,
     Objective,
     Outcome,

@@ -6,12 +6,8 @@ from electra_tf.modeling.networks import Discriminator, Selector
 from electra_tf.modeling.noise import current_noise, fresh_noise, noise_of
 from electra_tf.pretraining.corruption import Detection, corrupt
 from electra_tf.pretraining.generators import Generator
-from electra_tf.pretraining.losses import (
-    LossTerm,
-    masked_lm_losses,
-    summed,
-)
-from electra_tf.pretraining.objectives.base import (
+from electra_tf.pretraining.losses import LossTerm, masked_lm_losses, summed
+from electra_tf.pretraining.objectives.objective import (
     Masker,
     Objective,
     Outcome,

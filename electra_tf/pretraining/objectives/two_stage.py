@@ -5,13 +5,13 @@ import keras
 from electra_tf.modeling.networks import Discriminator
 from electra_tf.modeling.tying import DELTA
 from electra_tf.pretraining.generators import MaskedLMGenerator
-from electra_tf.pretraining.objectives.base import (
+from electra_tf.pretraining.objectives.electra import Electra
+from electra_tf.pretraining.objectives.objective import (
     Masker,
     Outcome,
     Sampling,
     variables_of,
 )
-from electra_tf.pretraining.objectives.electra import Electra
 
 
 class TwoStage(Electra):

@@ -1,0 +1,65 @@
+"""What was counted over the text, as a sum that is saved and added to."""
+
+import dataclasses
+import json
+import os
+import uuid
+from collections import Counter
+
+import numpy as np
+import tensorflow as tf
+
+from electra_tf.data.records.document_packer import Stats
+from electra_tf.data.records.shards import naming_write_errors
+
+
+@dataclasses.dataclass
+class Counted:
+    """What was counted over some ranges.
+
+    Attributes:
+      token_counts: int64 [V], over the train split.
+      stats: over all examples.
+      replaced: lines that are not UTF-8, by file.
+    """
+
+    token_counts: np.ndarray
+    stats: Stats
+    replaced: Counter[str]
+
+    @classmethod
+    def nothing(cls, vocab_size: int) -> "Counted":
+        """The counts of no text."""
+        return cls(np.zeros(vocab_size, np.int64), Stats(), Counter())
+
+    def add(self, other: "Counted") -> None:
+        """Adds the counts of other ranges."""
+        self.token_counts += other.token_counts
+        self.stats.add(other.stats)
+        self.replaced.update(other.replaced)
+
+    def save(self, path: str) -> None:
+        """Writes a file, whole or not at all."""
+        text = json.dumps(
+            {
+                "token_counts": self.token_counts.tolist(),
+                "stats": dataclasses.asdict(self.stats),
+                "replaced": self.replaced,
+            }
+        )
+        temporary = f"{path}.{uuid.uuid4().hex}"
+        with naming_write_errors(os.path.dirname(path)):
+            with tf.io.gfile.GFile(temporary, "w") as f:
+                f.write(text)
+            tf.io.gfile.rename(temporary, path, overwrite=True)
+
+    @classmethod
+    def load(cls, path: str) -> "Counted":
+        """Reads what `save` wrote."""
+        with tf.io.gfile.GFile(path) as f:
+            values = json.loads(f.read())
+        return cls(
+            np.array(values["token_counts"], np.int64),
+            Stats(**values["stats"]),
+            Counter(values["replaced"]),
+        )

@@ -1,0 +1,186 @@
+"""What one process does: text of documents -> serialised examples."""
+
+import contextlib
+import dataclasses
+import gc
+import itertools
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from electra_tf.data.records.example_format import ExampleSerializer
+from electra_tf.data.records.examples import DocumentDraws, ExampleBuilder
+from electra_tf.data.text.sentences import split_sentences
+from electra_tf.data.tokenizers.tokenizer import Tokenizer
+
+
+@dataclasses.dataclass(frozen=True)
+class Document:
+    """A document: its number, its lines, whether it is held out."""
+
+    number: int
+    lines: Sequence[str]
+    held_out: bool
+
+
+@dataclasses.dataclass
+class Stats:
+    """Counts over documents; they add up.
+
+    Attributes:
+      documents: with at least one token.
+      train_examples: made of documents that are not held out.
+      eval_examples: made of held-out documents.
+      tokens_seen: tokens of the text.
+      tokens_kept: those that an example holds.
+      unknown: those seen that are [UNK].
+      padding: places of examples without a token.
+      bytes: of text, in UTF-8.
+    """
+
+    documents: int = 0
+    train_examples: int = 0
+    eval_examples: int = 0
+    tokens_seen: int = 0
+    tokens_kept: int = 0
+    unknown: int = 0
+    padding: int = 0
+    bytes: int = 0
+
+    def add(self, other: "Stats") -> None:
+        """Adds the counts of other documents."""
+        for field in dataclasses.fields(self):
+            total = getattr(self, field.name) + getattr(other, field.name)
+            setattr(self, field.name, total)
+
+
+@dataclasses.dataclass
+class Packed:
+    """Records of some documents, in order, and what was counted.
+
+    Attributes:
+      train: serialised examples.
+      eval: serialised examples of held-out documents.
+      token_counts: int64 [V], over `train`, padding left out.
+      stats: over all of them.
+    """
+
+    train: list[bytes]
+    eval: list[bytes]
+    token_counts: np.ndarray
+    stats: Stats
+
+
+class DocumentPacker:
+    """Tokenises documents and makes records of them.
+
+    Args:
+      tokenizer: the tokenizer.
+      max_seq_length: of every example.
+      seed: with a document's number it determines its examples.
+      split_long_lines: see `ExampleBuilder`.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        max_seq_length: int,
+        seed: int,
+        split_long_lines: bool,
+    ):
+        self._tokenizer = tokenizer
+        self._max = max_seq_length
+        self._seed = seed
+        self._split = split_long_lines
+        self._builder = ExampleBuilder(
+            tokenizer.cls_id,
+            tokenizer.sep_id,
+            max_seq_length,
+            split_long_lines,
+            [not piece.startswith("##") for piece in tokenizer.vocab],
+        )
+        self._serialize = ExampleSerializer(
+            tokenizer.vocab_size, max_seq_length
+        )
+
+    def pack(self, documents: Sequence[Document]) -> Packed:
+        """Makes the records of some documents."""
+        with _garbage_collector_paused():
+            return self._pack(documents)
+
+    def _pack(self, documents: Sequence[Document]) -> Packed:
+        packed = Packed(
+            [], [], np.zeros(self._tokenizer.vocab_size, np.int64), Stats()
+        )
+        train_ids = []
+        for document, lines in zip(
+            documents, self._tokenize(documents, packed.stats), strict=True
+        ):
+            ids = self._pack_document(document, lines, packed)
+            if not document.held_out:
+                train_ids += ids
+        packed.token_counts += np.bincount(
+            np.array(train_ids, np.int64), minlength=packed.token_counts.size
+        )
+        packed.stats.train_examples = len(packed.train)
+        packed.stats.eval_examples = len(packed.eval)
+        return packed
+
+    def _pack_document(
+        self, document: Document, lines: list[list[list[int]]], packed: Packed
+    ) -> list[int]:
+        """Appends the document's records; returns their ids together."""
+        draws = DocumentDraws(self._seed, document.number)
+        records = packed.eval if document.held_out else packed.train
+        all_ids = []
+        before = len(records)
+        for example in self._builder.build(lines, draws):
+            ids, first_length, second_length = self._builder.layout(example)
+            records.append(self._serialize(ids, first_length, second_length))
+            all_ids += ids
+            packed.stats.tokens_kept += len(example.first)
+            packed.stats.tokens_kept += len(example.second)
+        made = len(records) - before
+        packed.stats.documents += made > 0
+        packed.stats.padding += made * self._max - len(all_ids)
+        return all_ids
+
+    def _tokenize(
+        self, documents: Sequence[Document], stats: Stats
+    ) -> list[list[list[list[int]]]]:
+        """Token ids by document, line and sentence."""
+        texts, shape = [], []
+        for document in documents:
+            counts = []
+            for line in document.lines:
+                parts = split_sentences(line) if self._split else [line]
+                counts.append(len(parts))
+                texts += parts
+            shape.append(counts)
+        encoded = [text.encode("utf-8", "replace") for text in texts]
+        tokens = self._tokenizer.tokenize(tf.constant(encoded, tf.string))
+        ids = tokens.values.numpy()
+        stats.bytes += sum(map(len, encoded))
+        stats.tokens_seen += ids.size
+        stats.unknown += int(np.sum(ids == self._tokenizer.unk_id))
+        ids = ids.tolist()
+        splits = tokens.row_splits.numpy().tolist()
+        parts = (ids[start:end] for start, end in itertools.pairwise(splits))
+        return [
+            [[next(parts) for _ in range(count)] for count in counts]
+            for counts in shape
+        ]
+
+
+@contextlib.contextmanager
+def _garbage_collector_paused() -> Iterator[None]:
+    # It would walk the many lists of tokens, in a quarter of the whole time,
+    # and find no cycles among them.
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

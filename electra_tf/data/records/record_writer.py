@@ -1,0 +1,42 @@
+"""Writes the records of a folder in this process."""
+
+from collections.abc import Mapping
+
+from electra_tf.data.records.folder import RecordsFolder
+from electra_tf.data.records.shards import ShardWriter, naming_write_errors
+from electra_tf.errors import InputError
+
+
+class RecordWriter(RecordsFolder):
+    """Collects records under temporary names; `finish` makes them a folder.
+
+    Args:
+      folder: made if missing.
+      num_shards: {split: number of files}.
+      overwrite: as for `RecordsFolder`.
+
+    Raises:
+      InputError: as for `RecordsFolder`; too many shards. The methods raise
+        it for a full disk.
+    """
+
+    def __init__(
+        self, folder: str, num_shards: Mapping[str, int], overwrite: bool
+    ):
+        splits = {
+            split: ShardWriter(folder, split, count)
+            for split, count in num_shards.items()
+        }
+        super().__init__(folder, splits, overwrite)
+        try:
+            with naming_write_errors(folder):
+                for shards in splits.values():
+                    shards.open()
+        except InputError:
+            self._remove()
+            raise
+
+    def write(self, split: str, record: bytes) -> None:
+        """Appends one serialised example."""
+        with naming_write_errors(self._folder):
+            self._splits[split].write(record)

@@ -1,0 +1,237 @@
+"""Learns a WordPiece vocabulary of text, with TF Text's learner."""
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_text.tools.wordpiece_vocab import (
+    wordpiece_tokenizer_learner_lib as learner,
+)
+
+from electra_tf.data.tokenizers import normalization
+from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.data.tokenizers.vocab_file import SPECIAL_PIECES, SUFFIX
+from electra_tf.errors import InputError
+
+MIN_VOCAB_SIZE = 50
+_BATCH_LINES = 4096
+# The learner's time and memory grow with the number of different words, and
+# with the square of their lengths.
+_MAX_WORDS = 200_000
+_MAX_WORD_CHARS = 30
+# Rarer characters are noise, of which each would take two pieces; and the
+# alphabet, in its two forms, takes half of the vocabulary at most.
+_MIN_CHAR_FREQUENCY = 1e-6
+_MAX_ALPHABET = 1 / 4
+# A threshold that gives so much more than the size asked for is close enough.
+_SLACK = 1.05
+
+
+class Coverage(NamedTuple):
+    """How a vocabulary fits words, counted as often as they occur."""
+
+    num_words: int
+    num_unknown: int
+    num_pieces: int
+
+
+def check_vocab_size(vocab_size: int) -> None:
+    """Raises InputError unless a vocabulary of the size can be learnt."""
+    if vocab_size < MIN_VOCAB_SIZE:
+        raise InputError(
+            f"vocab_size must be at least {MIN_VOCAB_SIZE}. Received: "
+            f"{vocab_size}."
+        )
+
+
+def train_wordpiece(
+    lines: Iterable[str],
+    vocab_size: int,
+    do_lower_case: bool = True,
+    strip_accents: bool | None = None,
+) -> list[str]:
+    """Learns a vocabulary of lines of text.
+
+    Args:
+      lines: text; normalised and split into words as `Tokenizer` does it.
+      vocab_size: the number of pieces; see `learn_wordpiece`.
+      do_lower_case, strip_accents: as in `Tokenizer`.
+
+    Returns:
+      the pieces, [PAD] [UNK] [CLS] [SEP] [MASK] first.
+
+    Raises:
+      InputError: no words, or a size under 50.
+    """
+    words = count_words(lines, do_lower_case, strip_accents)
+    return learn_wordpiece(words, vocab_size)
+
+
+def count_words(
+    lines: Iterable[str],
+    do_lower_case: bool = True,
+    strip_accents: bool | None = None,
+) -> Counter[str]:
+    """Counts the words of lines of text, as WordPiece would see them."""
+    if strip_accents is None:
+        strip_accents = do_lower_case
+    counts: Counter[str] = Counter()
+    lines = iter(lines)
+    while batch := list(itertools.islice(lines, _BATCH_LINES)):
+        texts = normalization.normalize(
+            tf.constant([line.encode("utf-8") for line in batch]),
+            do_lower_case,
+            strip_accents,
+        )
+        for text in normalization.split_words(texts).numpy():
+            counts.update(text.decode("utf-8").split())
+    return counts
+
+
+def learn_wordpiece(
+    words: Mapping[str, int],
+    vocab_size: int,
+    log: Callable[[str], None] | None = None,
+) -> list[str]:
+    """Learns a vocabulary of counted words.
+
+    The learner takes a frequency threshold. One is searched that gives a few
+    more pieces than asked for, of which the rarest are left out. Equal words
+    give equal vocabularies.
+
+    Args:
+      words: the number of occurrences of each word (see `count_words`).
+      vocab_size: the number of pieces, with the five special ones. Where the
+        text has not as many, the result is shorter.
+      log: is told of each threshold tried.
+
+    Returns:
+      the pieces: [PAD] [UNK] [CLS] [SEP] [MASK], then the characters in the
+      order of their codes, then all others by falling frequency.
+
+    Raises:
+      InputError: no words, or a size too small.
+    """
+    check_vocab_size(vocab_size)
+    if not words:
+        raise InputError(
+            "A vocabulary is learnt from text. Received: text without words."
+        )
+    alphabet = _alphabet(words, int(vocab_size * _MAX_ALPHABET))
+    counts = _training_words(words, alphabet)
+    if not counts:
+        raise InputError(
+            "vocab_size must leave room for the text's characters. Received: "
+            f"{vocab_size}, with which no word is spelt; raise it."
+        )
+    pieces = _search_threshold(counts, vocab_size, log)
+    return _cut(pieces, alphabet, vocab_size)
+
+
+def measure_coverage(
+    vocab: Sequence[str], words: Mapping[str, int]
+) -> Coverage:
+    """Counts the [UNK]s and the pieces that words (normalised) become."""
+    # Normalising anew would change nothing.
+    tokenizer = Tokenizer(vocab, do_lower_case=False, strip_accents=False)
+    ids = tokenizer.tokenize(tf.constant([w.encode("utf-8") for w in words]))
+    counts = np.fromiter(words.values(), np.int64, len(words))
+    is_unknown = tf.reduce_any(ids == tokenizer.unk_id, axis=1).numpy()
+    return Coverage(
+        num_words=int(counts.sum()),
+        num_unknown=int(counts[is_unknown].sum()),
+        num_pieces=int((counts * ids.row_lengths().numpy()).sum()),
+    )
+
+
+def _alphabet(words: Mapping[str, int], max_chars: int) -> set[str]:
+    """The characters that become pieces, the frequent ones first."""
+    counts: Counter[str] = Counter()
+    for word, count in words.items():
+        for char in word:
+            counts[char] += count
+    minimum = counts.total() * _MIN_CHAR_FREQUENCY
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return {char for char, count in ranked[:max_chars] if count >= minimum}
+
+
+def _training_words(
+    words: Mapping[str, int], alphabet: set[str]
+) -> list[tuple[str, int]]:
+    """The most frequent words in the alphabet; over-long ones in parts."""
+    counts: Counter[str] = Counter()
+    for word, count in words.items():
+        if alphabet.issuperset(word):
+            for begin in range(0, len(word), _MAX_WORD_CHARS):
+                counts[word[begin : begin + _MAX_WORD_CHARS]] += count
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return ranked[:_MAX_WORDS]
+
+
+def _search_threshold(
+    counts: list[tuple[str, int]],
+    vocab_size: int,
+    log: Callable[[str], None] | None,
+) -> list[str]:
+    """The pieces at a threshold that gives just over vocab_size of them."""
+    low, high = 1, 1 + max(count for _, count in counts)
+    best = None
+    while high - low > 1:
+        middle = max(low + 1, math.isqrt(low * high))
+        pieces = _learn(counts, middle)
+        if log:
+            log(f"frequency {middle} and above: {len(pieces)} pieces")
+        if len(pieces) >= vocab_size:
+            low, best = middle, pieces
+            if len(pieces) <= vocab_size * _SLACK:
+                break
+        else:
+            high = middle
+    if best is None:
+        best = _learn(counts, low)
+    return best
+
+
+def _learn(counts: list[tuple[str, int]], threshold: int) -> list[str]:
+    """All pieces at a frequency threshold, but for those of no use."""
+    parameters = learner.Params(
+        upper_thresh=None,
+        lower_thresh=None,
+        num_iterations=4,
+        max_input_tokens=-1,
+        max_token_length=_MAX_WORD_CHARS,
+        max_unique_chars=0,
+        vocab_size=0,
+        slack_ratio=0.0,
+        include_joiner_token=True,
+        joiner=SUFFIX,
+        reserved_tokens=list(SPECIAL_PIECES),
+    )
+    pieces = learner.learn_with_thresh(counts, threshold, parameters)
+    # The learner gives each character its form inside a word as well, which
+    # characters that are words by themselves never have.
+    chars = sorted({char for word, _ in counts for char in word})
+    texts = normalization.split_words(tf.constant([f"a{c}" for c in chars]))
+    alone = {
+        SUFFIX + char
+        for char, text in zip(chars, texts.numpy(), strict=True)
+        if b" " in text
+    }
+    return [piece for piece in pieces if piece not in alone]
+
+
+def _cut(pieces: list[str], alphabet: set[str], vocab_size: int) -> list[str]:
+    """Leaves out the last pieces that are no single characters."""
+    excess = len(pieces) - vocab_size
+    kept = []
+    for piece in reversed(pieces):
+        is_char = piece.removeprefix(SUFFIX) in alphabet
+        if excess > 0 and not is_char and piece not in SPECIAL_PIECES:
+            excess -= 1
+        else:
+            kept.append(piece)
+    return kept[::-1]

@@ -1,0 +1,182 @@
+"""The comparison runner: pre-trains systems alike, and probes each.
+
+A run is trained from probe to probe (`--stop_at_step`), with the schedule of
+its whole length; the weights at each probe are kept, so that other probes and
+more trials can follow later. What is done is known from the files that are
+there, so the same command goes on wherever it was stopped.
+"""
+
+import dataclasses
+import importlib.util
+import time
+from collections.abc import Callable, Sequence
+
+import tensorflow as tf
+
+from electra_tf.config.pretraining import flat_values
+from electra_tf.errors import InputError
+from electra_tf.experiments import results as comparison_results
+from electra_tf.experiments.checks import (
+    check_folders,
+    latest_step,
+    with_records,
+)
+from electra_tf.experiments.comparison import Comparison, Point, Probe
+from electra_tf.experiments.processes import Processes
+from electra_tf.finetune.run import results as trials
+from electra_tf.finetune.tasks.registry import open_task
+from electra_tf.report import files
+from electra_tf.training.console import duration, say
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """A part of the work, in one or two processes.
+
+    Attributes:
+      kind: jobs of a kind take time in proportion to their cost.
+      label: to be shown.
+      cost: train-FLOPs, or trials that are missing.
+      run: does it.
+    """
+
+    kind: str
+    label: str
+    cost: float
+    run: Callable[[], None]
+
+
+def compare(comparison: Comparison) -> str:
+    """Trains and probes what is missing; writes results, table and plots.
+
+    Returns:
+      the table, as Markdown.
+
+    Raises:
+      InputError: an input is not as it must be (before anything is trained),
+        or a process failed.
+      Interrupted: a signal came; the same command goes on.
+    """
+    _require_matplotlib()
+    metrics = {}
+    for probe in comparison.probes:
+        try:
+            metrics[probe.name] = open_task(probe.task, probe.options).metric
+        except InputError as error:
+            raise InputError(f"probe {probe.name}: {error}") from None
+    comparison = with_records(comparison)
+    files.make_folder(comparison.output_dir)
+    processes = Processes(comparison.output_dir)
+    with processes.sitting():
+        check_folders(comparison)
+        jobs = missing_jobs(comparison, processes)
+        clock = Clock(jobs)
+        for number, job in enumerate(jobs, start=1):
+            say(f"[{number}/{len(jobs)}] {job.label} | {clock.left()} left")
+            begin = time.monotonic()
+            job.run()
+            clock.add(job, time.monotonic() - begin)
+            comparison_results.write(comparison, metrics)
+        return comparison_results.write(comparison, metrics)
+
+
+def _require_matplotlib() -> None:
+    if importlib.util.find_spec("matplotlib") is None:
+        raise InputError(
+            "the plots need matplotlib, not installed here: "
+            'pip install -e ".[report]"'
+        )
+
+
+def missing_jobs(comparison: Comparison, processes: Processes) -> list[Job]:
+    """What is not on disk yet, in the order in which it is to be done."""
+    jobs, before = [], 0.0
+    for point in comparison.points():
+        if point.step == comparison.steps(point.system)[0]:
+            before = 0.0
+        cost, before = point.train_flops - before, point.train_flops
+        name = f"{point.system.name}, seed {point.seed}"
+        if not tf.io.gfile.exists(point.weights):
+            total = point.system.config.optimizer.num_train_steps
+            label = f"{name}: to step {point.step:,} of {total:,}"
+            jobs.append(
+                Job("training", label, cost, _training(processes, point, label))
+            )
+        for probe in comparison.probes:
+            folder = comparison.trial_folder(point, probe)
+            missing = comparison.probe_trials - len(trials.read_trials(folder))
+            if missing > 0:
+                label = f"{name}: {probe.name} at step {point.step:,}"
+                run = _probing(processes, point, probe, comparison, label)
+                jobs.append(Job(f"probe {probe.name}", label, missing, run))
+    return jobs
+
+
+def _training(
+    processes: Processes, point: Point, label: str
+) -> Callable[[], None]:
+    def run() -> None:
+        config = point.config
+        values = flat_values(config)
+        flags = [f"--{name}={value}" for name, value in values.items()]
+        processes.run("pretrain", flags, label)
+        model_dir = config.run.model_dir
+        if latest_step(model_dir) != point.step:
+            raise InputError(
+                f"{label}: stopped at step {latest_step(model_dir):,}; the "
+                "same command goes on"
+            )
+        # Under another name until it is whole.
+        half = f"{point.weights}.tmp"
+        flags = [f"--model_dir={model_dir}", f"--output_dir={half}"]
+        processes.run("export_weights", flags, f"{label}: its weights")
+        tf.io.gfile.rename(half, point.weights)
+
+    return run
+
+
+def _probing(
+    processes: Processes,
+    point: Point,
+    probe: Probe,
+    comparison: Comparison,
+    label: str,
+) -> Callable[[], None]:
+    flags = [
+        *probe.arguments,
+        f"--task={probe.task}",
+        f"--init_checkpoint={point.weights}",
+        f"--output_dir={point.file(probe.name)}",
+        f"--num_trials={comparison.probe_trials}",
+        "--save_model=false",
+    ]
+    return lambda: processes.run("finetune", flags, label)
+
+
+class Clock:
+    """Time left, from what the jobs of this sitting took.
+
+    Args:
+      jobs: all that are to be done.
+    """
+
+    def __init__(self, jobs: Sequence[Job]):
+        self._cost = dict.fromkeys((job.kind for job in jobs), 0.0)
+        for job in jobs:
+            self._cost[job.kind] += job.cost
+        # Of each kind: (seconds, cost) of what is done.
+        self._done = dict.fromkeys(self._cost, (0.0, 0.0))
+
+    def add(self, job: Job, seconds: float) -> None:
+        """Notes what a job took."""
+        spent, cost = self._done[job.kind]
+        self._done[job.kind] = (spent + seconds, cost + job.cost)
+
+    def left(self) -> str:
+        """As 1h02m; "?" until a job of each kind was timed."""
+        seconds = 0.0
+        for kind, (spent, cost) in self._done.items():
+            if not cost:
+                return "?"
+            seconds += spent / cost * (self._cost[kind] - cost)
+        return duration(seconds)

@@ -1,0 +1,165 @@
+"""Models for whole texts and for their tokens: Dense layers on the encoder."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from electra_tf.finetune.models.labels import label_names
+from electra_tf.finetune.models.preprocessor import TextPreprocessor
+from electra_tf.finetune.models.task_model import TaskModel
+from electra_tf.modeling.dropout import Dropout
+from electra_tf.modeling.encoder import Encoder
+
+
+class _OnClsVector(TaskModel):
+    """Dropout and one Dense layer on the [CLS] vector."""
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        num_outputs: int,
+        dropout: float,
+        preprocessor: TextPreprocessor | None,
+        **kwargs,
+    ):
+        super().__init__(encoder, preprocessor, **kwargs)
+        self.dropout = Dropout(dropout, name="task_dropout")
+        self.dropout.build((None, encoder.hidden_size))
+        # Glorot, as in the authors' code.
+        self.head = keras.layers.Dense(num_outputs, name="task_head")
+        self.head.build((None, encoder.hidden_size))
+        self.built = True
+
+    @classmethod
+    def _on_pretrained(cls, encoder, preprocessor, dropout, **head):
+        return cls(encoder, dropout=dropout, preprocessor=preprocessor, **head)
+
+    def outputs(self, inputs, training):
+        features = self.features(inputs)
+        states = self.states(features, training)  # [B, L, H]
+        cls = self.dropout(states[:, 0], training=training)  # [B, H]
+        return tf.cast(self.head(cls), tf.float32)
+
+    def get_config(self):
+        return {**super().get_config(), "dropout": self.dropout.rate}
+
+
+@keras.saving.register_keras_serializable("electra_tf")
+class Classifier(_OnClsVector):
+    """One class for a text or a pair: Dense on the [CLS] vector.
+
+    Args:
+      encoder: the pre-trained encoder.
+      labels: the classes' names, in the order of the logits.
+      num_classes: C, where the classes have no names.
+      dropout: rate before the Dense layer.
+      preprocessor: see `TaskModel`.
+
+    Returns logits, float32 [B, C]. Targets are int [B]; the default loss is
+    the cross-entropy.
+
+    Example:
+      model = Classifier.from_pretrained("tiny", labels=("bad", "good"))
+      model.compile(create_optimizer(model, 100), metrics=["accuracy"])
+      model.fit(texts, labels)
+
+    Reference: ELECTRA, section 3.1 "linear classifiers on top".
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        labels: Sequence[str] | None = None,
+        num_classes: int | None = None,
+        dropout: float = 0.1,
+        preprocessor: TextPreprocessor | None = None,
+        **kwargs,
+    ):
+        self.labels = label_names(labels, num_classes)
+        super().__init__(
+            encoder, len(self.labels), dropout, preprocessor, **kwargs
+        )
+
+    def call(self, inputs, training=False):
+        return self.outputs(inputs, training)  # [B, C]
+
+    def default_loss(self, y, y_pred, sample_weight):
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        return loss(y, y_pred, sample_weight)
+
+    def get_config(self):
+        return {**super().get_config(), "labels": list(self.labels)}
+
+
+@keras.saving.register_keras_serializable("electra_tf")
+class Regressor(_OnClsVector):
+    """One number for a text or a pair: Dense(1) on the [CLS] vector.
+
+    Args:
+      encoder: the pre-trained encoder.
+      dropout: rate before the Dense layer.
+      preprocessor: see `TaskModel`.
+
+    Returns float32 [B]. Targets are float [B]; the default loss is the
+    squared error.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        dropout: float = 0.1,
+        preprocessor: TextPreprocessor | None = None,
+        **kwargs,
+    ):
+        super().__init__(encoder, 1, dropout, preprocessor, **kwargs)
+
+    def call(self, inputs, training=False):
+        return tf.squeeze(self.outputs(inputs, training), -1)  # [B]
+
+    def default_loss(self, y, y_pred, sample_weight):
+        return keras.losses.MeanSquaredError()(y, y_pred, sample_weight)
+
+
+@keras.saving.register_keras_serializable("electra_tf")
+class Tagger(TaskModel):
+    """One class for each token: Dense on every state.
+
+    Args:
+      encoder: the pre-trained encoder.
+      labels: the classes' names, in the order of the logits.
+      num_classes: C, where the classes have no names.
+      preprocessor: see `TaskModel`.
+
+    Returns logits, float32 [B, L, C]. Targets are int [B, L], -1 where there
+    is nothing to learn: by custom all but the first piece of each word. The
+    default loss is the mean cross-entropy of the other places.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        labels: Sequence[str] | None = None,
+        num_classes: int | None = None,
+        preprocessor: TextPreprocessor | None = None,
+        **kwargs,
+    ):
+        self.labels = label_names(labels, num_classes)
+        super().__init__(encoder, preprocessor, **kwargs)
+        self.head = keras.layers.Dense(len(self.labels), name="task_head")
+        self.head.build((None, None, encoder.hidden_size))
+        self.built = True
+
+    def call(self, inputs, training=False):
+        features = self.features(inputs)
+        states = self.states(features, training)  # [B, L, H]
+        return tf.cast(self.head(states), tf.float32)  # [B, L, C]
+
+    def default_loss(self, y, y_pred, sample_weight):
+        loss = keras.losses.SparseCategoricalCrossentropy(
+            from_logits=True, ignore_class=-1
+        )
+        return loss(y, y_pred, sample_weight)
+
+    def get_config(self):
+        return {**super().get_config(), "labels": list(self.labels)}

@@ -1,0 +1,97 @@
+"""Strings to model inputs, as a layer that can stand inside a model."""
+
+from collections.abc import Mapping
+
+import keras
+import tensorflow as tf
+
+from electra_tf.data.tokenizers.packing import pack_segments
+from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.errors import InputError
+
+Texts = tf.Tensor | Mapping[str, tf.Tensor]
+TEXT_NAMES = ("text", "text_pair")
+
+
+@keras.saving.register_keras_serializable("electra_tf")
+class TextPreprocessor(keras.layers.Layer):
+    """Texts, or pairs of texts, to padded ids.
+
+    `[CLS] text [SEP]`, or `[CLS] text [SEP] text_pair [SEP]` with segment ids
+    0 and 1. What is too long is cut; `truncated` says where.
+
+    Args:
+      tokenizer: the model's.
+      max_seq_length: L of every batch, with [CLS] and [SEP].
+
+    Call arguments:
+      inputs: string [B], or a dict of `text` and, for pairs, `text_pair`,
+        each string [B].
+
+    Returns a dict: `input_ids`, `input_mask`, `segment_ids` int32 [B, L], and
+    `truncated` int32 [B], 1 where something was cut off.
+
+    Raises:
+      InputError: max_seq_length leaves no room, or other keys came in.
+
+    Example:
+      preprocess = TextPreprocessor(tokenizer, max_seq_length=64)
+      dataset = dataset.map(lambda texts, y: (preprocess(texts), y))
+    """
+
+    def __init__(self, tokenizer: Tokenizer, max_seq_length: int, **kwargs):
+        super().__init__(trainable=False, **kwargs)
+        if max_seq_length < 5:
+            raise InputError(
+                f"max_seq_length must be at least 5; received {max_seq_length}"
+            )
+        self.tokenizer = tokenizer
+        self.max_seq_length = max_seq_length
+        self.supports_jit = False  # XLA knows no strings
+        self.built = True
+
+    def call(self, inputs: Texts) -> dict[str, tf.Tensor]:
+        texts = inputs if isinstance(inputs, Mapping) else {"text": inputs}
+        if "text" not in texts or set(texts) - set(TEXT_NAMES):
+            raise InputError(
+                "inputs must be strings, or a dict of text and text_pair, or "
+                "of input_ids, input_mask and segment_ids; received "
+                f"{', '.join(sorted(texts)) or 'none of them'}"
+            )
+        tokens = {name: self._tokens(text) for name, text in texts.items()}
+        packed = pack_segments(
+            self.tokenizer,
+            tokens["text"],
+            tokens.get("text_pair"),
+            self.max_seq_length,
+        )
+        truncated = tf.cast(packed.truncated, tf.int32)
+        return {**packed.features(), "truncated": truncated}
+
+    def _tokens(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        return self.tokenizer.tokenize(tf.reshape(texts, [-1]))
+
+    def compute_output_spec(self, inputs: Texts):
+        first = next(iter(keras.tree.flatten(inputs)))
+        batch = first.shape[0] if first.shape else None
+        shape = (batch, self.max_seq_length)
+        names = ("input_ids", "input_mask", "segment_ids")
+        spec = {name: keras.KerasTensor(shape, "int32") for name in names}
+        return {**spec, "truncated": keras.KerasTensor((batch,), "int32")}
+
+    def get_config(self):
+        config = super().get_config()
+        config.pop("trainable")
+        return {
+            **config,
+            "max_seq_length": self.max_seq_length,
+            "vocab": list(self.tokenizer.vocab),
+            "do_lower_case": self.tokenizer.do_lower_case,
+            "strip_accents": self.tokenizer.strip_accents,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        names = ("vocab", "do_lower_case", "strip_accents")
+        tokenizer = Tokenizer(**{name: config.pop(name) for name in names})
+        return cls(tokenizer, **config)

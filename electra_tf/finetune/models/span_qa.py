@@ -1,0 +1,159 @@
+"""Question answering: the span of the passage that answers."""
+
+from collections.abc import Mapping
+
+import keras
+import tensorflow as tf
+
+from electra_tf.errors import InputError
+from electra_tf.finetune.models.preprocessor import TextPreprocessor
+from electra_tf.finetune.models.span_heads import JointSpanHead, PlainSpanHead
+from electra_tf.finetune.models.task_model import TaskModel
+from electra_tf.modeling.encoder import Encoder
+
+HEADS = ("joint", "plain")
+ANSWERABILITY_WEIGHT = 0.5
+# What a batch's inputs hold besides, in training: where the answer begins.
+_TRUE_START = "true_start"
+
+
+@keras.saving.register_keras_serializable("electra_tf")
+class SpanQA(TaskModel):
+    """Start and end of the answer in `[CLS] question [SEP] passage [SEP]`.
+
+    Args:
+      encoder: the pre-trained encoder.
+      head: "joint", the end given the start and a classifier for
+        answerability; or "plain", BERT's.
+      num_beams: K, starts that prediction follows, and ends for each.
+      max_answer_length: tokens of an answer, for the plain head's
+        answerability.
+      preprocessor: see `TaskModel`; `text` is the question, `text_pair` the
+        passage.
+
+    Inputs may hold `answer_mask`, int [B, L]: 1 at [CLS] and where an answer
+    may stand; by default the second segment and [CLS].
+
+    Returns a dict:
+      start_log_probs, start_index: float32 and int32 [B, K], best first.
+      end_log_probs, end_index: float32 and int32 [B, K, K], for each start
+        its best ends. Neither order nor length of a span is checked here.
+      answerability: float32 [B], a logit; positive: there is no answer.
+
+    Targets are a dict of int [B]: `start`, `end` (both 0, [CLS], where there
+    is no answer) and `is_impossible`. The loss is built in:
+    (start + end) / 2, and with the joint head 0.5 times the cross-entropy of
+    answerability.
+
+    Example:
+      model = SpanQA.from_pretrained("tiny")
+      model.compile(create_optimizer(model, 100))
+      model.fit(features, {"start": s, "end": e, "is_impossible": i})
+
+    Reference: ELECTRA, section 3.1 and the authors' code.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        head: str = "joint",
+        num_beams: int = 20,
+        max_answer_length: int = 30,
+        preprocessor: TextPreprocessor | None = None,
+        **kwargs,
+    ):
+        super().__init__(encoder, preprocessor, **kwargs)
+        if head not in HEADS:
+            raise InputError(
+                f"head must be one of {', '.join(HEADS)}; received {head!r}"
+            )
+        self.num_beams = num_beams
+        self.max_answer_length = max_answer_length
+        self.head_kind = head
+        if head == "joint":
+            self.head = JointSpanHead(name="task_head")
+        else:
+            self.head = PlainSpanHead(max_answer_length, name="task_head")
+        self.head.build((None, None, encoder.hidden_size))
+        self.built = True
+
+    def call(self, inputs, training=False):
+        features = self.features(inputs)
+        states = self.states(features, training)  # [B, L, H]
+        mask = features.get("answer_mask")  # [B, L]
+        if mask is None:
+            mask = default_answer_mask(features)
+        if _TRUE_START in features:
+            start = features[_TRUE_START]  # [B]
+            return self.head.scores(states, mask, start)
+        return self.head.beam(states, mask, self.num_beams)
+
+    def train_step(self, data):
+        return super().train_step(_with_true_start(data))
+
+    def test_step(self, data):
+        return super().test_step(_with_true_start(data))
+
+    def default_loss(self, y, y_pred, sample_weight):
+        if not isinstance(sample_weight, Mapping):  # one for all targets
+            sample_weight = dict.fromkeys(y, sample_weight)
+        losses = span_losses(y_pred, y, sample_weight)  # [B]
+        # Keras sums the replicas' losses.
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        return tf.reduce_mean(losses) / replicas
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "head": self.head_kind,
+            "num_beams": self.num_beams,
+            "max_answer_length": self.max_answer_length,
+        }
+
+
+def default_answer_mask(features: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """The second segment and [CLS]: int32 [B, L]."""
+    second = tf.cast(features["segment_ids"], tf.int32)
+    second *= tf.cast(features["input_mask"], tf.int32)
+    return tf.maximum(
+        second, tf.one_hot(0, tf.shape(second)[1], dtype=tf.int32)
+    )
+
+
+def span_losses(
+    scores: Mapping[str, tf.Tensor],
+    targets: Mapping[str, tf.Tensor],
+    weights: Mapping[str, tf.Tensor | None],
+) -> tf.Tensor:
+    """(-log p(start) - log p(end)) / 2, and answerability's: float32 [B].
+
+    Args:
+      scores: `start_log_probs`, `end_log_probs` [B, L]; from the joint head
+        `answerability` [B].
+      targets: `start`, `end`, `is_impossible`, int [B].
+      weights: of each target, float [B] or None.
+    """
+
+    def missed(name):
+        place = tf.reshape(tf.cast(targets[name], tf.int32), [-1, 1])
+        log_probs = scores[f"{name}_log_probs"]  # [B, L]
+        return -tf.gather(log_probs, place, batch_dims=1)[:, 0]
+
+    losses = {"start": 0.5 * missed("start"), "end": 0.5 * missed("end")}
+    if "answerability" in scores:
+        impossible = tf.reshape(targets["is_impossible"], [-1])
+        losses["is_impossible"] = ANSWERABILITY_WEIGHT * (
+            tf.nn.sigmoid_cross_entropy_with_logits(
+                tf.cast(impossible, tf.float32), scores["answerability"]
+            )
+        )
+    for name, weight in weights.items():
+        if name in losses and weight is not None:
+            losses[name] *= tf.reshape(tf.cast(weight, tf.float32), [-1])
+    return tf.add_n(list(losses.values()))
+
+
+def _with_true_start(data):
+    """The joint head's ends are learned given the true start."""
+    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+    return {**x, _TRUE_START: tf.reshape(y["start"], [-1])}, y, sample_weight

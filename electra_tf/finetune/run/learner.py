@@ -1,0 +1,217 @@
+"""One trial: a fresh head on a pre-trained encoder, trained and measured."""
+
+import math
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+from tqdm import tqdm
+
+from electra_tf.data.records.shards import naming_write_errors
+from electra_tf.errors import InputError
+from electra_tf.finetune.models.optimizer import create_optimizer
+from electra_tf.finetune.run.plan import Plan
+from electra_tf.finetune.tasks.task import Encoded, Evaluation, Task
+from electra_tf.training.console import say
+
+
+def train(
+    task: Task,
+    plan: Plan,
+    seed: int,
+    examples: Encoded,
+    dev: Encoded,
+    log_dir: str,
+) -> keras.Model:
+    """Trains a model of the task.
+
+    Args:
+      task: what to learn.
+      plan: how.
+      seed: of the head, the order of the examples and dropout.
+      examples: to learn from, with targets.
+      dev: to stop early by, where the plan says so.
+      log_dir: for TensorBoard.
+
+    Returns:
+      the model after the last step, or, with early stopping, after the epoch
+      with the best main metric.
+    """
+    keras.utils.clear_session()  # lets go of the trial before
+    keras.utils.set_random_seed(seed)
+    model = task.build_model(plan.model_settings())
+    num_rows = len(examples.inputs["input_ids"])
+    steps_per_epoch = math.ceil(num_rows / plan.train_batch_size)
+    num_steps = steps_per_epoch * plan.num_train_epochs
+    # XLA would compile anew for every length of a batch.
+    model.compile(_optimizer(plan, model, num_steps), jit_compile=False)
+    model.fit(
+        training_batches(examples, plan.train_batch_size, seed),
+        epochs=plan.num_train_epochs,
+        callbacks=[
+            *_early_stop(task, plan, model, dev),
+            keras.callbacks.TensorBoard(
+                log_dir, write_graph=False, update_freq=plan.log_every_steps
+            ),
+            Progress(num_steps),
+        ],
+        shuffle=False,  # the batches are shuffled already
+        verbose=0,
+    )
+    return model
+
+
+def _optimizer(
+    plan: Plan, model: keras.Model, num_steps: int
+) -> keras.optimizers.Optimizer:
+    return create_optimizer(
+        model,
+        num_steps,
+        learning_rate=plan.learning_rate,
+        warmup_fraction=plan.warmup_proportion,
+        layerwise_decay=plan.layerwise_lr_decay,
+        weight_decay_rate=plan.weight_decay_rate,
+        compat=plan.compat,
+    )
+
+
+def _early_stop(
+    task: Task, plan: Plan, model: keras.Model, dev: Encoded
+) -> list[keras.callbacks.Callback]:
+    """What measures on dev after each epoch and stops; none if not asked."""
+    if not plan.early_stop_patience:
+        return []
+    name = f"dev_{task.metric}"
+    return [
+        MeasureOnDev(name, lambda: evaluate(task, plan, model, dev)),
+        keras.callbacks.EarlyStopping(
+            name,
+            mode="max",
+            patience=plan.early_stop_patience,
+            restore_best_weights=True,
+        ),
+    ]
+
+
+def predict(plan: Plan, model: keras.Model, encoded: Encoded) -> Any:
+    """What the model says of examples."""
+    return model.predict(
+        dict(encoded.inputs), batch_size=plan.eval_batch_size, verbose=0
+    )
+
+
+def evaluate(
+    task: Task, plan: Plan, model: keras.Model, encoded: Encoded
+) -> Evaluation:
+    """Metrics of the model on examples."""
+    return task.evaluate(encoded, predict(plan, model, encoded))
+
+
+def training_batches(
+    encoded: Encoded, batch_size: int, seed: int
+) -> tf.data.Dataset:
+    """Batches of (inputs, targets), in an order of its own each epoch.
+
+    Each batch is as long as its longest row.
+    """
+    inputs = {n: tf.constant(array) for n, array in encoded.inputs.items()}
+    targets = tf.nest.map_structure(tf.constant, encoded.targets)
+    num_rows = len(encoded.inputs["input_ids"])
+
+    def batch(index: tf.Tensor) -> tuple[Any, Any]:
+        rows, goals = tf.nest.map_structure(
+            lambda array: tf.gather(array, index), (inputs, targets)
+        )
+        length = tf.reduce_max(tf.reduce_sum(rows["input_mask"], axis=1))
+        # Targets of tokens are as long as the inputs.
+        return tf.nest.map_structure(
+            lambda array: array[:, :length] if array.shape.rank > 1 else array,
+            (rows, goals),
+        )
+
+    order = tf.data.Dataset.range(num_rows)
+    order = order.shuffle(num_rows, seed, reshuffle_each_iteration=True)
+    return order.batch(batch_size).map(batch).prefetch(2)
+
+
+class MeasureOnDev(keras.callbacks.Callback):
+    """Puts a metric into the logs of each epoch.
+
+    Args:
+      name: in the logs.
+      measure: gives the evaluation; `name` without "dev_" is its metric.
+    """
+
+    def __init__(self, name: str, measure: Callable[[], Evaluation]):
+        super().__init__()
+        self.name, self.measure = name, measure
+
+    def on_epoch_end(self, epoch, logs=None):
+        metrics = self.measure().metrics
+        logs[self.name] = metrics[self.name.removeprefix("dev_")]
+
+
+class Progress(keras.callbacks.Callback):
+    """A bar on a terminal, else a line an epoch; on standard error.
+
+    Raises:
+      InputError: the loss is not finite any more.
+    """
+
+    def __init__(self, num_steps: int):
+        super().__init__()
+        self.num_steps = num_steps
+
+    def on_train_begin(self, logs=None):
+        is_terminal = sys.stderr.isatty()
+        self.bar = tqdm(
+            total=self.num_steps,
+            unit="step",
+            disable=not is_terminal,
+            dynamic_ncols=True,
+        )
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.bar.update()
+
+    def on_epoch_end(self, epoch, logs=None):
+        if not math.isfinite(logs["loss"]):
+            raise InputError(
+                f"the loss became {logs['loss']} in epoch {epoch + 1}; a "
+                "smaller learning_rate may help"
+            )
+        text = shown(logs)
+        self.bar.set_postfix_str(text)
+        if self.bar.disable:
+            say(f"epoch {epoch + 1}/{self.params['epochs']}: {text}")
+
+    def on_train_end(self, logs=None):
+        self.bar.close()
+
+
+def shown(values: Mapping[str, float]) -> str:
+    """Names and values in one short text."""
+    return " ".join(f"{name} {value:.4g}" for name, value in values.items())
+
+
+def write_scalars(log_dir: str, values: Mapping[str, float], step: int) -> None:
+    """Adds values to a TensorBoard folder."""
+    writer = tf.summary.create_file_writer(os.path.join(log_dir, "dev"))
+    with writer.as_default(step=step):
+        for name, value in values.items():
+            tf.summary.scalar(f"dev/{name}", value)
+    writer.close()
+
+
+def save(model: keras.Model, path: str) -> None:
+    """Writes a model whole or not at all; Keras writes local files only."""
+    with tempfile.TemporaryDirectory() as folder:
+        local = os.path.join(folder, "model.keras")
+        model.save(local)
+        with naming_write_errors(os.path.dirname(path)):
+            tf.io.gfile.copy(local, f"{path}.tmp", overwrite=True)
+            tf.io.gfile.rename(f"{path}.tmp", path, overwrite=True)

@@ -1,0 +1,252 @@
+"""All trials of all tasks, in a folder; a killed command goes on.
+
+<output_dir>/results.json, results.md, submission.zip
+<output_dir>/<task>/settings.json      what the trials have in common
+<output_dir>/<task>/model.keras        of the best trial
+<output_dir>/<task>/trial_1/result.json      written last
+<output_dir>/<task>/trial_1/...        predictions, tensorboard/
+"""
+
+import dataclasses
+import json
+import os
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from electra_tf.config.finetuning import TaskOptions, TrainingOptions
+from electra_tf.data.records.shards import naming_write_errors
+from electra_tf.errors import InputError
+from electra_tf.finetune.run import learner, results
+from electra_tf.finetune.run.plan import Plan, fingerprint, make_plan
+from electra_tf.finetune.tasks.registry import open_task
+from electra_tf.finetune.tasks.task import Encoded, Task
+from electra_tf.pretrained import PretrainedElectra, from_pretrained
+from electra_tf.training.console import duration, say
+from electra_tf.training.run_folder import write_text
+
+# Where something lies; what it holds has a fingerprint.
+_PLACES = (
+    "init_checkpoint data_dir train_file dev_file test_file tfds_data_dir"
+).split()
+
+
+def finetune(
+    names: Sequence[str],
+    task_options: TaskOptions,
+    options: TrainingOptions,
+    output_dir: str,
+) -> str:
+    """Runs the trials that are missing, of one task after the other.
+
+    Everything is read and checked before the first is trained.
+
+    Returns:
+      the table of results, as Markdown.
+
+    Raises:
+      InputError: an input is not as it must be, or `output_dir` holds trials
+        of other settings.
+    """
+    if len(names) > 1 and _own_files(task_options):
+        raise InputError(
+            "train_file, dev_file and test_file are of one task; received "
+            f"{len(names)} tasks: {', '.join(names)}"
+        )
+    pretrained = from_pretrained(options.init_checkpoint)
+    weights = fingerprint(
+        [
+            pretrained.tokenizer.settings(),
+            *(v.numpy() for v in pretrained.encoder.variables),
+        ]
+    )
+    runs = []
+    for name in dict.fromkeys(names):
+        task = open_task(name, task_options)
+        plan = make_plan(task, options, pretrained)
+        run = TaskRun(task, plan, os.path.join(output_dir, _folder(name)))
+        run.check(_settings(task, plan, task_options, weights))
+        runs.append(run)
+    for run in runs:
+        run.run_missing(options.num_trials, options.save_model, pretrained)
+        results.write(output_dir)
+    return results.read_table(output_dir)
+
+
+class TaskRun:
+    """The trials of one task.
+
+    Args:
+      task: its examples are read.
+      plan: how it is learned.
+      folder: for all that is written.
+    """
+
+    def __init__(self, task: Task, plan: Plan, folder: str):
+        self.task, self.plan, self.folder = task, plan, folder
+        self.settings: dict[str, Any] = {}
+
+    def check(self, settings: dict[str, Any]) -> None:
+        """Refuses a folder whose trials had other settings."""
+        self.settings = settings
+        path = os.path.join(self.folder, results.SETTINGS)
+        if not tf.io.gfile.exists(path):
+            return
+        old = results.read_json(path)
+        changed = [
+            f"{name} was {old.get(name)!r}, now {value!r}"
+            for name, value in settings.items()
+            if old.get(name) != value and name not in _PLACES
+        ]
+        if changed:
+            raise InputError(
+                f"{self.folder!r} holds trials that differ in what defines "
+                f"them: {'; '.join(changed)}. Use another output_dir, or the "
+                "old values"
+            )
+
+    def run_missing(
+        self, num_trials: int, save_model: bool, pretrained: PretrainedElectra
+    ) -> None:
+        """Trains, measures and writes the trials that are not there."""
+        missing = [
+            number
+            for number in range(1, num_trials + 1)
+            if not tf.io.gfile.exists(self._path(number, results.RESULT))
+        ]
+        if not missing:
+            say(f"{self.task.name}: all {num_trials} trials are there")
+            return
+        examples, dev, test, notes = self._encode(pretrained)
+        with naming_write_errors(self.folder):
+            tf.io.gfile.makedirs(self.folder)
+        described = {**self.settings, "notes": notes}
+        text = json.dumps(described, indent=2, ensure_ascii=False) + "\n"
+        write_text(os.path.join(self.folder, results.SETTINGS), text)
+        for number in missing:
+            say(f"{self.task.name}: trial {number} of {num_trials}")
+            self._run(number, examples, dev, test, save_model)
+
+    def _run(
+        self,
+        number: int,
+        examples: Encoded,
+        dev: dict[str, Encoded],
+        test: dict[str, Encoded],
+        save_model: bool,
+    ) -> None:
+        begin = time.monotonic()
+        task, plan, folder = self.task, self.plan, self._path(number)
+        log_dir = os.path.join(folder, "tensorboard")
+        with naming_write_errors(folder):
+            if tf.io.gfile.exists(folder):  # of a trial that was killed
+                tf.io.gfile.rmtree(folder)
+            tf.io.gfile.makedirs(folder)
+        seed = plan.seed + number - 1
+        first = next(iter(dev.values()))
+        model = learner.train(task, plan, seed, examples, first, log_dir)
+        steps = int(model.optimizer.iterations.numpy())
+        metrics = self._measure(number, model, dev)
+        learner.write_scalars(log_dir, metrics, steps)
+        for name, encoded in test.items():
+            outputs = learner.predict(plan, model, encoded)
+            files = task.predictions(name, encoded, outputs, metrics)
+            self._write(number, results.TEST, files)
+        if save_model and self._is_best(metrics):
+            learner.save(model, os.path.join(self.folder, "model.keras"))
+        result = {
+            "trial": number,
+            "seed": seed,
+            "steps": steps,
+            "seconds": round(time.monotonic() - begin, 1),
+            "metrics": metrics,
+        }
+        self._write(number, "", {results.RESULT: json.dumps(result, indent=2)})
+        took = duration(result["seconds"])
+        shown = learner.shown(metrics)
+        say(f"{task.name}: trial {number}: {shown} ({took})")
+
+    def _measure(
+        self, number: int, model: keras.Model, dev: dict[str, Encoded]
+    ) -> dict[str, float]:
+        """Metrics of all dev sets; those of the first bear plain names."""
+        metrics: dict[str, float] = {}
+        for index, (name, encoded) in enumerate(dev.items()):
+            found = learner.evaluate(self.task, self.plan, model, encoded)
+            prefix = f"{name}_" if index else ""
+            metrics |= {prefix + key: v for key, v in found.metrics.items()}
+            if not index:
+                self._write(number, "", found.files)
+        return metrics
+
+    def _encode(
+        self, pretrained: PretrainedElectra
+    ) -> tuple[Encoded, dict[str, Encoded], dict[str, Encoded], list[str]]:
+        """Examples of train, dev and test to arrays; and what was cut or left
+        out, which it says, too."""
+        task, plan, splits = self.task, self.plan, self.task.splits
+        notes = list(splits.notes)
+
+        def encode(name: str, examples: Sequence, is_training: bool = False):
+            encoded = task.encode(
+                pretrained.tokenizer,
+                examples,
+                plan.max_seq_length,
+                is_training,
+            )
+            if encoded.num_cut:
+                notes.append(
+                    f"{name}: {encoded.num_cut} of {len(encoded.examples)} "
+                    "examples were cut"
+                )
+            notes.extend(f"{name}: {note}" for note in encoded.notes)
+            return encoded
+
+        examples = encode("train", plan.train_examples(splits.train), True)
+        dev = {name: encode(name, e) for name, e in splits.dev.items()}
+        test = {name: encode(name, e) for name, e in splits.test.items()}
+        for note in notes:
+            say(f"{task.name}: {note}")
+        return examples, dev, test, notes
+
+    def _is_best(self, metrics: dict[str, float]) -> bool:
+        others = results.read_trials(self.folder)
+        name = self.task.metric
+        return all(metrics[name] > other["metrics"][name] for other in others)
+
+    def _path(self, number: int, *names: str) -> str:
+        return os.path.join(self.folder, results.trial_name(number), *names)
+
+    def _write(self, number: int, part: str, files: dict[str, str]) -> None:
+        for name, content in files.items():
+            path = self._path(number, part, name)
+            with naming_write_errors(os.path.dirname(path)):
+                tf.io.gfile.makedirs(os.path.dirname(path))
+            write_text(path, content)
+
+
+def _settings(
+    task: Task, plan: Plan, task_options: TaskOptions, weights: str
+) -> dict[str, Any]:
+    """What trials of one folder must have in common."""
+    splits = task.splits
+    return {
+        "task": task.name,
+        "metric": task.metric,
+        "weights": weights,
+        "num_train": len(splits.train),
+        "data": fingerprint([*splits.train, *splits.dev.items()]),
+        **dataclasses.asdict(plan),
+        **dataclasses.asdict(task_options),
+    }
+
+
+def _own_files(options: TaskOptions) -> bool:
+    return bool(options.train_file or options.dev_file or options.test_file)
+
+
+def _folder(task_name: str) -> str:
+    return task_name.replace("/", "_")

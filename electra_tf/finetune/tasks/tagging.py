@@ -1,0 +1,180 @@
+"""Tasks about each word: chunks, entities, or any other tags."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.errors import InputError
+from electra_tf.finetune.models.heads import Tagger
+from electra_tf.finetune.tasks import tag_schemes
+from electra_tf.finetune.tasks.conll import Sentence
+from electra_tf.finetune.tasks.metrics import entity_metrics
+from electra_tf.finetune.tasks.task import (
+    Encoded,
+    Evaluation,
+    ModelSettings,
+    Splits,
+    Task,
+)
+
+_WORDS_AT_ONCE = 8192
+_IGNORED = -1
+_UNTAGGED = "_"  # what a word that was cut off is called, beside spans
+
+
+class Tagging(Task):
+    """A tag for each word; its first piece is classified.
+
+    Tags of spans are learned as BIOES and measured by entity F1, others by
+    accuracy. Words that are cut off are errors: outside of all spans, and
+    wrong.
+
+    Args:
+      name: on the command line.
+      splits: of `Sentence`s.
+
+    Raises:
+      InputError: a dev sentence holds a tag that no training sentence has.
+    """
+
+    def __init__(self, name: str, splits: Splits):
+        self.name, self.splits = name, splits
+        tags = {tag for sentence in splits.train for tag in sentence.tags}
+        self.has_spans = tag_schemes.are_spans(tags)
+        self.metric = "f1" if self.has_spans else "accuracy"
+        self.labels = sorted(tags)
+        if self.has_spans:
+            self.labels = tag_schemes.bioes_labels(tags)
+        if len(self.labels) < 2:
+            raise InputError(
+                "the training file must hold two tags or more; received only "
+                f"{self.labels[0]!r}"
+            )
+        for sentences in splits.dev.values():
+            self._check(sentences)
+
+    def encode(self, tokenizer, examples, max_seq_length, is_training=False):
+        pieces = word_pieces(tokenizer, examples)
+        heads = [_heads(words, max_seq_length) for words in pieces]
+        inputs = _arrays(tokenizer, pieces, max_seq_length)
+        targets = None
+        if is_training:
+            targets = np.full(inputs["input_ids"].shape, _IGNORED, np.int32)
+            number = {label: n for n, label in enumerate(self.labels)}
+            for row, places in enumerate(heads):
+                tags = self._learned(examples[row].tags)[: len(places)]
+                targets[row, places] = [number[tag] for tag in tags]
+        pairs = zip(examples, heads, strict=True)
+        lost = [len(e.words) - len(places) for e, places in pairs]
+        num_cut = int(np.count_nonzero(lost))
+        notes = ()
+        if num_cut:
+            notes = (f"{sum(lost)} words were cut off; they count as errors",)
+        return Encoded(examples, inputs, targets, num_cut, heads, notes)
+
+    def build_model(self, settings: ModelSettings) -> keras.Model:
+        return Tagger.from_pretrained(
+            settings.init_checkpoint,
+            labels=self.labels,
+            max_seq_length=settings.max_seq_length,
+            dropout=settings.dropout,
+            load_weights=not settings.from_scratch,
+        )
+
+    def evaluate(self, encoded, outputs):
+        gold = [self._learned(s.tags) for s in encoded.examples]
+        predicted = self._tags(encoded, outputs)
+        num_right = 0
+        for tags, said, places in zip(
+            gold, predicted, encoded.rows, strict=True
+        ):
+            # Only words with a place in the input can be right.
+            pairs = zip(tags[: len(places)], said, strict=False)
+            num_right += sum(tag == other for tag, other in pairs)
+        num_words = sum(map(len, gold))
+        metrics = {"accuracy": 100 * num_right / num_words}
+        if self.has_spans:
+            metrics = {**entity_metrics(gold, predicted), **metrics}
+        return Evaluation(metrics)
+
+    def predictions(self, test_set, encoded, outputs, metrics):
+        del test_set, metrics
+        lines = []
+        predicted = self._tags(encoded, outputs)
+        for sentence, tags in zip(encoded.examples, predicted, strict=True):
+            if self.has_spans:
+                tags = tag_schemes.to_bio(tags)
+            pairs = zip(sentence.words, tags, strict=True)
+            lines += [f"{word}\t{tag}\n" for word, tag in pairs] + ["\n"]
+        return {f"{self.name}.conll": "".join(lines)}
+
+    def _learned(self, tags: Sequence[str]) -> Sequence[str]:
+        return tag_schemes.to_bioes(tags) if self.has_spans else tags
+
+    def _tags(self, encoded: Encoded, outputs: np.ndarray) -> list[list[str]]:
+        """The tags of all words, also of those that were cut off."""
+        numbers = np.argmax(outputs, axis=-1)
+        missing = tag_schemes.OUTSIDE if self.has_spans else _UNTAGGED
+        found = []
+        for row, places in enumerate(encoded.rows):
+            tags = [self.labels[n] for n in numbers[row, places]]
+            lost = len(encoded.examples[row].words) - len(places)
+            found.append(tags + [missing] * lost)
+        return found
+
+    def _check(self, sentences: Sequence[Sentence]) -> None:
+        for sentence in sentences:
+            unseen = set(self._learned(sentence.tags)) - set(self.labels)
+            if unseen:
+                raise InputError(
+                    f"{sentence.where}: the sentence holds the tag "
+                    f"{min(unseen)!r}, which no training sentence has"
+                )
+
+
+def word_pieces(
+    tokenizer: Tokenizer, sentences: Sequence[Sentence]
+) -> list[list[np.ndarray]]:
+    """Ids of each word's pieces, at least one: a word of which the tokenizer
+    leaves nothing becomes [UNK]."""
+    words = sorted({word for s in sentences for word in s.words})
+    ids: dict[str, np.ndarray] = {}
+    for first in range(0, len(words), _WORDS_AT_ONCE):
+        some = words[first : first + _WORDS_AT_ONCE]
+        ragged = tokenizer.tokenize(tf.constant(some))
+        values = ragged.values.numpy().astype(np.int32)
+        rows = np.split(values, ragged.row_splits.numpy()[1:-1])
+        ids.update(zip(some, rows, strict=True))
+    unknown = np.array([tokenizer.unk_id], np.int32)
+    ids = {word: row if len(row) else unknown for word, row in ids.items()}
+    return [[ids[word] for word in sentence.words] for sentence in sentences]
+
+
+def _heads(pieces: Sequence[np.ndarray], max_seq_length: int) -> np.ndarray:
+    """Places of the words' first pieces, behind [CLS], of those that fit."""
+    lengths = np.array([len(word) for word in pieces])
+    places = 1 + np.cumsum(lengths) - lengths
+    return places[places < max_seq_length - 1]
+
+
+def _arrays(
+    tokenizer: Tokenizer,
+    pieces: Sequence[Sequence[np.ndarray]],
+    max_seq_length: int,
+) -> dict[str, np.ndarray]:
+    ids = [np.concatenate(words)[: max_seq_length - 2] for words in pieces]
+    longest = max(map(len, ids)) + 2
+    arrays = {
+        name: np.zeros([len(ids), longest], np.int32)
+        for name in ("input_ids", "input_mask", "segment_ids")
+    }
+    arrays["input_ids"][:] = tokenizer.pad_id
+    for row, values in enumerate(ids):
+        end = len(values) + 2
+        whole = [[tokenizer.cls_id], values, [tokenizer.sep_id]]
+        arrays["input_ids"][row, :end] = np.concatenate(whole)
+        arrays["input_mask"][row, :end] = 1
+    return arrays

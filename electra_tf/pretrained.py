@@ -1,0 +1,259 @@
+"""`from_pretrained`: a pre-trained ELECTRA, ready to ask."""
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from electra_tf.config.pretraining import PretrainingConfig
+from electra_tf.config.sizes import main_network
+from electra_tf.data.tokenizers.packing import pack_texts
+from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.errors import InputError
+from electra_tf.modeling.encoder import Encoder
+from electra_tf.modeling.networks import Discriminator, MaskedLM
+from electra_tf.pretraining.factory import make_networks
+from electra_tf.pretraining.objectives.objective import variables_of
+from electra_tf.scoring import log_likelihoods
+from electra_tf.training.run_folder import CONFIG, read_config
+from electra_tf.weights import tf1
+from electra_tf.weights.assign import assign_weights
+from electra_tf.weights.initial import read_any_weights
+
+_ASSETS = Path(__file__).resolve().parent / "assets"
+NAMES = ("tiny",)
+
+
+@dataclasses.dataclass(frozen=True)
+class DetectedToken:
+    """A token of a text and how likely it was replaced.
+
+    Attributes:
+      token: the vocabulary piece.
+      probability: P(replaced), in [0, 1].
+      start, end: bytes of the original text.
+    """
+
+    token: str
+    probability: float
+    start: int
+    end: int
+
+
+class PretrainedElectra:
+    """A pre-trained ELECTRA and its tokenizer.
+
+    Attributes:
+      config: the run's configuration.
+      tokenizer: the run's tokenizer.
+      encoder: `Encoder`, ids, mask, segments [B, L] -> [B, L, H].
+    """
+
+    def __init__(
+        self,
+        config: PretrainingConfig,
+        tokenizer: Tokenizer,
+        networks: dict[str, Discriminator | MaskedLM],
+    ):
+        self.config = config
+        self.tokenizer = tokenizer
+        self._networks = networks
+
+    @property
+    def discriminator(self) -> Discriminator:
+        """Ids, mask, segments [B, L] -> logits [B, L]."""
+        return self._network("discriminator")
+
+    @property
+    def has_discriminator(self) -> bool:
+        """Whether `discriminator` and `detect` can be asked."""
+        return "discriminator" in self._networks
+
+    @property
+    def generator(self) -> MaskedLM | None:
+        """Ids, mask, segments [B, L], positions [B, M] -> logits [B, M, V]."""
+        return self._networks.get("generator")
+
+    @property
+    def encoder(self) -> Encoder:
+        """The main network's; with objective=mlm that is the generator."""
+        name = main_network(self.config.objective.objective)
+        return self._network(name).encoder
+
+    def _network(self, name: str) -> Discriminator | MaskedLM:
+        if name not in self._networks:
+            raise InputError(
+                f"this model has no {name}: it was pre-trained with "
+                f"objective={self.config.objective.objective}, which has "
+                f"{', '.join(self._networks)}"
+            )
+        return self._networks[name]
+
+    def detect(self, texts: Sequence[str]) -> list[list[DetectedToken]]:
+        """For each text its tokens with the probability of replacement.
+
+        Texts are cut to the position table's length.
+        """
+        if isinstance(texts, str):
+            raise InputError("texts must be a list of texts; received one text")
+        if not texts:
+            return []
+        rows = self.config.model.max_position_embeddings
+        packed = pack_texts(self.tokenizer, tf.constant(list(texts)), rows)
+        logits = self.discriminator(
+            packed.input_ids, packed.input_mask, packed.segment_ids
+        )
+        probabilities = tf.sigmoid(logits).numpy()[:, 1:]
+        columns = (
+            packed.input_ids.numpy()[:, 1:],
+            probabilities,
+            packed.starts.numpy(),
+            packed.ends.numpy(),
+        )
+        return [
+            self._detected(*(column[row][:count] for column in columns))
+            for row, count in enumerate(packed.num_tokens.numpy())
+        ]
+
+    def _detected(self, ids, probabilities, starts, ends):
+        columns = (
+            self.tokenizer.tokens(ids),
+            probabilities.tolist(),
+            starts.tolist(),
+            ends.tolist(),
+        )
+        return [DetectedToken(*row) for row in zip(*columns, strict=True)]
+
+    def fill_mask(self, text: str, top_k: int = 5) -> list[tuple[str, float]]:
+        """The generator's best tokens for the one [MASK] in `text`.
+
+        Returns (token, probability), best first.
+
+        Raises:
+          InputError: the text does not hold [MASK] once, or is longer than
+            the position table; top_k is not in 1 .. vocabulary size; or there
+            is no generator.
+        """
+        size = self.tokenizer.vocab_size
+        if not 1 <= top_k <= size:
+            raise InputError(
+                f"top_k must lie between 1 and {size}; received {top_k}"
+            )
+        mask = self.tokenizer.vocab[self.tokenizer.mask_id]
+        if text.count(mask) != 1:
+            raise InputError(
+                f"text must hold {mask} exactly once; received {text!r}"
+            )
+        sides = self.tokenizer.tokenize(tf.constant(text.split(mask)))
+        before, after = (side.numpy() for side in sides)
+        cls, sep = self.tokenizer.cls_id, self.tokenizer.sep_id
+        ids = np.concatenate(
+            [[cls], before, [self.tokenizer.mask_id], after, [sep]]
+        )
+        rows = self.config.model.max_position_embeddings
+        if len(ids) > rows:
+            raise InputError(
+                f"text must have at most {rows - 2} tokens; received "
+                f"{len(ids) - 2}"
+            )
+        row = tf.constant(ids[None], tf.int32)
+        position = tf.constant([[len(before) + 1]])
+        logits = self._network("generator")(
+            row, tf.ones_like(row), tf.zeros_like(row), position
+        )
+        best = tf.math.top_k(tf.nn.softmax(logits[0, 0]), top_k)
+        tokens = self.tokenizer.tokens(best.indices.numpy())
+        return list(zip(tokens, best.values.numpy().tolist(), strict=True))
+
+    def pseudo_log_likelihood(
+        self, texts: Sequence[str], batch_size: int = 32
+    ) -> np.ndarray:
+        """How likely Electric finds each text: float64 [N], higher is better.
+
+        Args:
+          texts: one score each; longer texts have lower ones.
+          batch_size: texts a pass.
+
+        Raises:
+          InputError: the model is no Electric, or a text is longer than the
+            position table.
+        """
+        return log_likelihoods(
+            self._network("energy"),
+            self.tokenizer,
+            self.config.model.max_position_embeddings,
+            texts,
+            batch_size,
+        )
+
+
+def pseudo_log_likelihood(
+    texts: Sequence[str],
+    model: "PretrainedElectra | str | os.PathLike",
+    batch_size: int = 32,
+) -> np.ndarray:
+    """Scores of Electric, see `PretrainedElectra.pseudo_log_likelihood`.
+
+    Args:
+      texts: one score each.
+      model: a loaded model, or what `from_pretrained` takes.
+      batch_size: texts a pass.
+    """
+    if not isinstance(model, PretrainedElectra):
+        model = from_pretrained(model)
+    return model.pseudo_log_likelihood(texts, batch_size)
+
+
+def from_pretrained(name_or_path: str | os.PathLike) -> PretrainedElectra:
+    """Loads a pre-trained ELECTRA.
+
+    Args:
+      name_or_path: "tiny" (in the package), a run's folder, a folder of
+        `export_weights`, or a TF1 checkpoint (its prefix, with the authors'
+        `config.json` and `vocab.txt` beside it or one folder up).
+
+    Raises:
+      InputError: it is none of these, or its weights do not fit its config.
+    """
+    path = os.fspath(name_or_path)
+    if path in NAMES:
+        path = str(_ASSETS / path)
+    if tf.io.gfile.isdir(path):
+        config, tokenizer = read_config(path), Tokenizer.from_folder(path)
+    elif tf.io.gfile.exists(path + ".index"):
+        config, tokenizer = _beside_tf1(path)
+    else:
+        raise InputError(
+            f"from_pretrained takes {', '.join(NAMES)}, a run's folder or a "
+            f"TF1 checkpoint's prefix; received {name_or_path!r}"
+        )
+    networks = make_networks(config, merged=True)
+    variables = variables_of(networks.values())
+    assign_weights(variables, read_any_weights(path), path)
+    return PretrainedElectra(config, tokenizer, networks)
+
+
+def _beside_tf1(prefix: str) -> tuple[PretrainingConfig, Tokenizer]:
+    folder = os.path.dirname(prefix)
+    path = _find(folder, CONFIG)
+    try:
+        with tf.io.gfile.GFile(path) as file:
+            config = tf1.tf1_config(file.read())
+    except ValueError as error:
+        raise InputError(f"cannot read {path!r}: {error}") from None
+    data = config.data
+    tokenizer = Tokenizer.from_file(
+        _find(folder, "vocab.txt"), data.do_lower_case, data.strip_accents
+    )
+    return config, tokenizer
+
+
+def _find(folder: str, name: str) -> str:
+    for place in (folder, os.path.dirname(folder)):
+        path = os.path.join(place, name)
+        if tf.io.gfile.exists(path):
+            return path
+    raise InputError(f"a TF1 checkpoint needs {name} beside it in {folder!r}")

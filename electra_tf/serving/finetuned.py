@@ -1,0 +1,234 @@
+"""A fine-tuned model as a SavedModel that takes text and names its labels."""
+
+import abc
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from electra_tf.data.tokenizers.packing import PackedSegments, pack_segments
+from electra_tf.errors import InputError
+from electra_tf.finetune.models.heads import Classifier, Regressor, Tagger
+from electra_tf.finetune.models.preprocessor import TextPreprocessor
+from electra_tf.finetune.models.span_qa import SpanQA
+from electra_tf.finetune.models.task_model import TaskModel
+from electra_tf.serving.answer import AnswerModule
+from electra_tf.serving.ids import IDS
+from electra_tf.serving.saved_model import write_saved_model
+from electra_tf.serving.task_module import TaskModule, text_spec
+
+Function = tf.types.experimental.GenericFunction
+
+
+class _OneForAText(TaskModule, abc.ABC):
+    """What a text, or a pair of texts, is worth as a whole."""
+
+    name = ""
+
+    @abc.abstractmethod
+    def answer(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The model's outputs as a signature gives them."""
+
+    @tf.function(input_signature=IDS)
+    def from_ids(self, input_ids, input_mask, segment_ids):
+        """Ids -> `answer`."""
+        return self.answer(
+            self.outputs_of_ids(input_ids, input_mask, segment_ids)
+        )
+
+    @tf.function(input_signature=[text_spec("text")])
+    def from_text(self, text):
+        """Texts -> `answer`, and which were cut."""
+        return self._packed(self.pack(self.tokenize(text), None))
+
+    @tf.function(input_signature=[text_spec("text"), text_spec("text_pair")])
+    def from_pair(self, text, text_pair):
+        """Pairs of texts -> `answer`, and which were cut."""
+        first, second = self.tokenize(text), self.tokenize(text_pair)
+        return self._packed(self.pack(first, second))
+
+    def pack(self, first, second) -> PackedSegments:
+        return pack_segments(self.tokenizer, first, second, self.max_seq_length)
+
+    def _packed(self, packed: PackedSegments):
+        answer = self.answer(self.outputs(**packed.trimmed()))
+        return {**answer, "truncated": packed.truncated}
+
+    def signatures(self) -> dict[str, Function]:
+        return {
+            "serving_default": self.from_ids,
+            self.name: self.from_text,
+            f"{self.name}_pair": self.from_pair,
+            f"{self.name}_ids": self.from_ids,
+        }
+
+
+class ClassifyModule(_OneForAText):
+    """`classify`, `classify_pair`, `classify_ids`.
+
+    Out: `scores` float32 [B, C], probabilities; `labels` string [B, C], their
+    names; `label` string [B], the best.
+    """
+
+    name = "classify"
+
+    def answer(self, outputs):
+        scores = tf.nn.softmax(outputs)  # [B, C]
+        labels = tf.constant(self.labels)
+        return {
+            "scores": scores,
+            "labels": tf.repeat(labels[None], tf.shape(scores)[0], 0),
+            "label": tf.gather(labels, tf.argmax(scores, -1)),
+        }
+
+
+class RegressModule(_OneForAText):
+    """`regress`, `regress_pair`, `regress_ids`. Out: `scores` float32 [B]."""
+
+    name = "regress"
+
+    def answer(self, outputs):
+        return {"scores": outputs}
+
+
+class TagModule(TaskModule):
+    """`tag` and `tag_ids`: the label of each word, or of each token.
+
+    A word is what stands between white space; its first piece decides.
+    `tag` out: `words`, `labels` string [B, W], `scores` float32 [B, W], the
+    label's probability, `starts`, `ends` int32 [B, W], bytes of the text;
+    padded with "" and 0; `num_words` int32 [B]; `truncated` bool [B].
+    `tag_ids` out: `labels` string [B, L], `scores` float32 [B, L, C]; "" and
+    0 on padding.
+    """
+
+    @tf.function(input_signature=IDS)
+    def tag_ids(self, input_ids, input_mask, segment_ids):
+        """Ids -> a label for each token, whatever it is."""
+        logits = self.outputs_of_ids(input_ids, input_mask, segment_ids)
+        real = input_mask != 0  # [B, L]
+        labels = tf.gather(self.labels, tf.argmax(logits, -1))
+        return {
+            "labels": tf.where(real, labels, ""),
+            "scores": tf.where(real[:, :, None], tf.nn.softmax(logits), 0.0),
+        }
+
+    @tf.function(input_signature=[text_spec("text")])
+    def tag(self, text):
+        """Texts -> words with their labels and places."""
+        ids, starts, ends = self.tokenize_with_offsets(text)
+        packed = pack_segments(self.tokenizer, ids, None, self.max_seq_length)
+        logits = self.outputs(**packed.trimmed())  # [B, L, C]
+        kept = tf.minimum(ids.row_lengths(), self.max_seq_length - 2)
+        logits = tf.RaggedTensor.from_tensor(logits[:, 1:-1], kept)
+        begins = begins_word(text, starts, ends)
+        spans = _word_ends(begins, ends)
+        room = self.max_seq_length - 2
+        begins, starts, spans = (x[:, :room] for x in (begins, starts, spans))
+        logits, starts, ends = (
+            tf.ragged.boolean_mask(x, begins) for x in (logits, starts, spans)
+        )
+        return {
+            **self._words(text, starts, ends, logits),
+            "truncated": packed.truncated,
+        }
+
+    def _words(self, text, starts, ends, logits):
+        rows = starts.value_rowids()
+        words = tf.strings.substr(
+            tf.gather(text, rows), starts.values, ends.values - starts.values
+        )
+        best = tf.argmax(logits.values, -1)
+        labels = tf.gather(self.labels, best)
+        scores = tf.reduce_max(tf.nn.softmax(logits.values), -1)
+        return {
+            "words": starts.with_values(words).to_tensor(""),
+            "labels": starts.with_values(labels).to_tensor(""),
+            "scores": starts.with_values(scores).to_tensor(0.0),
+            "starts": starts.to_tensor(0),
+            "ends": ends.to_tensor(0),
+            "num_words": tf.cast(starts.row_lengths(), tf.int32),
+        }
+
+    def signatures(self) -> dict[str, Function]:
+        return {
+            "serving_default": self.tag_ids,
+            "tag": self.tag,
+            "tag_ids": self.tag_ids,
+        }
+
+
+def begins_word(text, starts, ends) -> tf.RaggedTensor:
+    """Whether white space or nothing stands before a piece: bool [B, (n)].
+
+    Args:
+      text: string [B].
+      starts, ends: int32 [B, (n)], bytes of the text.
+    """
+    zeros = tf.zeros([starts.nrows(), 1], ends.dtype)
+    before = tf.concat([zeros, ends], 1)[:, :-1]  # where the last one ended
+    gaps = tf.strings.substr(
+        tf.gather(text, starts.value_rowids()),
+        before.values,
+        starts.values - before.values,
+    )
+    # Deleted characters leave gaps, too, but do not part words.
+    spaced = tf.strings.regex_full_match(gaps, r"(?s).*[\s\p{Z}].*")
+    is_first = tf.ragged.range(starts.row_lengths()).values == 0
+    return starts.with_values(spaced | is_first)
+
+
+def _word_ends(begins, ends) -> tf.RaggedTensor:
+    """For each piece, where its word ends: int32 [B, (n)]."""
+    word = tf.cumsum(tf.cast(begins.values, tf.int32)) - 1
+    last = tf.math.segment_max(ends.values, word)
+    return ends.with_values(tf.gather(last, word))
+
+
+_MODULES = {
+    Classifier: ClassifyModule,
+    Regressor: RegressModule,
+    Tagger: TagModule,
+    SpanQA: AnswerModule,
+}
+
+
+def export_finetuned(
+    model: TaskModel,
+    path: str,
+    preprocessor: TextPreprocessor | None = None,
+    dtype: str = "float32",
+    warmup: bool | None = None,
+) -> list[str]:
+    """Writes a SavedModel; returns the names of its signatures.
+
+    Args:
+      model: Classifier, Regressor, Tagger or SpanQA.
+      path: a folder that does not exist yet.
+      preprocessor: where the model has none any more.
+      dtype: how matrices are stored, "float32" or "float16".
+      warmup: see `write_saved_model`.
+
+    Raises:
+      InputError: no preprocessor, another kind of model, or a folder that is
+        there already or cannot be written.
+    """
+    preprocessor = preprocessor or model.preprocessor
+    if preprocessor is None:
+        raise InputError(
+            "export_finetuned needs the preprocessor that was taken out of "
+            "the model: pass preprocessor="
+        )
+    kinds = [kind for kind in _MODULES if isinstance(model, kind)]
+    if not kinds:
+        raise InputError(
+            "export_finetuned takes "
+            f"{', '.join(kind.__name__ for kind in _MODULES)}; received "
+            f"{type(model).__name__}"
+        )
+    make: Callable = _MODULES[kinds[0]]
+    return write_saved_model(
+        lambda vocab_file: make(model, preprocessor, vocab_file, dtype),
+        preprocessor.tokenizer,
+        path,
+        warmup,
+    )
