@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from absl import app, flags
 
+from electra_tf.cli.app import Command
+
 LENGTH = 16
 STEPS = 24
 FLAGS = {
@@ -138,6 +140,11 @@ def run(entry: Callable[[], None], name: str, *arguments: str) -> Finished:
             for file in (out, err):
                 file.seek(0)
     return Finished(code, out.read(), err.read())
+
+
+def call(command: Command, *arguments: str) -> int | None:
+    """What a command's function returns or raises for these arguments."""
+    return command.main(*command.read(["", *arguments]))
 
 
 @contextlib.contextmanager

@@ -5,16 +5,25 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, NoReturn
 
 from absl import app, flags, logging
 
-from electra_tf.config import check_values, fields_of, kind_of
-from electra_tf.config.pretraining import PretrainingConfig, make_config
+from electra_tf.config import (
+    Options,
+    check_values,
+    choices_of,
+    field,
+    fields_of,
+    kind_of,
+)
+from electra_tf.config.pretraining import PretrainingConfig
 from electra_tf.config.sizes import SIZES
 from electra_tf.errors import InputError
 
 USAGE_ERROR = 2
+PLUGINS = "electra_tf.plugins"
 _PARSERS: dict[type, flags.ArgumentParser] = {
     bool: flags.BooleanParser(),
     int: flags.IntegerParser(),
@@ -24,59 +33,129 @@ _PARSERS: dict[type, flags.ArgumentParser] = {
 }
 
 
-def command(
-    *kinds: type, given: type | None = None
-) -> Callable[[Callable[..., int | None]], Callable[[], NoReturn]]:
-    """Makes a function of options a command.
+@dataclasses.dataclass(frozen=True)
+class PluginOptions(Options):
+    """What every command has."""
 
-    What is returned reads the command line, calls the function with an
-    instance of each of `kinds`, and exits with the code that it returns (None
-    is 0). A mistake - an unknown flag, a bad value, a stray argument, any
-    InputError - is one line on standard error and exit code 2.
+    plugin: tuple[str, ...] = field(
+        (),
+        "a Python module to import first: it registers objectives, "
+        "tokenizers, formats or tasks of its own. May be given again",
+        repeated=True,
+    )
+
+
+class Command:
+    """A function of options that is run from the command line.
+
+    Called, it reads the command line, calls the function with the options,
+    and exits with the code that it returns (None is 0). A mistake - an unknown
+    flag, a bad value, a stray argument, any InputError - is one line on
+    standard error and exit code 2.
 
     Args:
-      *kinds: dataclasses of fields, each of which is one flag.
-      given: one more, of which the function gets name -> value of the flags
-        that were given.
+      main: gets an instance of each of `kinds`, and what `given` says.
+      kinds: dataclasses of fields, each of which is one flag.
+      given: one more, of which `main` gets name -> value of the flags that
+        were given, where its defaults depend on them; None: no more.
     """
 
-    def decorate(main: Callable[..., int | None]) -> Callable[[], NoReturn]:
-        @functools.wraps(main)
-        def start() -> NoReturn:
-            os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-            logging.set_verbosity(logging.WARNING)
-            _run(main, kinds, given)
+    def __init__(
+        self,
+        main: Callable[..., int | None],
+        kinds: Sequence[type],
+        given: type | None,
+    ):
+        self.main, self.kinds, self.given = main, kinds, given
+        functools.update_wrapper(self, main)
 
-        return start
-
-    return decorate
-
-
-def _run(
-    main: Callable[..., int | None],
-    kinds: Sequence[type],
-    given: type | None,
-) -> NoReturn:
-    """Reads the options of the command line, calls `main`, exits."""
-    every = (*kinds, given) if given else kinds
-    define_flags(every, flags.FLAGS)
-
-    def parse(argv: Sequence[str]) -> list[Any]:
+    def __call__(self) -> NoReturn:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        logging.set_verbosity(logging.WARNING)
         try:
-            values = given_values(every, argv, flags.FLAGS)
-            options = [make(kind, values) for kind in kinds]
+            import_plugins(sys.argv)
         except InputError as error:
             fail(str(error))
-        return [*options, own(given, values)] if given else options
+        define_flags(self._flag_kinds(), flags.FLAGS)
+        app.run(self._run, flags_parser=self._parse)
 
-    def guarded(options: Sequence[Any]) -> int | None:
+    def read(
+        self, argv: Sequence[str], values: flags.FlagValues | None = None
+    ) -> list[Any]:
+        """What `main` is called with.
+
+        Args:
+          argv: the command line, the program's name first.
+          values: where the flags are defined already; else apart from all.
+
+        Raises:
+          InputError: a mistake.
+        """
+        if values is None:
+            values = flags.FlagValues()
+            define_flags(self._flag_kinds(), values)
+        found = given_values(self._flag_kinds(), argv, values)
+        options: list[Any] = [kind(**own(kind, found)) for kind in self.kinds]
+        return [*options, own(self.given, found)] if self.given else options
+
+    def _flag_kinds(self) -> list[type]:
+        kinds = [*self.kinds, PluginOptions]
+        return [*kinds, self.given] if self.given else kinds
+
+    def _parse(self, argv: Sequence[str]) -> list[Any]:
+        try:
+            return self.read(argv, flags.FLAGS)
+        except InputError as error:
+            fail(str(error))
+        except SystemExit:
+            sys.exit(0)  # of --help, which absl ends with 1
+
+    def _run(self, options: Sequence[Any]) -> int | None:
         import_tensorflow_quietly()
         try:
-            return main(*options)
+            return self.main(*options)
         except InputError as error:
             fail(str(error))
 
-    app.run(guarded, flags_parser=parse)
+
+def command(
+    *kinds: type, given: type | None = None
+) -> Callable[[Callable[..., int | None]], Command]:
+    """Makes a function a `Command`."""
+    return lambda main: Command(main, kinds, given)
+
+
+def import_plugins(argv: Sequence[str]) -> None:
+    """Imports what is installed as a plugin, and what `--plugin` names.
+
+    Nothing else is: what a file or a stored configuration holds never says
+    which code runs.
+
+    Raises:
+      InputError: one cannot be imported.
+    """
+    values = flags.FlagValues()
+    define_flags((PluginOptions,), values)
+    values.set_gnu_getopt()  # it may stand behind anything
+    try:
+        values(argv, known_only=True)
+    except (flags.Error, ValueError) as error:
+        raise InputError(_own_words(error)) from None
+    named = [EntryPoint(m, m, PLUGINS) for m in values["plugin"].value or ()]
+    plugins = [*entry_points(group=PLUGINS), *named]
+    if plugins:
+        import_tensorflow_quietly()  # they will, and with its lines
+    if named and os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # as `python -m` does
+    for plugin in plugins:
+        try:
+            plugin.load()
+        except Exception as error:
+            raise InputError(
+                "--plugin must name an importable module; received "
+                f"{plugin.value!r} ({type(error).__name__}: {error})"
+            ) from error
+        print(f"plugin: {plugin.value}", file=sys.stderr)
 
 
 def import_tensorflow_quietly() -> None:
@@ -128,7 +207,7 @@ def define_flags(kinds: Sequence[type], values: flags.FlagValues) -> None:
 
 
 def _help(each: dataclasses.Field) -> str:
-    text, choices = each.metadata["help"], each.metadata["choices"]
+    text, choices = each.metadata["help"], choices_of(each)
     if choices is not None:
         text = f"<{'|'.join(choices)}>: {text}"
     by_size = {s: v[each.name] for s, v in SIZES.items() if each.name in v}
@@ -139,13 +218,6 @@ def _help(each: dataclasses.Field) -> str:
     if each.default in (None, "", ()):
         return text
     return f"{text} (default: {each.default})"
-
-
-def read_flags(kinds: Sequence[type], arguments: Sequence[str]) -> dict:
-    """Name -> value of flags given apart from the command's own."""
-    values = flags.FlagValues()
-    define_flags(kinds, values)
-    return given_values(kinds, ["", *arguments], values)
 
 
 def given_values(
@@ -160,21 +232,23 @@ def given_values(
     fields = fields_of(*kinds)
     try:
         rest = values(argv)[1:]
-    except SystemExit:
-        sys.exit(0)  # of --help, which absl ends with 1
     # A plain ValueError is of --noflag=value, or of a file that is no text.
     except (flags.Error, ValueError) as error:
-        raise InputError(str(error).removeprefix("ERROR:: ")) from None
+        raise InputError(_own_words(error)) from None
     arguments = [n for n, each in fields.items() if each.metadata["argument"]]
     stray = " ".join(rest[len(arguments) :])
     if stray:
         raise InputError(f"arguments must be --flags; received {stray!r}")
-    found = dict(zip(arguments, rest, strict=False))
+    found: dict[str, Any] = dict(zip(arguments, rest, strict=False))
     for name, each in fields.items():
-        if name not in found and name not in arguments and values[name].present:
+        if name not in arguments and values[name].present:
             found[name] = _value(each, values[name].value)
     check_values(fields, found)
     return found
+
+
+def _own_words(error: Exception) -> str:
+    return str(error).removeprefix("ERROR:: ")
 
 
 def _value(each: dataclasses.Field, text: Any) -> Any:
@@ -187,13 +261,6 @@ def _value(each: dataclasses.Field, text: Any) -> Any:
     except ValueError:
         return text  # to be refused by the kind that it should have
     return tuple(value) if kind is tuple else value
-
-
-def make(kind: type, values: Mapping[str, Any]) -> Any:
-    """An instance of `kind` of those values that are its own."""
-    if kind is PretrainingConfig:  # its defaults depend on the size
-        return make_config(own(kind, values))
-    return kind(**own(kind, values))
 
 
 def own(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:

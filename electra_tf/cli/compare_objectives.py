@@ -8,7 +8,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from electra_tf.cli.app import command, make, read_flags
+from absl import flags
+
+from electra_tf.cli.app import command, define_flags, given_values, own
 from electra_tf.cli.finetune import FinetuneOptions
 from electra_tf.config import GIVEN, POSITIVE, Options, field
 from electra_tf.config.finetuning import TaskOptions, TrainingOptions
@@ -143,8 +145,10 @@ def _read(
     owner: str, kinds: Sequence[type], arguments: Sequence[str]
 ) -> dict[str, Any]:
     """What the flags of a system or a probe give; a mistake names it."""
+    values = flags.FlagValues()
+    define_flags(kinds, values)
     try:
-        return read_flags(kinds, arguments)
+        return given_values(kinds, ["", *arguments], values)
     except InputError as error:
         raise InputError(f"{owner}: {error}") from None
 
@@ -166,7 +170,7 @@ def _probe(name: str, arguments: Sequence[str]) -> "Probe":
         raise InputError(
             f"{owner}: a probe must be one task; received {', '.join(tasks)!r}"
         )
-    options = make(TaskOptions, values)
+    options = TaskOptions(**own(TaskOptions, values))
     return Probe(name, tasks[0], options, tuple(arguments))
 
 

@@ -4,6 +4,8 @@ import dataclasses
 import json
 import signal
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 from electra_tf.cli.app import command
 from electra_tf.config import GIVEN, POSITIVE, Options, field
@@ -24,9 +26,10 @@ class PretrainOptions(Options):
     )
 
 
-@command(PretrainingConfig, PretrainOptions)
-def pretrain(config: PretrainingConfig, options: PretrainOptions) -> int:
+@command(PretrainOptions, given=PretrainingConfig)
+def pretrain(options: PretrainOptions, values: Mapping[str, Any]) -> int:
     """Runs, and returns the exit code."""
+    config = make_config(values)
     if options.dry_run:
         from electra_tf.training.cost.summary import summarize
 
@@ -67,8 +70,8 @@ class CountOptions(Options):
     published: bool = field(False, "the models of the paper's tables")
 
 
-@command(PretrainingConfig, CountOptions)
-def count_flops(config: PretrainingConfig, options: CountOptions) -> None:
+@command(CountOptions, given=PretrainingConfig)
+def count_flops(options: CountOptions, values: Mapping[str, Any]) -> None:
     """Prints name, FLOPs and their ratio to BERT-Base's, a line each."""
     from electra_tf.training.cost.run_flops import published_flops, train_flops
 
@@ -76,6 +79,7 @@ def count_flops(config: PretrainingConfig, options: CountOptions) -> None:
     if options.published:
         rows = published
     else:
+        config = make_config(values)
         objective, model = config.objective.objective, config.model
         name = f"{model.model_size} {objective}"
         rows = {f"{name} {model.generator} {model.tying}": train_flops(config)}

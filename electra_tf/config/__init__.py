@@ -77,7 +77,7 @@ def field(
     help: str,
     rule: Rule | tuple[Rule, ...] = (),
     *,
-    choices: Collection[str] | None = None,
+    choices: Collection[str] | Callable[[], Collection[str]] | None = None,
     defines: bool = True,
     repeated: bool = False,
     argument: bool = False,
@@ -89,8 +89,8 @@ def field(
         elsewhere is annotated `| None`, has None, and its help says which.
       help: what it is, in words.
       rule: what its values must keep, one or several; None always may stand.
-      choices: the values it may have, read whenever one is checked: a
-        registry may grow.
+      choices: the values it may have, or a function that says them whenever
+        one is checked: a registry may grow.
       defines: whether a run that goes on must have the same value: true of
         what its weights depend on, false of how and where it runs.
       repeated: of a tuple: the flag may be given again and adds one text; else
@@ -140,6 +140,12 @@ def kind_of(each: dataclasses.Field) -> tuple[type, bool]:
     return getattr(each.type, "__origin__", each.type), False
 
 
+def choices_of(each: dataclasses.Field) -> Collection[str] | None:
+    """The values that a field may have now; None where no list says."""
+    choices = each.metadata["choices"]
+    return choices() if callable(choices) else choices
+
+
 def check_values(
     fields: Mapping[str, dataclasses.Field], values: Mapping[str, Any]
 ) -> None:
@@ -160,7 +166,7 @@ def check_value(each: dataclasses.Field, value: Any) -> None:
     if value is None and may_be_none:
         return
     check_kind(each.name, value, kind)
-    choices = each.metadata["choices"]
+    choices = choices_of(each)
     if choices is not None:
         rule = f"{each.name} must be one of {', '.join(choices)}"
         require(value in choices, rule, value)

@@ -5,10 +5,10 @@ import os
 import re
 
 import pytest
-from absl import flags
+import tiny
 from synthetic_runs import Page, eval_line, read, report, train_line, write_run
 
-from electra_tf.cli import report as command
+from electra_tf.cli import pages
 from electra_tf.errors import InputError
 from electra_tf.report import page, write_report
 from electra_tf.report.runs import load_runs, parse_lines, short_names
@@ -121,31 +121,14 @@ def test_remote_folders_are_read_and_written(tmp_path):
         assert Page(file.read()).row("Total loss")[1] == [41.0, 41.001]
 
 
-def test_the_command_prints_the_pages_path(tmp_path, monkeypatch, capsys):
-    values = flags.FlagValues()
-    monkeypatch.setattr(flags, "FLAGS", values)
-    for name in ("DEFINE_list", "DEFINE_string"):
-        define = getattr(flags, name)
-        monkeypatch.setattr(
-            flags,
-            name,
-            lambda *args, define=define, **kw: define(
-                *args, flag_values=values, **kw
-            ),
-        )
-    command.define_flags()
+def test_the_command_prints_the_pages_path(tmp_path, capsys):
     folders = [write_run(tmp_path / "a"), write_run(tmp_path / "b")]
-    values(["report", f"--model_dir={folders[0]},{folders[1]}"])
-    command.main(["report"])
+    tiny.call(pages.report, f"--model_dir={folders[0]},{folders[1]}")
     index = os.path.join(folders[0], "report", "index.html")
     assert capsys.readouterr().out == index + "\n"
     assert len(Page(read(index)).row("Total loss")[0]) == 4
 
 
-def test_the_command_asks_for_a_model_dir(monkeypatch):
-    values = flags.FlagValues()
-    flags.DEFINE_list("model_dir", None, "", flag_values=values)
-    monkeypatch.setattr(flags, "FLAGS", values)
-    values(["report"])
-    with pytest.raises(InputError, match="--model_dir must be given"):
-        command.main(["report"])
+def test_the_command_asks_for_a_model_dir():
+    with pytest.raises(InputError, match="model_dir must be given"):
+        tiny.call(pages.report)
