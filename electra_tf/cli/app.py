@@ -76,29 +76,19 @@ class Command:
             import_plugins(sys.argv)
         except InputError as error:
             fail(str(error))
-        define_flags(self._flag_kinds(), flags.FLAGS)
+        define_flags(self.every_kind(), flags.FLAGS)
         app.run(self._run, flags_parser=self._parse)
 
     def read(
         self, argv: Sequence[str], values: flags.FlagValues | None = None
     ) -> list[Any]:
-        """What `main` is called with.
-
-        Args:
-          argv: the command line, the program's name first.
-          values: where the flags are defined already; else apart from all.
-
-        Raises:
-          InputError: a mistake.
-        """
-        if values is None:
-            values = flags.FlagValues()
-            define_flags(self._flag_kinds(), values)
-        found = given_values(self._flag_kinds(), argv, values)
+        """What `main` is called with; arguments as of `given_values`."""
+        found = given_values(self.every_kind(), argv, values)
         options: list[Any] = [kind(**own(kind, found)) for kind in self.kinds]
         return [*options, own(self.given, found)] if self.given else options
 
-    def _flag_kinds(self) -> list[type]:
+    def every_kind(self) -> list[type]:
+        """All dataclasses whose fields are its flags."""
         kinds = [*self.kinds, PluginOptions]
         return [*kinds, self.given] if self.given else kinds
 
@@ -221,14 +211,24 @@ def _help(each: dataclasses.Field) -> str:
 
 
 def given_values(
-    kinds: Sequence[type], argv: Sequence[str], values: flags.FlagValues
+    kinds: Sequence[type],
+    argv: Sequence[str],
+    values: flags.FlagValues | None = None,
 ) -> dict[str, Any]:
-    """Name -> value of the flags and arguments that `argv` gives.
+    """Name -> value of the flags and arguments that a command line gives.
+
+    Args:
+      kinds: dataclasses whose fields they are.
+      argv: the command line, the program's name first.
+      values: has the flags already; None: they are apart from all others.
 
     Raises:
       InputError: an unknown flag, a stray argument, or a value that breaks
         its field's rule.
     """
+    if values is None:
+        values = flags.FlagValues()
+        define_flags(kinds, values)
     fields = fields_of(*kinds)
     try:
         rest = values(argv)[1:]

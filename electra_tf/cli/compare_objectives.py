@@ -8,9 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from absl import flags
-
-from electra_tf.cli.app import command, define_flags, given_values, own
+from electra_tf.cli.app import command, given_values, own
 from electra_tf.cli.finetune import FinetuneOptions
 from electra_tf.config import GIVEN, POSITIVE, Options, field
 from electra_tf.config.finetuning import TaskOptions, TrainingOptions
@@ -145,10 +143,8 @@ def _read(
     owner: str, kinds: Sequence[type], arguments: Sequence[str]
 ) -> dict[str, Any]:
     """What the flags of a system or a probe give; a mistake names it."""
-    values = flags.FlagValues()
-    define_flags(kinds, values)
     try:
-        return given_values(kinds, ["", *arguments], values)
+        return given_values(kinds, ["", *arguments])
     except InputError as error:
         raise InputError(f"{owner}: {error}") from None
 
