@@ -40,6 +40,6 @@ def main(argv: Sequence[str]) -> None:
     print(f"{values.output_dir}: weights in {values.dtype}")
 
 
-def entry() -> None:
+def export_weights() -> None:
     """Console script."""
     run(define_flags, main)

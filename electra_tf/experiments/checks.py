@@ -5,8 +5,7 @@ import os
 
 import tensorflow as tf
 
-from electra_tf.config.pretraining import make_config
-from electra_tf.config.stored import differences
+from electra_tf.config.pretraining import differences, make_config
 from electra_tf.errors import InputError
 from electra_tf.experiments.comparison import Comparison
 from electra_tf.training.checkpoints import latest_checkpoint

@@ -60,7 +60,7 @@ class Processes:
           Interrupted: a signal came.
         """
         self.check()
-        code = f"from electra_tf.cli.{command} import entry; entry()"
+        code = f"from electra_tf.cli.{command} import {command} as run; run()"
         self._process = subprocess.Popen(
             [sys.executable, "-c", code, *arguments],
             stdin=subprocess.DEVNULL,

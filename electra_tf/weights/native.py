@@ -11,8 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from electra_tf.config import stored as stored_config
-from electra_tf.config.pretraining import PretrainingConfig
+from electra_tf.config.pretraining import PretrainingConfig, to_json
 from electra_tf.data.records.shards import naming_write_errors
 from electra_tf.data.tokenizers.tokenizer import Tokenizer
 from electra_tf.errors import InputError
@@ -52,7 +51,7 @@ def write_folder(
         tokenizer.save(folder)
     write_text(
         os.path.join(folder, CONFIG),
-        stored_config.to_json(_without_places(config)),
+        to_json(_without_places(config)),
     )
     stored = {name: array.astype(dtype) for name, array in weights.items()}
     buffer = io.BytesIO()
