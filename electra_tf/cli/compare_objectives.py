@@ -11,7 +11,7 @@ from absl import flags
 from electra_tf.cli.app import run
 from electra_tf.cli.config_flags import define_config_flags, given_values
 from electra_tf.cli.finetune import define_option_flags, options_of
-from electra_tf.errors import InputError
+from electra_tf.errors import InputError, require_packages
 
 _PACKAGE = pathlib.Path(__file__).parents[1]
 
@@ -61,15 +61,17 @@ def main(argv: Sequence[str]) -> int:
     """Does what is missing, prints the table, and returns the exit code."""
     del argv  # the command takes flags alone
     comparison = comparison_from_flags()
+    require_packages("the plots need", ("matplotlib",), "report")
     import tensorflow as tf
 
     from electra_tf.experiments.compare import compare
     from electra_tf.experiments.processes import Interrupted
+    from electra_tf.report.comparison_plots import draw_all
 
     # Its processes need all of their memory.
     tf.config.set_visible_devices([], "GPU")
     try:
-        print(compare(comparison), end="")
+        print(compare(comparison, draw_all), end="")
     except Interrupted as stop:
         print("stopped; the same command goes on", file=sys.stderr)
         if stop.signum == signal.SIGINT:

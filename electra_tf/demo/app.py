@@ -1,7 +1,5 @@
 """The demonstration: a page, and the REST interface that it talks to."""
 
-from pathlib import Path
-
 import httpx
 import jinja2
 from starlette.applications import Starlette
@@ -10,9 +8,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from electra_tf.demo.rest import LocalModel, RequestError
-
-_TEMPLATES = Path(__file__).parent / "templates"
+from electra_tf.demo import LocalModel, RequestError
 
 
 def make_app(
@@ -26,7 +22,12 @@ def make_app(
       backend: address of a TensorFlow Serving (http://host:8501), to which
         they are passed on as they are.
     """
-    page = _environment().get_template("demo.html.jinja")
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("electra_tf.demo"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    page = environment.get_template("demo.html.jinja")
     html = page.render(model_name=model_name)
 
     async def show(request: Request) -> Response:
@@ -43,14 +44,6 @@ def make_app(
         Route(f"{path}:predict", predict, methods=["POST"]),
     ]
     return Starlette(routes=routes)
-
-
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-    )
 
 
 def _answered_by(model: LocalModel):

@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator
 
+from electra_tf.report import Run
 from electra_tf.report.charts import Chart
-from electra_tf.report.runs import Run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,7 +122,7 @@ def dress(axes: Axes, theme: Theme) -> None:
     )
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:.4g}"))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: short_count(x)))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.margins(x=0.02)
 
 
@@ -250,11 +250,3 @@ def printable(name: str, longest: int) -> str:
         return name
     half = (longest - 1) // 2
     return f"{name[:half]}…{name[-half:]}"
-
-
-def short_count(value: float) -> str:
-    """12000 -> 12k, 1500000 -> 1.5M."""
-    for unit, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= unit:
-            return f"{value / unit:g}{suffix}"
-    return f"{value:g}"
