@@ -106,7 +106,7 @@ class LocalModel:
         rows = [{n: x[i] for n, x in arrays.items()} for i in range(count)]
         return {"predictions": [_single(row) for row in rows]}
 
-    def _signature(self, name: Any):
+    def _signature(self, name: Any) -> Any:
         if not isinstance(name, str) or name not in self._model.signatures:
             raise RequestError(f'Serving signature name: "{name}" not found')
         return self._model.signatures[name]
@@ -119,7 +119,7 @@ def _reason(error: tf.errors.OpError) -> str:
     return (rules or lines)[0].strip()
 
 
-def _by_name(values: Any, specs: Mapping[str, tf.TensorSpec]) -> dict:
+def _by_name(values: Any, specs: Mapping[str, tf.TensorSpec]) -> dict[str, Any]:
     """Name of an input -> its nested lists."""
     if isinstance(values, list) and values and isinstance(values[0], dict):
         if not set(values[0]) <= {"b64"}:
@@ -172,7 +172,7 @@ def _as_bytes(value: Any) -> Any:
     return value.encode("utf-8", "surrogatepass")
 
 
-def _json_ready(tensor: tf.Tensor) -> list:
+def _json_ready(tensor: tf.Tensor) -> list[Any]:
     array = tensor.numpy()
     if array.dtype != object:
         return array.tolist()

@@ -1,5 +1,7 @@
 """The demonstration: a page, and the REST interface that it talks to."""
 
+from collections.abc import Awaitable, Callable
+
 import httpx
 import jinja2
 from starlette.applications import Starlette
@@ -9,6 +11,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from electra_tf.demo import LocalModel, RequestError
+
+Handler = Callable[[Request], Awaitable[Response]]
 
 
 def make_app(
@@ -46,7 +50,7 @@ def make_app(
     return Starlette(routes=routes)
 
 
-def _answered_by(model: LocalModel):
+def _answered_by(model: LocalModel) -> tuple[Handler, Handler]:
     async def status(request: Request) -> Response:
         return JSONResponse(model.status())
 
@@ -61,7 +65,7 @@ def _answered_by(model: LocalModel):
     return status, predict
 
 
-def _passed_on(backend: str):
+def _passed_on(backend: str) -> Handler:
     client = httpx.AsyncClient(base_url=backend, timeout=60.0)
 
     async def pass_on(request: Request) -> Response:

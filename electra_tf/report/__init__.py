@@ -8,7 +8,7 @@ import dataclasses
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import tensorflow as tf
 
@@ -62,7 +62,7 @@ class Run:
         )
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -190,7 +190,8 @@ def parse_lines(content: bytes, file_name: str) -> tuple[list[Line], list[str]]:
     A last line without its line end that does not parse is a line still
     being written, and is no problem worth a sentence.
     """
-    lines, broken = [], []
+    lines: list[Line] = []
+    broken: list[str] = []
     rows = content.split(b"\n")
     for number, row in enumerate(rows, start=1):
         if not row.strip():
