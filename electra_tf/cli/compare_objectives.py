@@ -8,12 +8,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from electra_tf.cli.app import command, given_values, own
+from electra_tf.cli.app import PluginOptions, command, given_values, own
 from electra_tf.cli.finetune import FinetuneOptions
-from electra_tf.config import GIVEN, POSITIVE, Options, field
+from electra_tf.config import GIVEN, POSITIVE, field
 from electra_tf.config.finetuning import TaskOptions, TrainingOptions
 from electra_tf.config.pretraining import PretrainingConfig
-from electra_tf.errors import InputError
+from electra_tf.errors import InputError, require_packages
 
 if TYPE_CHECKING:
     from electra_tf.experiments.comparison import Comparison, Probe
@@ -22,7 +22,7 @@ _PACKAGE = pathlib.Path(__file__).parents[1]
 
 
 @dataclasses.dataclass(frozen=True)
-class CompareOptions(Options):
+class CompareOptions(PluginOptions):
     """What is compared; the configuration is what all systems share."""
 
     systems: tuple[str, ...] = field(
@@ -63,15 +63,17 @@ class CompareOptions(Options):
 def compare_objectives(options: CompareOptions, base: Mapping[str, Any]) -> int:
     """Does what is missing, prints the table, and returns the exit code."""
     comparison = comparison_of(options, base)
+    require_packages("the plots need", ("matplotlib",), "report")
     import tensorflow as tf
 
     from electra_tf.experiments.compare import compare
     from electra_tf.experiments.processes import Interrupted
+    from electra_tf.report.comparison_plots import draw_all
 
     # Its processes need all of their memory.
     tf.config.set_visible_devices([], "GPU")
     try:
-        print(compare(comparison), end="")
+        print(compare(comparison, draw_all), end="")
     except Interrupted as stop:
         print("stopped; the same command goes on", file=sys.stderr)
         if stop.signum == signal.SIGINT:
@@ -102,6 +104,7 @@ def comparison_of(
         options.num_seeds,
         options.probe_trials,
         options.output_dir,
+        options.plugin,
     )
 
 

@@ -1,12 +1,11 @@
 """What can be looked at in a browser: a run's report, a model's answers."""
 
 import dataclasses
-import importlib.util
 import os
 
 from electra_tf.cli.app import command
 from electra_tf.config import GIVEN, Options, at_least, at_most, field, require
-from electra_tf.errors import InputError
+from electra_tf.errors import require_packages
 
 NEEDED = ("starlette", "uvicorn", "httpx", "jinja2")
 
@@ -66,16 +65,11 @@ class DemoOptions(Options):
 @command(DemoOptions)
 def demo(options: DemoOptions) -> None:
     """Serves a page where a sentence's tokens are judged, until stopped."""
-    missing = [n for n in NEEDED if importlib.util.find_spec(n) is None]
-    if missing:
-        raise InputError(
-            f"the demo needs {', '.join(missing)}, not installed here: "
-            'pip install -e ".[demo]"'
-        )
+    require_packages("the demo needs", NEEDED, "demo")
     import uvicorn
 
+    from electra_tf.demo import LocalModel
     from electra_tf.demo.app import make_app
-    from electra_tf.demo.rest import LocalModel
 
     if options.backend:
         name, local = options.model_name, None

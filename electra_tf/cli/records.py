@@ -19,24 +19,24 @@ from electra_tf.config import (
     field,
     require,
 )
-from electra_tf.errors import InputError
+from electra_tf.errors import require_packages
 
 if TYPE_CHECKING:
     from electra_tf.data.tokenizers.learning import Coverage
     from electra_tf.data.tokenizers.tokenizer import Tokenizer
 
 _SECONDS_BETWEEN_REPORTS = 5.0
+_INPUT = (
+    "text files, globs or directories, with commas between; a blank line ends "
+    "a document"
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class TextOptions(Options):
     """What text is read, and how."""
 
-    input: tuple[str, ...] = field(
-        (),
-        "text files, globs or directories, with commas between; a blank line "
-        "ends a document",
-    )
+    input: tuple[str, ...] = field((), _INPUT)
     do_lower_case: bool = field(True, "whether to lower-case text")
     strip_accents: bool | None = field(
         None, "whether to strip accents (default: as --do_lower_case)"
@@ -134,13 +134,9 @@ def build_pretraining_data(options: BuildOptions) -> None:
     if options.runner:
         _build_on_beam(options, tokenizer)
         return
-    documents = None
-    if options.tfds_name:
-        documents = tfds_documents(
-            options.tfds_name, options.tfds_data_dir or None
-        )
+    name, folder = options.tfds_name, options.tfds_data_dir or None
     build_records(
-        documents or options.input,
+        tfds_documents(name, folder) if name else options.input,
         options.output_dir,
         tokenizer,
         options.max_seq_length,
@@ -154,14 +150,8 @@ def build_pretraining_data(options: BuildOptions) -> None:
 
 
 def _build_on_beam(options: BuildOptions, tokenizer: "Tokenizer") -> None:
-    try:
-        from electra_tf.data.cluster.beam import build_records_on_beam
-    except ImportError as e:
-        if (e.name or "").partition(".")[0] != "apache_beam":
-            raise
-        raise InputError(
-            "--runner needs Apache Beam: pip install 'electra_tf[beam]'"
-        ) from None
+    require_packages("--runner needs", ("apache_beam",), "beam")
+    from electra_tf.data.cluster.beam import build_records_on_beam
     from electra_tf.data.records.build_settings import BuildSettings
 
     settings = BuildSettings(
@@ -203,16 +193,13 @@ def verify_records(options: VerifyOptions) -> None:
 class VocabOptions(TextOptions):
     """Which text gives which vocabulary."""
 
+    input: tuple[str, ...] = field((), _INPUT, GIVEN)
     output: str = field("", "the vocabulary file to write", GIVEN)
     vocab_size: int = field(
         30522,
         "number of pieces, the special ones included",
         (at_least(50), at_most(2**24)),
     )
-
-    def __post_init__(self):
-        super().__post_init__()
-        require(bool(self.input), "input must be given", "")
 
 
 @command(VocabOptions)

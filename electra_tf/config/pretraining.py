@@ -30,11 +30,7 @@ from electra_tf.config.objectives import (
     TYINGS,
     has_trained_generator,
 )
-from electra_tf.config.sizes import (
-    SIZES,
-    NetworkSizes,
-    check_generator_sizes,
-)
+from electra_tf.config.sizes import SIZES, NetworkSizes, check_generator_sizes
 from electra_tf.config.validation import _validate_objective
 
 
@@ -49,9 +45,7 @@ class ElectraConfig(NetworkSizes):
         0.1, "dropout of attention probabilities", PROBABILITY
     )
     generator: str = field(
-        "transformer",
-        "what proposes the replacements",
-        choices=GENERATORS,
+        "transformer", "what proposes the replacements", choices=GENERATORS
     )
     tying: str = field(
         "embeddings",
@@ -214,14 +208,11 @@ def make_config(values: Mapping[str, Any]) -> PretrainingConfig:
             for name, group in GROUPS.items()
         }
     )
-    length, rows = (
-        config.data.max_seq_length,
-        config.model.max_position_embeddings,
-    )
+    rows = config.model.max_position_embeddings
     require(
-        length <= rows,
+        config.data.max_seq_length <= rows,
         f"max_seq_length must not exceed max_position_embeddings ({rows})",
-        length,
+        config.data.max_seq_length,
     )
     _validate_objective(flat_values(config))
     return config
