@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from absl import flags
 
 from electra_tf.cli.app import run
-from electra_tf.cli.config_flags import config_from_flags, define_config_flags
-from electra_tf.config.pretraining import PretrainingConfig
+from electra_tf.cli.config_flags import define_config_flags, given_values
+from electra_tf.config.pretraining import PretrainingConfig, make_config
 
 
 def define_flags() -> None:
@@ -23,7 +23,12 @@ def define_flags() -> None:
 
 def main(argv: Sequence[str]) -> int:
     """Runs, and returns the exit code."""
-    config = config_from_flags()
+    values = given_values()
+    if values.get("init_checkpoint"):
+        from electra_tf.weights.warm_start import adopt_sizes
+
+        values = adopt_sizes(values)
+    config = make_config(values)
     if flags.FLAGS.dry_run:
         from electra_tf.training.cost.summary import summarize
 
@@ -32,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
     # Imported here, so that a mistyped flag is told of at once.
     from electra_tf.training.loop import Stopped
     from electra_tf.training.run import pretrain
-    from electra_tf.weights.initial import initial_weights
+    from electra_tf.weights.warm_start import initial_weights
 
     path = config.run.init_checkpoint
     try:
