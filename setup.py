@@ -53,19 +53,20 @@ setup(
     },
     entry_points={
         "console_scripts": [
-            "electra-pretrain = electra_tf.cli.pretrain:entry",
-            "electra-export = electra_tf.cli.export_saved_model:entry",
+            "electra-pretrain = electra_tf.cli.pretrain:pretrain",
+            "electra-export = electra_tf.cli.export_saved_model:export_saved_model",
+            "electra-convert = electra_tf.cli.convert_weights:convert_weights",
             "electra-build-data = electra_tf.cli.build_pretraining_data:entry",
             "electra-train-vocab = electra_tf.cli.train_vocab:entry",
-            "electra-evaluate = electra_tf.cli.evaluate_pretraining:entry",
-            "electra-verify = electra_tf.cli.export_saved_model:verify_entry",
-            "electra-convert = electra_tf.cli.convert_weights:entry",
+            "electra-evaluate = electra_tf.cli.pretrain:evaluate_pretraining",
+            "electra-verify = electra_tf.cli.export_saved_model:verify_saved_model",
             "electra-demo = electra_tf.cli.demo:entry",
             "electra-report = electra_tf.cli.report:entry",
             "electra-score-text = electra_tf.cli.score_text:entry",
-            "electra-count-flops = electra_tf.cli.count_flops:entry",
-            "electra-compare = electra_tf.cli.compare_objectives:entry",
-            "electra-finetune = electra_tf.cli.finetune:entry",
+            "electra-count-flops = electra_tf.cli.pretrain:count_flops",
+            "electra-compare = electra_tf.cli.compare_objectives:"
+            "compare_objectives",
+            "electra-finetune = electra_tf.cli.finetune:finetune",
         ]
     },
 )

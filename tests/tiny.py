@@ -9,19 +9,17 @@ import collections
 import contextlib
 import dataclasses
 import hashlib
-import importlib
 import io
 import json
 import pathlib
 import re
 import runpy
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from absl import app, flags
 
-SCRIPTS = pathlib.Path(__file__).parents[1] / "scripts"
 LENGTH = 16
 STEPS = 24
 FLAGS = {
@@ -118,14 +116,20 @@ def pretrain(*arguments: str, **changed) -> Finished:
 
 def command(name: str, *arguments: str) -> Finished:
     """Runs `scripts/<name>.py` with these arguments, in this process."""
+    script = pathlib.Path(__file__).parents[1] / "scripts" / f"{name}.py"
+    return run(
+        lambda: runpy.run_path(str(script), run_name="__main__"),
+        name,
+        *arguments,
+    )
+
+
+def run(entry: Callable[[], None], name: str, *arguments: str) -> Finished:
+    """Runs a command with these arguments, in this process."""
     with _own_flags(), _printed() as (out, err):
         old, sys.argv = sys.argv, [f"{name}.py", *arguments]
         try:
-            script = SCRIPTS / f"{name}.py"
-            if script.exists():
-                runpy.run_path(str(script), run_name="__main__")
-            else:  # a test's own
-                importlib.import_module(f"electra_tf.cli.{name}").entry()
+            entry()
             code = 0
         except SystemExit as stop:
             code = stop.code or 0

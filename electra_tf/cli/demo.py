@@ -1,12 +1,11 @@
 """`demo.py`: a local page where a sentence's tokens are judged."""
 
-import importlib.util
 from collections.abc import Sequence
 
 from absl import flags
 
 from electra_tf.cli.app import run
-from electra_tf.errors import InputError
+from electra_tf.errors import InputError, require_packages
 
 NEEDED = ("starlette", "uvicorn", "httpx", "jinja2")
 
@@ -37,16 +36,11 @@ def main(argv: Sequence[str]) -> None:
         raise InputError(
             f"--backend must begin with http://; received {values.backend!r}"
         )
-    missing = [n for n in NEEDED if importlib.util.find_spec(n) is None]
-    if missing:
-        raise InputError(
-            f"the demo needs {', '.join(missing)}, not installed here: "
-            'pip install -e ".[demo]"'
-        )
+    require_packages("the demo needs", NEEDED, "demo")
     import uvicorn
 
+    from electra_tf.demo import LocalModel
     from electra_tf.demo.app import make_app
-    from electra_tf.demo.rest import LocalModel
 
     if values.backend:
         name, local = values.model_name, None

@@ -6,7 +6,6 @@ from absl import flags
 
 from electra_tf.cli.app import run
 from electra_tf.errors import InputError
-from electra_tf.report import write_report
 
 
 def define_flags() -> None:
@@ -27,6 +26,8 @@ def main(argv: Sequence[str]) -> None:
     model_dirs = flags.FLAGS.model_dir
     if not model_dirs:
         raise InputError("--model_dir must be given: a run folder, or several")
+    from electra_tf.report.page import write_report
+
     output_dir = flags.FLAGS.output_dir or default_output_dir(model_dirs)
     print(write_report(model_dirs, output_dir))
 

@@ -131,7 +131,7 @@ class Comparison:
     probe_trials: int
     output_dir: str
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         probes = [probe.name for probe in self.probes]
         for kind, names in (("system", self.overrides), ("probe", probes)):
             if not names:

@@ -35,7 +35,7 @@ class Processes:
     def __init__(self, folder: str):
         self.folder = folder
         self._signal: int | None = None
-        self._process: subprocess.Popen | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._lock: int | None = None
 
     @contextlib.contextmanager
@@ -60,9 +60,9 @@ class Processes:
           Interrupted: a signal came.
         """
         self.check()
-        code = f"from electra_tf.cli.{command} import entry; entry()"
+        program = f"from electra_tf.cli.{command} import {command} as run"
         self._process = subprocess.Popen(
-            [sys.executable, "-c", code, *arguments],
+            [sys.executable, "-c", f"{program}; run()", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             pass_fds=() if self._lock is None else (self._lock,),

@@ -6,8 +6,9 @@ The thresholds are this project's own (docs/expected.md), not published ones.
 import dataclasses
 import math
 
+from electra_tf.report import Run, is_number
 from electra_tf.report.examples import sentences
-from electra_tf.report.runs import Run, is_number
+from electra_tf.training.health import collapse_warning
 
 FIRST_LOSS_RANGE = 4.0
 
@@ -58,9 +59,6 @@ def _not_finite(run: Run) -> str:
 
 def _collapse(run: Run) -> str:
     """The trainer's own rule, on the held-out figures."""
-    # Late, since it imports TensorFlow.
-    from electra_tf.training.health import collapse_warning
-
     line = run.last("evals")
     values = {key.removeprefix("eval_"): line[key] for key in line}
     steps = [run.setting(f"num_{kind}_steps") for kind in ("warmup", "train")]

@@ -13,8 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 import tensorflow as tf
 
-from electra_tf.config import stored as stored_config
-from electra_tf.config.pretraining import PretrainingConfig
+from electra_tf.config.pretraining import PretrainingConfig, to_json
 from electra_tf.data.records.shards import naming_write_errors
 from electra_tf.data.tokenizers.tokenizer import VOCAB_NAME, Tokenizer
 from electra_tf.errors import InputError
@@ -79,7 +78,7 @@ class ElectraTFWeights(WeightsFormat):
         with naming_write_errors(output_dir):
             tf.io.gfile.makedirs(output_dir)
             weights.tokenizer.save(output_dir)
-        config = stored_config.to_json(_without_places(weights.config))
+        config = to_json(_without_places(weights.config))
         write_text(os.path.join(output_dir, CONFIG), config)
         write_bytes(os.path.join(output_dir, WEIGHTS), content.getvalue())
 

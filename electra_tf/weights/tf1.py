@@ -10,10 +10,10 @@ from typing import Any
 
 import tensorflow as tf
 
+from electra_tf.config import json_object
 from electra_tf.config.objectives import has_trained_generator
-from electra_tf.config.presets import SIZES
 from electra_tf.config.pretraining import PretrainingConfig, make_config
-from electra_tf.config.validation import json_object
+from electra_tf.config.sizes import SIZES
 from electra_tf.data.tokenizers.tokenizer import VOCAB_NAME, Tokenizer
 from electra_tf.errors import InputError
 from electra_tf.training.checkpoints import open_checkpoint

@@ -21,8 +21,8 @@ def ask(tiny_model, tmp_path_factory):
     """(status, answer) of a predict request."""
     from starlette.testclient import TestClient
 
+    from electra_tf.demo import LocalModel
     from electra_tf.demo.app import make_app
-    from electra_tf.demo.rest import LocalModel
     from electra_tf.serving.export import export_saved_model
 
     path = tmp_path_factory.mktemp("served") / "electra"
@@ -158,7 +158,7 @@ def test_a_backend_that_is_away_is_told(tmp_path):
 
 
 def test_a_folder_without_versions_is_refused(tmp_path):
-    from electra_tf.demo.rest import LocalModel
+    from electra_tf.demo import LocalModel
 
     for path in (tmp_path, tmp_path / "none"):
         with pytest.raises(InputError, match="must hold a version"):

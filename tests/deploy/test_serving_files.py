@@ -186,7 +186,7 @@ def client(name):
 
 @pytest.fixture(scope="module")
 def served(tiny_model, tmp_path_factory):
-    from electra_tf.demo.rest import LocalModel
+    from electra_tf.demo import LocalModel
     from electra_tf.serving.export import export_saved_model
 
     path = tmp_path_factory.mktemp("served") / "electra"

@@ -1,5 +1,6 @@
 """Reading run folders, also half-written, broken, remote or wrong ones."""
 
+import importlib.util
 import json
 import os
 import re
@@ -10,8 +11,8 @@ from synthetic_runs import Page, eval_line, read, report, train_line, write_run
 
 from electra_tf.cli import report as command
 from electra_tf.errors import InputError
-from electra_tf.report import page, write_report
-from electra_tf.report.runs import load_runs, parse_lines, short_names
+from electra_tf.report import load_runs, parse_lines, short_names
+from electra_tf.report.page import write_report
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 
@@ -84,8 +85,8 @@ def test_user_mistakes_are_one_clear_line(tmp_path):
         ([run, run + "/"], "out", "twice"),
         ([run, ""], "out", "empty name"),
         ([run], "", "output_dir must name a folder"),
-        ([run], "file", "can be written"),
-        ([run], "file/under", "can be written"),
+        ([run], "file", str(tmp_path / "file")),
+        ([run], "file/under", str(tmp_path / "file" / "under")),
     ]:
         target = output and str(tmp_path / output)
         with pytest.raises(InputError, match=re.escape(message)) as error:
@@ -95,9 +96,9 @@ def test_user_mistakes_are_one_clear_line(tmp_path):
 
 
 def test_a_missing_extra_is_named_with_its_cure(tmp_path, monkeypatch):
-    find = page.importlib.util.find_spec
+    find = importlib.util.find_spec
     monkeypatch.setattr(
-        page.importlib.util,
+        importlib.util,
         "find_spec",
         lambda name: None if name == "matplotlib" else find(name),
     )

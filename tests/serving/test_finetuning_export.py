@@ -253,8 +253,8 @@ def test_the_layer_refuses_other_folders(tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--for_finetuning", "--dropout=1"], "must lie in [0, 1)"),
-        (["--dropout=0.2"], "--dropout goes with --for_finetuning"),
+        (["--for_finetuning", "--dropout=1"], "dropout must lie in [0, 1)"),
+        (["--dropout=0.2"], "dropout goes with for_finetuning"),
     ],
 )
 def test_bad_flags_are_refused(flags, message, tiny_run, tmp_path):

@@ -220,7 +220,7 @@ def test_an_export_has_no_default_place_but_a_folder_of_ours(
     monkeypatch.chdir(tmp_path)
     path = sources[source]
     finished = tiny.command("export_saved_model", f"--model_dir={path}")
-    assert "--output_dir must be given" in finished.error()
+    assert "output_dir must be given" in finished.error()
     assert not list(tmp_path.iterdir())
     assert not pathlib.Path(path).exists()
 

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from electra_tf.config.presets import SIZES
 from electra_tf.config.pretraining import make_config
+from electra_tf.config.sizes import SIZES
 from electra_tf.training.cost.flops import (
     Network,
     detection_flops,
@@ -196,8 +196,8 @@ def test_main_network_takes_all_sizes_from_the_configuration():
 
 def test_counting_does_not_wait_for_tensorflow():
     program = (
-        "import sys; from electra_tf.training import train_flops; "
-        "train_flops.published_flops(); sys.exit('tensorflow' in sys.modules)"
+        "import sys; from electra_tf.training.cost import run_flops; "
+        "run_flops.published_flops(); sys.exit('tensorflow' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
 
