@@ -67,8 +67,11 @@ setup(
             "electra-report = electra_tf.cli.pages:report",
             "electra-demo = electra_tf.cli.pages:demo",
             "electra-score-text = electra_tf.cli.score_text:score_text",
-            "electra-export = electra_tf.cli.export_saved_model:entry",
-            "electra-verify = electra_tf.cli.verify_saved_model:entry",
+            "electra-export = electra_tf.cli.export_saved_model:"
+            "export_saved_model",
+            "electra-verify = electra_tf.cli.export_saved_model:"
+            "verify_saved_model",
+            "electra-convert = electra_tf.cli.convert_weights:convert_weights",
         ]
     },
 )

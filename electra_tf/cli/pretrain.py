@@ -27,9 +27,11 @@ class PretrainOptions(Options):
 
 
 @command(PretrainOptions, given=PretrainingConfig)
-def pretrain(options: PretrainOptions, values: Mapping[str, Any]) -> int:
+def pretrain(options: PretrainOptions, given: Mapping[str, Any]) -> int:
     """Runs, and returns the exit code."""
-    config = make_config(values)
+    from electra_tf.weights.warm_start import adopt_sizes, initial_weights
+
+    config = make_config(adopt_sizes(given))
     if options.dry_run:
         from electra_tf.training.cost.summary import summarize
 
@@ -38,7 +40,6 @@ def pretrain(options: PretrainOptions, values: Mapping[str, Any]) -> int:
     # Imported here, so that a mistyped flag is told of at once.
     from electra_tf.training import run
     from electra_tf.training.loop import Stopped
-    from electra_tf.weights.initial import initial_weights
 
     path = config.run.init_checkpoint
     try:

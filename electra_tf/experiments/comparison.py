@@ -2,7 +2,7 @@
 
 <output_dir>/results.json, results.md, *.png
 <output_dir>/systems/<system>/seed_0/run/               of pretrain.py
-<output_dir>/systems/<system>/seed_0/step_300/weights/  of export_weights.py
+<output_dir>/systems/<system>/seed_0/step_300/weights/  of convert_weights.py
 <output_dir>/systems/<system>/seed_0/step_300/<probe>/  of finetune.py
 """
 

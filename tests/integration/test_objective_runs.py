@@ -9,7 +9,7 @@ import tensorflow as tf
 import tiny
 
 from electra_tf.pretrained import from_pretrained
-from electra_tf.weights.initial import read_any_weights
+from electra_tf.weights import open_weights
 
 ROOT = pathlib.Path(__file__).parents[2]
 TABLES = ("word_embeddings", "position_embeddings")
@@ -50,12 +50,12 @@ def test_weights_of_a_disentangled_run_hold_the_sums(disentangled, tmp_path):
     }
     output = str(tmp_path / "weights")
     finished = tiny.command(
-        "export_weights",
+        "convert_weights",
         f"--model_dir={disentangled}",
         f"--output_dir={output}",
     )
     assert finished.code == 0, finished.err
-    exported = read_any_weights(output)
+    exported = open_weights(output).arrays
     assert not [name for name in exported if name.endswith("delta")]
     for name in TABLES:
         delta = stored[f"electra/embeddings/{name}_delta"]
@@ -83,7 +83,7 @@ def test_a_disentangled_run_goes_on_from_sums(
         init_checkpoint=disentangled,
         num_train_steps=1,  # the first update's rate is 0
     )
-    ours, theirs = (read_any_weights(str(f)) for f in (folder, disentangled))
+    ours, theirs = (open_weights(f).arrays for f in (folder, disentangled))
     for name, value in theirs.items():
         np.testing.assert_allclose(ours[name], value, atol=1e-6, err_msg=name)
 
@@ -153,7 +153,7 @@ def test_every_run_leaves_a_model(flags, records_dir, tmp_path):
     folder = tmp_path / "run"
     run(folder, records_dir, num_train_steps=5, **flags)
     model = from_pretrained(str(folder))
-    stored = read_any_weights(str(folder))
+    stored = open_weights(folder).arrays
     for variable in model.encoder.variables:
         np.testing.assert_array_equal(variable.numpy(), stored[variable.path])
     served = tmp_path / "served"
