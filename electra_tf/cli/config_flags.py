@@ -5,6 +5,7 @@ from typing import Any
 
 from absl import flags
 
+from electra_tf.config.fields import choices_of
 from electra_tf.config.presets import SIZES
 from electra_tf.config.pretraining import (
     PretrainingConfig,
@@ -23,7 +24,7 @@ def _define(
     name: str, field: dataclasses.Field, values: flags.FlagValues
 ) -> None:
     text = f"{field.metadata['help']} (default: {_default(name, field)})"
-    choices = field.metadata["choices"]
+    choices = choices_of(field)
     if name == "model_size":
         flags.DEFINE_enum(name, None, list(SIZES), text, flag_values=values)
     elif choices:

@@ -6,7 +6,8 @@ from absl import flags
 
 from electra_tf.cli.app import run
 from electra_tf.cli.config_flags import config_from_flags, define_config_flags
-from electra_tf.training.cost.run_flops import published_flops, train_flops
+from electra_tf.training.cost.flops import train_flops
+from electra_tf.training.cost.summary import published_flops
 
 
 def define_flags() -> None:

@@ -2,6 +2,12 @@
 
 from typing import Any
 
+
+def num_heads(hidden_size: int) -> int:
+    """N, where it follows from the width: a head per 64, at least one."""
+    return max(1, hidden_size // 64)
+
+
 _SMALL = {
     "embedding_size": 128,
     "hidden_size": 256,

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from electra_tf.config.execution import ExecutionConfig
-from electra_tf.config.fields import field
+from electra_tf.config.fields import choices_of, field
 from electra_tf.config.objectives import (
     GENERATORS,
-    OBJECTIVES,
     TYINGS,
     has_trained_generator,
+    names,
 )
 from electra_tf.config.presets import SIZES
 from electra_tf.config.validation import check_kinds, validate
@@ -75,7 +75,7 @@ class ElectraConfig:
 class ObjectiveConfig:
     """What is learned: masking, sampling and the weights of the losses."""
 
-    objective: str = field("electra", "training system", choices=OBJECTIVES)
+    objective: str = field("electra", "training system", choices=names)
     mask_prob: float = field(0.15, "fraction of the tokens to mask")
     gen_weight: float = field(1.0, "weight of the masked-LM loss")
     disc_weight: float = field(50.0, "weight of the detection loss")
@@ -238,7 +238,7 @@ def make_config(values: Mapping[str, Any]) -> PretrainingConfig:
             for name, group in GROUPS.items()
         }
     )
-    choices = {n: f.metadata["choices"] for n, f in all_fields().items()}
+    choices = {n: choices_of(each) for n, each in all_fields().items()}
     validate(flat_values(config), choices)
     return config
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from electra_tf.config.presets import num_heads
 from electra_tf.config.pretraining import ElectraConfig
 
 
@@ -23,7 +24,7 @@ def generator_sizes(config: ElectraConfig) -> GeneratorSizes:
         num_hidden_layers=round(
             config.num_hidden_layers * config.generator_layers
         ),
-        num_attention_heads=max(1, hidden_size // 64),
+        num_attention_heads=num_heads(hidden_size),
         intermediate_size=4 * hidden_size,
     )
 
@@ -32,25 +33,3 @@ def num_slots(mask_prob: float, max_seq_length: int) -> int:
     """M, the slots of an example, used or not (authors' code)."""
     slots = int((mask_prob + 0.005) * max_seq_length)
     return min(max(1, slots), max_seq_length)
-
-
-def main_network(objective: str) -> str:
-    """The main network's name among a run's networks (factory.py).
-
-    With mlm it is the only one, and bears the generator's name, as its head
-    does.
-    """
-    return _MAIN_NETWORK[objective]
-
-
-_MAIN_NETWORK = {
-    "mlm": "generator",
-    "electra": "discriminator",
-    "electra_15": "discriminator",
-    "two_stage": "discriminator",
-    "adversarial": "discriminator",
-    "teams": "discriminator",
-    "electric": "energy",
-    "replace_mlm": "main",
-    "all_tokens_mlm": "main",
-}

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from electra_tf.config.objectives import shown_figures
 from electra_tf.report.runs import Run, flatten, is_number
 
 ABSENT = "–"
@@ -45,28 +46,6 @@ class SettingRow:
     differs: bool
 
 
-_GROUPS = (
-    ("Losses", (
-        ("Total loss", "loss"),
-        ("Masked-LM loss, all used slots", "mlm_loss"),
-        ("Masked-LM loss, slots that show [MASK]", "mlm_loss_masked"),
-        ("Unigram level of those slots", "unigram_loss"),
-        ("Detection loss", "disc_loss"),
-    )),
-    ("Masked-LM predictions", (
-        ("Accuracy of the best guess", "mlm_accuracy"),
-        ("Accuracy of the samples drawn", "sampled_accuracy"),
-    )),
-    ("Discriminator", (
-        ("AUC", "disc_auc"),
-        ("Accuracy", "disc_accuracy"),
-        ("Base rate (tokens not replaced)", "disc_base_rate"),
-        ("Precision at 0.5", "disc_precision"),
-        ("Recall at 0.5", "disc_recall"),
-    )),
-)  # fmt: skip
-
-
 def number_cell(value: Any, show: Callable[[float], str] | None = None) -> Cell:
     """A file's value, to four decimals or as `show` has it."""
     if not is_number(value):
@@ -92,17 +71,19 @@ def count(value: float) -> str:
 def figure_groups(runs: Sequence[Run]) -> list[FigureGroup]:
     """The last training and held-out line of every run, side by side."""
     groups = [FigureGroup("Progress", _progress(runs))]
-    for title, measures in _GROUPS:
+    figures = shown_figures()
+    for title in dict.fromkeys(figure.group for figure in figures):
         rows = [
             FigureRow(
-                label,
+                figure.title,
                 tuple(
-                    number_cell(run.last(kind).get(prefix + key))
+                    number_cell(run.last(kind).get(prefix + figure.name))
                     for run in runs
                     for kind, prefix in (("train", ""), ("evals", "eval_"))
                 ),
             )
-            for label, key in measures
+            for figure in figures
+            if figure.group == title
         ]
         groups.append(FigureGroup(title, _with_values(rows)))
     groups.append(FigureGroup("Pace", _pace(runs)))
