@@ -7,13 +7,10 @@ import tensorflow as tf
 
 from electra_tf.modeling.noise import Noise
 from electra_tf.pretraining.generators import Batch
-from electra_tf.pretraining.losses import LossTerm
+from electra_tf.pretraining.losses import LossTerm, sum_over_replicas
+from electra_tf.pretraining.masking import MaskedBatch
 from electra_tf.pretraining.metrics import PretrainingMetrics, Statistics
 from electra_tf.pretraining.objectives import Objective, Outcome
-from electra_tf.pretraining.replicas import (
-    first_row_of_replica,
-    sum_over_replicas,
-)
 
 Counts = Mapping[str, tf.Tensor]
 
@@ -97,34 +94,38 @@ class Pretrainer(keras.Model):
         """One optimizer step on this replica's rows; adds to the metrics."""
         step = tf.cast(self.optimizer.iterations.value, tf.int64)
         first_row = first_row_of_replica(tf.shape(batch["input_ids"])[0])
-        with Noise(self.seed, step, first_row, "train").scope():
-            counts = self.objective.counts(batch)
-        counts = sum_over_replicas(counts)
-        gradients, statistics = self._backward(batch, counts, step, first_row)
+        noise = Noise(self.seed, step, first_row, "train")
+        with noise.scope():
+            masked = self.objective.masker(batch)
+        # What losses are divided by: of the global batch, before any network.
+        counts = sum_over_replicas(self.objective.counts(batch, masked))
+        gradients, statistics = self._backward(
+            batch, masked, counts, step, first_row
+        )
         self.optimizer.apply(gradients, self.objective.trainable_variables)
         self.measures.add(sum_over_replicas(statistics))
 
     def _accumulated(
         self,
         batch: Batch,
+        masked: MaskedBatch,
         counts: Counts,
         step: tf.Tensor,
         first_row: tf.Tensor,
     ) -> tuple[list[tf.Tensor], Statistics]:
         """Gradients and statistics of the rows, part after part."""
-        if self.accumulation_steps == 1:
-            return self._gradients(batch, counts, step, first_row)
         count = self.accumulation_steps
-        parts = {
-            name: tf.reshape(values, [count, -1, values.shape[1]])
-            for name, values in batch.items()
-        }
-        rows = tf.shape(parts["input_ids"])[1]
+        if count == 1:
+            return self._gradients(batch, masked, counts, step, first_row)
+        parts = tf.nest.map_structure(
+            lambda x: tf.reshape(x, [count, -1, x.shape[1]]), (batch, masked)
+        )
+        rows = tf.shape(parts[0]["input_ids"])[1]
 
         def add_part(number, totals):
             place = first_row + tf.cast(number * rows, tf.int64)
-            part = {name: values[number] for name, values in parts.items()}
-            found = self._gradients(part, counts, step, place)
+            part = tf.nest.map_structure(lambda x: x[number], parts)
+            found = self._gradients(*part, counts, step, place)
             return number + 1, tf.nest.map_structure(tf.add, totals, found)
 
         variables = self.objective.trainable_variables
@@ -140,6 +141,7 @@ class Pretrainer(keras.Model):
     def _gradients(
         self,
         batch: Batch,
+        masked: MaskedBatch,
         counts: Counts,
         step: tf.Tensor,
         first_row: tf.Tensor,
@@ -147,7 +149,7 @@ class Pretrainer(keras.Model):
         """Dense gradients of `total_loss` (scaled), and the statistics."""
         noise = Noise(self.seed, step, first_row, "train")
         with noise.scope(), tf.GradientTape() as tape:
-            outcome = self.objective(batch, training=True)
+            outcome = self.objective(batch, training=True, masked=masked)
             loss = total_loss(outcome.losses, counts)
             loss = self.optimizer.scale_loss(loss)
         variables = [v.value for v in self.objective.trainable_variables]
@@ -181,3 +183,17 @@ class Pretrainer(keras.Model):
     def metrics(self):
         # Not Keras' own loss tracker, which nothing here feeds.
         return [self.measures]
+
+
+def first_row_of_replica(rows: tf.Tensor) -> tf.Tensor:
+    """Place in the global batch of this replica's first row: int64 scalar.
+
+    Args:
+      rows: int scalar, rows of each replica's part; parts stand in the order
+        of the replicas' numbers.
+    """
+    context = tf.distribute.get_replica_context()
+    if context is None:
+        return tf.constant(0, tf.int64)
+    number = tf.convert_to_tensor(context.replica_id_in_sync_group)
+    return tf.cast(number, tf.int64) * tf.cast(rows, tf.int64)
