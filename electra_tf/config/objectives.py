@@ -254,18 +254,8 @@ def has_trained_generator(values: Values) -> bool:
     return description.trains_generator(values.get("generator", "transformer"))
 
 
-def own_figures() -> tuple[Figure, ...]:
-    """What single objectives show beside the masked-LM and detection."""
-    common = (*MASKED_LM_FIGURES, *DETECTION_FIGURES)
-    found = dict.fromkeys(
-        figure
-        for description in OBJECTIVES.values()
-        for figure in description.figures
-        if figure not in common
-    )
-    return tuple(found)
-
-
 def shown_figures() -> tuple[Figure, ...]:
     """Every figure of every objective, each once, in the order to show."""
-    return TOTAL, *MASKED_LM_FIGURES, *own_figures(), *DETECTION_FIGURES
+    own = [each for known in OBJECTIVES.values() for each in known.figures]
+    figures = dict.fromkeys((TOTAL, *MASKED_LM_FIGURES, *own))
+    return *figures, *DETECTION_FIGURES

@@ -64,6 +64,7 @@ class Pretrainer(keras.Model):
         self.measures = metrics
         self.seed = seed
         self.accumulation_steps = accumulation_steps
+        self._traced_stages: dict[str, int] = {}
         self.built = True
 
     def compile(self, optimizer="rmsprop", jit_compile=False, **kwargs):
@@ -171,6 +172,35 @@ class Pretrainer(keras.Model):
         self.measures.update_state(outcome)
         return outcome
 
+    def fit(self, *args, callbacks=None, **kwargs):
+        """As `keras.Model.fit`, from stage to stage of the objective.
+
+        Raises:
+          ValueError: several steps an execution, within which a stage of the
+            objective could end.
+        """
+        callbacks = keras.tree.flatten(callbacks or [])
+        if self.objective.boundaries:
+            if self.steps_per_execution != 1:
+                raise ValueError(
+                    "steps_per_execution must be 1 for an objective with "
+                    f"stages; received {self.steps_per_execution}"
+                )
+            callbacks.append(_EnterStages())
+        return super().fit(*args, callbacks=callbacks, **kwargs)
+
+    def make_train_function(self, force=False):
+        super().make_train_function(force or self._is_new_stage("train"))
+
+    def make_test_function(self, force=False):
+        super().make_test_function(force or self._is_new_stage("test"))
+
+    def _is_new_stage(self, traced: str) -> bool:
+        """Whether what Keras keeps as traced computes another stage."""
+        before = self._traced_stages.get(traced)
+        self._traced_stages[traced] = self.objective.stage
+        return before != self.objective.stage
+
     def train_step(self, data: Batch) -> Mapping[str, tf.Tensor]:
         self.update(data)
         return self.measures.result()
@@ -183,6 +213,14 @@ class Pretrainer(keras.Model):
     def metrics(self):
         # Not Keras' own loss tracker, which nothing here feeds.
         return [self.measures]
+
+
+class _EnterStages(keras.callbacks.Callback):
+    """Has the objective enter its stages, and Keras trace each of them."""
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.model.objective.enter(self.model.step)
+        self.model.make_train_function()
 
 
 def first_row_of_replica(rows: tf.Tensor) -> tf.Tensor:

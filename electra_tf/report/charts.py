@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
-from electra_tf.config.objectives import own_figures
+from electra_tf.config.objectives import shown_figures
 from electra_tf.report import Run, Series
 
 
@@ -86,7 +86,7 @@ def _own_charts() -> list[Chart]:
             held_out=f"eval_{figure.name}",
             from_zero=not figure.name.endswith("loss"),
         )
-        for figure in own_figures()
+        for figure in shown_figures()
         if figure.caption
     ]
 

@@ -7,6 +7,7 @@ import dataclasses
 import math
 
 from electra_tf.config.objectives import describe, names
+from electra_tf.config.pretraining import all_fields
 from electra_tf.report import Run, is_number
 from electra_tf.report.examples import sentences
 from electra_tf.training.health import collapse_warning
@@ -91,17 +92,13 @@ def _first_loss(run: Run) -> str:
 
 
 def _loss_at_start(run: Run) -> float | None:
-    values = {name: run.setting(name) for name in ("objective", "vocab_size")}
+    fields = all_fields()
+    values = {name: run.setting(name) for name in fields}
     if values["objective"] not in names() or not values["vocab_size"]:
         return None
-    values["generator"] = run.setting("generator") or "transformer"
-    description = describe(values["objective"])
-    for term in description.terms:
-        if term.weight:
-            values[term.weight] = run.setting(term.weight)
-    if None in values.values():
-        return None
-    return description.loss_at_start(values)
+    for name, value in values.items():
+        values[name] = fields[name].default if value is None else value
+    return describe(values["objective"]).loss_at_start(values)
 
 
 def _against_unigram(run: Run) -> str:
