@@ -9,7 +9,8 @@ REPORT = ["matplotlib>=3.8", "jinja2>=3.1"]
 BEAM = ["apache-beam>=2.69,<3"]
 SERVING = ["tensorflow-serving-api>=2.20,<2.22"]
 DEMO = ["starlette>=0.40", "uvicorn>=0.30", "httpx>=0.27", "jinja2>=3.1"]
-TEST = ["pytest>=8", "ruff>=0.9", "pyyaml>=6", "hypothesis>=6", "selenium>=4"]
+TEST = ["pytest>=8", "hypothesis>=6", "selenium>=4", "pyyaml>=6"]
+LINT = ["ruff>=0.9", "mypy>=1.15"]
 FINETUNE = ["scikit-learn>=1.4", "scipy>=1.11", "seqeval>=1.2.2"]
 
 setup(
@@ -26,7 +27,7 @@ setup(
     ],
     package_dir={"electra_tf.configs": "configs"},
     package_data={
-        "electra_tf": ["assets/**/*", "demo/templates/*", "report/templates/*"],
+        "electra_tf": ["py.typed", "*.pyi", "assets/**/*", "*/templates/*"],
         "electra_tf.configs": ["**/*.flags"],
     },
     python_requires=">=3.11",
@@ -49,7 +50,7 @@ setup(
         "serving": SERVING,
         "demo": DEMO,
         "finetune": FINETUNE,
-        "test": [*TEST, *REPORT, *BEAM, *SERVING, *DEMO, *FINETUNE],
+        "test": [*TEST, *LINT, *REPORT, *BEAM, *SERVING, *DEMO, *FINETUNE],
     },
     entry_points={
         "console_scripts": [

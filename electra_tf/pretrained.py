@@ -7,16 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from electra_tf.config.objectives import describe
 from electra_tf.config.pretraining import PretrainingConfig
-from electra_tf.config.sizes import main_network
 from electra_tf.data.tokenizers.packing import pack_texts
 from electra_tf.data.tokenizers.tokenizer import Tokenizer
 from electra_tf.errors import InputError
 from electra_tf.modeling.encoder import Encoder
-from electra_tf.modeling.networks import Discriminator, MaskedLM
+from electra_tf.modeling.networks import Discriminator, MaskedLM, variables_of
 from electra_tf.modeling.tying import make_main_encoder
 from electra_tf.pretraining.factory import make_networks
-from electra_tf.pretraining.objectives.objective import variables_of
 from electra_tf.scoring import log_likelihoods
 from electra_tf.weights import open_weights
 from electra_tf.weights.record import OpenedWeights, assign_weights
@@ -76,7 +75,7 @@ class PretrainedElectra:
     @property
     def encoder(self) -> Encoder:
         """The main network's; with objective=mlm that is the generator."""
-        name = main_network(self.config.objective.objective)
+        name = describe(self.config.objective.objective).main.name
         return self._network(name).encoder
 
     def _network(self, name: str) -> Discriminator | MaskedLM:

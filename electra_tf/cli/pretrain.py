@@ -74,7 +74,8 @@ class CountOptions(Options):
 @command(CountOptions, given=PretrainingConfig)
 def count_flops(options: CountOptions, given: Mapping[str, Any]) -> None:
     """Prints name, FLOPs and their ratio to BERT-Base's, a line each."""
-    from electra_tf.training.cost.run_flops import published_flops, train_flops
+    from electra_tf.training.cost.flops import train_flops
+    from electra_tf.training.cost.summary import published_flops
 
     published = published_flops()
     if options.published:

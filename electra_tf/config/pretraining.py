@@ -28,10 +28,10 @@ from electra_tf.config.objectives import (
     GENERATORS,
     OBJECTIVES,
     TYINGS,
+    describe,
     has_trained_generator,
 )
 from electra_tf.config.sizes import SIZES, NetworkSizes, check_generator_sizes
-from electra_tf.config.validation import _validate_objective
 
 
 @dataclasses.dataclass(frozen=True)
@@ -214,7 +214,7 @@ def make_config(values: Mapping[str, Any]) -> PretrainingConfig:
         f"max_seq_length must not exceed max_position_embeddings ({rows})",
         config.data.max_seq_length,
     )
-    _validate_objective(flat_values(config))
+    describe(config.objective.objective).check(flat_values(config))
     return config
 
 

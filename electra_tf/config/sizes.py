@@ -161,25 +161,3 @@ def num_slots(mask_prob: float, max_seq_length: int) -> int:
     """M, the slots of an example, used or not (authors' code)."""
     slots = int((mask_prob + 0.005) * max_seq_length)
     return min(max(1, slots), max_seq_length)
-
-
-def main_network(objective: str) -> str:
-    """The main network's name among a run's networks (factory.py).
-
-    With mlm it is the only one, and bears the generator's name, as its head
-    does.
-    """
-    return _MAIN_NETWORK[objective]
-
-
-_MAIN_NETWORK = {
-    "mlm": "generator",
-    "electra": "discriminator",
-    "electra_15": "discriminator",
-    "two_stage": "discriminator",
-    "adversarial": "discriminator",
-    "teams": "discriminator",
-    "electric": "energy",
-    "replace_mlm": "main",
-    "all_tokens_mlm": "main",
-}

@@ -16,7 +16,7 @@ from typing import Any
 from electra_tf.config.finetuning import TaskOptions
 from electra_tf.config.pretraining import PretrainingConfig, make_config
 from electra_tf.errors import InputError
-from electra_tf.training.cost.run_flops import (
+from electra_tf.training.cost.flops import (
     flops_until,
     steps_within,
     train_flops,

@@ -9,10 +9,11 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from electra_tf.config.objectives import describe
 from electra_tf.config.sizes import generator_sizes
 from electra_tf.experiments.comparison import Comparison, Point, System
 from electra_tf.finetune.run.results import read_trials
-from electra_tf.training.cost.run_flops import train_flops
+from electra_tf.training.cost.flops import train_flops
 from electra_tf.training.run_folder import write_bytes, write_text
 
 RESULTS, TABLE = "results.json", "results.md"
@@ -82,16 +83,15 @@ def _scores(
 
 def _described(system: System) -> dict[str, Any]:
     model, options = system.config.model, system.config.objective
-    has_width = options.objective != "mlm" and model.generator in (
-        "transformer",
-        "two_tower",
-    )
+    description = describe(options.objective)
+    has_width = description.trains_generator(model.generator)
     width = generator_sizes(model).hidden_size if has_width else None
+    generator = model.generator if description.has_generator else None
     return {
         "name": system.name,
         "flags": dict(system.flags),
         "objective": options.objective,
-        "generator": None if options.objective == "mlm" else model.generator,
+        "generator": generator,
         "generator_width": width,
         "tying": model.tying,
         "num_train_steps": system.config.optimizer.num_train_steps,

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from electra_tf.config.objectives import shown_figures
 from electra_tf.report import Run, flatten, is_number
 
 ABSENT = "–"
@@ -37,28 +38,6 @@ class SettingRow:
     name: str
     values: tuple[str, ...]
     differs: bool
-
-
-_MEASURES = {
-    "Losses": (
-        ("Total loss", "loss"),
-        ("Masked-LM loss, all used slots", "mlm_loss"),
-        ("Masked-LM loss, slots that show [MASK]", "mlm_loss_masked"),
-        ("Unigram level of those slots", "unigram_loss"),
-        ("Detection loss", "disc_loss"),
-    ),
-    "Masked-LM predictions": (
-        ("Accuracy of the best guess", "mlm_accuracy"),
-        ("Accuracy of the samples drawn", "sampled_accuracy"),
-    ),
-    "Discriminator": (
-        ("AUC", "disc_auc"),
-        ("Accuracy", "disc_accuracy"),
-        ("Base rate (tokens not replaced)", "disc_base_rate"),
-        ("Precision at 0.5", "disc_precision"),
-        ("Recall at 0.5", "disc_recall"),
-    ),
-}
 
 
 def decimals(value: float) -> str:
@@ -99,11 +78,11 @@ def figure_groups(runs: Sequence[Run]) -> dict[str, list[FigureRow]]:
             *(_spanning(runs, *row) for row in _PROGRESS),
         ]
     }
-    for title, measures in _MEASURES.items():
-        groups[title] = [
-            _both(runs, label, key, f"eval_{key}", decimals)
-            for label, key in measures
-        ]
+    for figure in shown_figures():
+        name = figure.name
+        groups.setdefault(figure.group, []).append(
+            _both(runs, figure.title, name, f"eval_{name}", decimals)
+        )
     times = tuple(map(_elapsed, runs))
     groups["Pace"] = [
         *(_spanning(runs, *row) for row in _PACE),
