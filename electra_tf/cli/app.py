@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from absl import app, flags, logging
 
 from electra_tf.config import (
+    Field,
     Options,
     check_values,
     choices_of,
@@ -23,7 +24,7 @@ from electra_tf.config.sizes import SIZES
 from electra_tf.errors import InputError
 
 PLUGINS = "electra_tf.plugins"
-_PARSERS: dict[type, flags.ArgumentParser] = {
+_PARSERS: dict[type, flags.ArgumentParser[Any]] = {
     bool: flags.BooleanParser(),
     int: flags.IntegerParser(),
     float: flags.FloatParser(),
@@ -123,7 +124,7 @@ def import_plugins(argv: Sequence[str]) -> None:
     try:
         values(argv, known_only=True)
     except (flags.Error, ValueError) as error:
-        fail(_own_words(error))
+        fail(str(error).removeprefix("ERROR:: "))
     named = [EntryPoint(m, m, PLUGINS) for m in values["plugin"].value or ()]
     plugins = [*entry_points(group=PLUGINS), *named]
     if plugins:
@@ -175,8 +176,9 @@ def define_flags(kinds: Sequence[type], values: flags.FlagValues) -> None:
     for name, each in fields_of(*kinds).items():
         if each.metadata["argument"]:
             continue
-        make_flag = flags.MultiFlag if each.metadata["repeated"] else flags.Flag
-        flag = make_flag(
+        is_repeated = each.metadata["repeated"]
+        make: type = flags.MultiFlag if is_repeated else flags.Flag
+        flag = make(
             flags.ArgumentParser(),
             flags.ArgumentSerializer(),
             name,
@@ -188,7 +190,7 @@ def define_flags(kinds: Sequence[type], values: flags.FlagValues) -> None:
         flags.DEFINE_flag(flag, values, module_name=sys.argv[0])
 
 
-def _help(each: dataclasses.Field) -> str:
+def _help(each: Field) -> str:
     text, choices = each.metadata["help"], choices_of(each)
     if choices is not None:
         text = f"<{'|'.join(choices)}>: {text}"
@@ -226,7 +228,7 @@ def given_values(
         rest = values(argv)[1:]
     # A plain ValueError is of --noflag=value, or of a file that is no text.
     except (flags.Error, ValueError) as error:
-        raise InputError(_own_words(error)) from None
+        raise InputError(str(error).removeprefix("ERROR:: ")) from None
     arguments = [n for n, each in fields.items() if each.metadata["argument"]]
     stray = " ".join(rest[len(arguments) :])
     if stray:
@@ -239,17 +241,13 @@ def given_values(
     return found
 
 
-def _own_words(error: Exception) -> str:
-    return str(error).removeprefix("ERROR:: ")
-
-
-def _value(each: dataclasses.Field, text: Any) -> Any:
+def _value(each: Field, text: Any) -> Any:
     """What a flag's text (of a repeated one, texts) means."""
     kind, _ = kind_of(each)
     if each.metadata["repeated"]:
         return tuple(text)
     try:
-        value = _PARSERS[kind].parse(text)
+        value: Any = _PARSERS[kind].parse(text)
     except ValueError:
         return text  # to be refused by the kind that it should have
     return tuple(value) if kind is tuple else value
