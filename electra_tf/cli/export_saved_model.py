@@ -106,7 +106,7 @@ def _export_pretrained(source: str, path: str, how: dict) -> list[str]:
 def _export_finetuned(source: str, path: str, how: dict) -> list[str]:
     import keras
 
-    from electra_tf.serving.finetuned import export_finetuned
+    from electra_tf.serving.export import export_finetuned
 
     try:
         model = keras.models.load_model(source, compile=False)

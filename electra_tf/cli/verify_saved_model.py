@@ -19,7 +19,7 @@ def define_flags() -> None:
 
 def main(argv: Sequence[str]) -> int:
     """Prints the largest difference of each signature; 1 if one is too big."""
-    from electra_tf.serving.verify import verify_saved_model
+    from electra_tf.serving.warmup import verify_saved_model
 
     values = flags.FLAGS
     if len(argv) < 2:

@@ -23,8 +23,8 @@ from electra_tf.experiments.checks import (
 )
 from electra_tf.experiments.comparison import Comparison, Point, Probe
 from electra_tf.experiments.processes import Processes
-from electra_tf.finetune.run import results as trials
-from electra_tf.finetune.tasks.registry import open_task
+from electra_tf.finetune.run import read_trials
+from electra_tf.finetune.run.trials import open_task
 from electra_tf.report import files
 from electra_tf.training.console import duration, say
 
@@ -104,7 +104,7 @@ def missing_jobs(comparison: Comparison, processes: Processes) -> list[Job]:
             )
         for probe in comparison.probes:
             folder = comparison.trial_folder(point, probe)
-            missing = comparison.probe_trials - len(trials.read_trials(folder))
+            missing = comparison.probe_trials - len(read_trials(folder))
             if missing > 0:
                 label = f"{name}: {probe.name} at step {point.step:,}"
                 run = _probing(processes, point, probe, comparison, label)

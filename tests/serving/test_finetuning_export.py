@@ -11,8 +11,7 @@ import tiny
 
 from electra_tf.errors import InputError
 from electra_tf.finetune.models.optimizer import create_optimizer
-from electra_tf.serving.export import export_for_finetuning
-from electra_tf.serving.saved_model_encoder import SavedModelEncoder
+from electra_tf.serving.export import SavedModelEncoder, export_for_finetuning
 from electra_tf.weights.encoder import finetuning_encoder
 
 STEPS = 20
