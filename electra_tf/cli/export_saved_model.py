@@ -151,7 +151,7 @@ def _export_pretrained(options: ExportOptions, path: str) -> list[str]:
 def _export_finetuned(options: ExportOptions, path: str) -> list[str]:
     import keras
 
-    from electra_tf.serving.finetuned import export_finetuned
+    from electra_tf.serving.export import export_finetuned
 
     source = options.model_dir
     try:

@@ -23,8 +23,8 @@ from electra_tf.errors import InputError
 from electra_tf.experiments import results
 from electra_tf.experiments.comparison import Comparison, Point, Probe
 from electra_tf.experiments.processes import Processes
-from electra_tf.finetune.run.results import read_trials
-from electra_tf.finetune.tasks.registry import open_task
+from electra_tf.finetune.run import read_trials
+from electra_tf.finetune.run.trials import open_task
 from electra_tf.training.checkpoints import latest_checkpoint
 from electra_tf.training.console import duration, say
 from electra_tf.training.run_folder import CONFIG, read_config
