@@ -53,7 +53,7 @@ def score_text(options: ScoreOptions) -> None:
     model = from_pretrained(options.model_dir)
     texts = [candidate.text for candidate in candidates]
     scores = model.pseudo_log_likelihood(texts, options.batch_size)
-    ranks = rank(candidates, scores)
+    ranks = rank(candidates, scores.tolist())
     rows = zip(ranks, scores, candidates, strict=True)
     lines = [
         f"{place}\t{score:.4f}\t{candidate.line}\n"
