@@ -9,7 +9,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "electra_tf"
 ORDER = [
-    "errors", "config", "data", "modeling", "pretraining", "training",
+    "errors", "files", "config", "data", "modeling", "pretraining", "training",
     "weights", "scoring", "pretrained", "finetune", "serving", "experiments",
     "report", "demo", "cli", "scripts",
 ]  # fmt: skip

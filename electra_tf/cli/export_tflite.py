@@ -6,6 +6,7 @@ from absl import flags
 
 from electra_tf.cli.app import run
 from electra_tf.errors import InputError
+from electra_tf.files import write_bytes
 
 # What a sound conversion stays below; probabilities.
 TOLERANCE = {"none": 1e-5, "int8": 0.1}
@@ -65,19 +66,8 @@ def main(argv: Sequence[str]) -> int:
     if not difference < bound:
         print(f"not written: the difference is not below {bound:g}")
         return 1
-    _write(content, values.output)
+    write_bytes(values.output, content)
     return 0
-
-
-def _write(content: bytes, path: str) -> None:
-    import tensorflow as tf
-
-    try:
-        with tf.io.gfile.GFile(path + ".partial", "wb") as file:
-            file.write(content)
-        tf.io.gfile.rename(path + ".partial", path, overwrite=True)
-    except tf.errors.OpError as error:
-        raise InputError(f"cannot write {path!r}: {error.message}") from error
 
 
 def entry() -> None:

@@ -45,8 +45,8 @@ def define_flags() -> None:
 def main(argv: Sequence[str]) -> None:
     """Reads, scores, ranks, writes."""
     del argv
+    from electra_tf.files import write_text
     from electra_tf.pretrained import from_pretrained
-    from electra_tf.training.run_folder import write_text
 
     values = flags.FLAGS
     for name in ("model_dir", "input"):

@@ -13,11 +13,11 @@ import tensorflow as tf
 
 from electra_tf.config import stored as stored_config
 from electra_tf.config.pretraining import PretrainingConfig
-from electra_tf.data.records.shards import naming_write_errors
 from electra_tf.data.tokenizers.tokenizer import Tokenizer
 from electra_tf.errors import InputError
+from electra_tf.files import make_folder, write_bytes, write_text
 from electra_tf.training.checkpoints import FOLDER
-from electra_tf.training.run_folder import CONFIG, write_bytes, write_text
+from electra_tf.training.run_folder import CONFIG
 
 WEIGHTS = "weights.npz"
 DTYPES = ("float32", "float16")
@@ -47,9 +47,8 @@ def write_folder(
         raise InputError(
             f"output_dir must not be a run's folder; received {folder!r}"
         )
-    with naming_write_errors(folder):
-        tf.io.gfile.makedirs(folder)
-        tokenizer.save(folder)
+    make_folder(folder)
+    tokenizer.save(folder)
     write_text(
         os.path.join(folder, CONFIG),
         stored_config.to_json(_without_places(config)),

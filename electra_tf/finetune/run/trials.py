@@ -18,15 +18,14 @@ import keras
 import tensorflow as tf
 
 from electra_tf.config.finetuning import TaskOptions, TrainingOptions
-from electra_tf.data.records.shards import naming_write_errors
 from electra_tf.errors import InputError
+from electra_tf.files import locked, naming_write_errors, write_text
 from electra_tf.finetune.run import learner, results
 from electra_tf.finetune.run.plan import Plan, fingerprint, make_plan
 from electra_tf.finetune.tasks.registry import open_task
 from electra_tf.finetune.tasks.task import Encoded, Task
 from electra_tf.pretrained import PretrainedElectra, from_pretrained
 from electra_tf.training.console import duration, say
-from electra_tf.training.run_folder import write_text
 
 # Where something lies; what it holds has a fingerprint.
 _PLACES = (
@@ -70,10 +69,11 @@ def finetune(
         run = TaskRun(task, plan, os.path.join(output_dir, _folder(name)))
         run.check(_settings(task, plan, task_options, weights))
         runs.append(run)
-    for run in runs:
-        run.run_missing(options.num_trials, options.save_model, pretrained)
-        results.write(output_dir)
-    return results.read_table(output_dir)
+    with locked(output_dir):
+        for run in runs:
+            run.run_missing(options.num_trials, options.save_model, pretrained)
+            results.write(output_dir)
+        return results.read_table(output_dir)
 
 
 class TaskRun:

@@ -297,7 +297,7 @@ def test_command(tmp_path, capsys):
         (["--input={}/a.txt", "--eval_fraction=1"], r"\[0, 1\).*1\.0"),
         (["--input={}/a.txt", "--num_shards=0"], "1 to 500.*: 0"),
         (["--input={}/a.txt", "--num_processes=-1"], "at least 1.*: -1"),
-        (["--input={}/a.txt", "--output_dir={}/a.txt/x"], "Cannot write"),
+        (["--input={}/a.txt", "--output_dir={}/a.txt/x"], "cannot write"),
         (["--input={}/a.txt", "--output_dir="], "--output_dir"),
         (["--input={}/a.txt", "--vocab_file={}/bad.txt"], "MASK"),
         (["--tfds_name=x", "--runner=y"], "reads text files only.*=x"),
