@@ -114,7 +114,7 @@ def check_detection_alone(values: dict, source) -> None:
 
     from electra_tf.config.pretraining import make_config
     from electra_tf.data.records.batches import train_batches
-    from electra_tf.pretraining.objectives.objective import variables_of
+    from electra_tf.modeling.networks import variables_of
     from electra_tf.training.run import make_pretrainer
 
     changed = {**values, "gen_weight": 0.0, "weight_decay_rate": 0.0}

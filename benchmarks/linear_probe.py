@@ -27,8 +27,8 @@ import electra_tf
 from electra_tf.finetune.tasks.glue import read_files
 from electra_tf.finetune.tasks.glue_specs import GLUE
 from electra_tf.finetune.tasks.text_task import encode_texts
+from electra_tf.pretrained import finetuning_encoder
 from electra_tf.serving.ids import NAMES
-from electra_tf.weights.encoder import finetuning_encoder
 
 FEATURES = ("at [CLS]", "mean of states", "mean of embeddings")
 ROWS = 200

@@ -28,7 +28,8 @@ import dataclasses
 import math
 
 from electra_tf.config.pretraining import PretrainingConfig, make_config
-from electra_tf.training.cost.run_flops import networks, step_flops
+from electra_tf.training.cost import networks
+from electra_tf.training.cost.flops import step_flops
 from electra_tf.training.cost.sizes import count_parameters
 
 NUM_GPUS = (8, 64, 512)

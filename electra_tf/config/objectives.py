@@ -1,106 +1,261 @@
-"""Which objective goes with which generator and tying, and why not others."""
+"""The objectives: a description each, and the rules that they keep.
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+Whatever an objective's networks, losses, figures or costs are asked for, the
+answer stands here; its class (pretraining/objectives) is bound to it by
+`register`.
+"""
 
-OBJECTIVES = (
-    "electra",
-    "electra_15",
-    "mlm",
-    "replace_mlm",
-    "all_tokens_mlm",
-    "two_stage",
-    "adversarial",
-    "electric",
-    "teams",
+import math
+
+from electra_tf.config.description import (
+    DETECTION_FIGURES,
+    DISC,
+    GENERATORS,
+    MASKED_LM_FIGURES,
+    MLM,
+    TOTAL,
+    TYINGS,
+    Description,
+    Figure,
+    Part,
+    Refusal,
+    Stage,
+    Term,
+    Values,
 )
-GENERATORS = ("transformer", "two_tower", "uniform", "unigram")
-TYINGS = ("none", "embeddings", "all", "gradient_disentangled")
+from electra_tf.config.sizes import num_heads
+from electra_tf.errors import InputError
 
-_UNTRAINED = ("uniform", "unigram")
-_SHARED = ("embeddings", "all", "gradient_disentangled")
-
-
-class Refusal(NamedTuple):
-    """Combinations that make no sense, and the rule that says so."""
-
-    objectives: tuple[str, ...]
-    generators: tuple[str, ...]
-    tyings: tuple[str, ...]
-    rule: str
+_NOT_TRANSFORMER = GENERATORS[1:]
+# Samples as the generator's own probabilities give them.
+_PLAIN_SAMPLING = {
+    "temperature": 1.0,
+    "temperature_decay_steps": 0,
+    "disallow_correct": False,
+}
 
 
-REFUSALS = (
-    Refusal(
-        ("mlm",),
-        ("two_tower", *_UNTRAINED),
-        TYINGS,
-        "objective=mlm has no generator, so generator must stay transformer",
+def _plain_sampling(values: Values) -> None:
+    sampling = {name: values[name] for name in _PLAIN_SAMPLING}
+    if sampling != _PLAIN_SAMPLING:
+        raise InputError(
+            f"objective={values['objective']} learns from the probability of "
+            "its samples, so they must be the generator's own: temperature 1 "
+            f"without decay, disallow_correct false; received {sampling!r}"
+        )
+
+
+def _two_stages(values: Values) -> None:
+    first, steps = values["two_stage_steps"], values["num_train_steps"]
+    if not 0 < first < steps:
+        raise InputError(
+            "two_stage_steps, the steps of the generator alone, must lie "
+            f"between 0 and num_train_steps ({steps}); received {first}"
+        )
+    if not values["two_stage_init"]:
+        return
+    hidden = values["hidden_size"]
+    sizes = {
+        "generator_hidden_size": 1,
+        "generator_layers": 1,
+        "num_attention_heads": num_heads(hidden),
+        "intermediate_size": 4 * hidden,
+    }
+    if values["tying"] == "none":
+        sizes["embedding_size"] = hidden
+    for name, size in sizes.items():
+        if values[name] != size:
+            raise InputError(
+                "objective=two_stage copies the generator into the "
+                f"discriminator, so {name} must be the generator's ({size}; "
+                f"or two_stage_init false); received {values[name]!r}"
+            )
+
+
+_MASKED_LM_ALONE = "trains a masked-LM, so generator must be transformer"
+_TOKEN_FIGURES = (
+    Figure(
+        "main_loss",
+        "Loss of the network that is kept",
+        label="main",
+        caption="Cross-entropy in nats of replace_mlm and all_tokens_mlm, "
+        "whose generator has the masked-LM loss.",
     ),
-    Refusal(
-        ("mlm",),
-        GENERATORS,
-        _SHARED,
-        "objective=mlm has one network alone, so tying must be none",
+    Figure(
+        "main_accuracy",
+        "Accuracy of the network that is kept",
+        "Masked-LM predictions",
+        better="higher",
     ),
-    Refusal(
-        ("electric",),
-        ("transformer",),
-        TYINGS,
-        "objective=electric needs the probability of each token given all "
-        "others, so generator must be two_tower, uniform or unigram",
+    MASKED_LM_FIGURES[-1],  # of samples, which nothing detects here
+)
+
+_BUILT_IN = (
+    Description("electra"),
+    Description("electra_15"),
+    Description(
+        "mlm",
+        terms=(MLM,),
+        main=Part("generator", "tokens", at_slots=True),
+        has_generator=False,
+        refusals=(
+            Refusal(
+                "objective=mlm has no generator, so generator must stay "
+                "transformer",
+                generators=_NOT_TRANSFORMER,
+            ),
+            Refusal(
+                "objective=mlm has one network alone, so tying must be none",
+                tyings=TYINGS[1:],
+            ),
+        ),
     ),
-    Refusal(
-        ("two_stage", "adversarial"),
-        ("two_tower", *_UNTRAINED),
-        TYINGS,
-        "objectives two_stage and adversarial train a masked-LM, so generator "
-        "must be transformer",
+    Description(
+        "replace_mlm",
+        terms=(MLM, Term("main", at_start=math.log)),
+        main=Part("main", "tokens", at_slots=True),
+        figures=_TOKEN_FIGURES,
     ),
-    Refusal(
-        OBJECTIVES,
-        _UNTRAINED,
-        _SHARED,
-        "generators uniform and unigram have no weights, so tying must be none",
+    Description(
+        "all_tokens_mlm",
+        terms=(MLM, Term("main")),
+        main=Part("main", "copying"),
+        figures=_TOKEN_FIGURES,
     ),
-    Refusal(
-        OBJECTIVES,
-        ("two_tower",),
-        ("all",),
-        "generator=two_tower reads to one side in each tower, the main network "
-        "to both, so tying must not be all",
+    Description(
+        "two_stage",
+        refusals=(
+            Refusal(
+                f"objective=two_stage {_MASKED_LM_ALONE}",
+                generators=_NOT_TRANSFORMER,
+            ),
+            Refusal(
+                "objective=two_stage freezes the generator while the main "
+                "network learns, so tying must be none or "
+                "gradient_disentangled",
+                tyings=("embeddings", "all"),
+            ),
+        ),
+        rules=(_two_stages,),
+        stages=(
+            Stage(learns=("generator",), steps="two_stage_steps"),
+            Stage(learns=("discriminator",), reads=("generator",)),
+        ),
     ),
-    Refusal(
-        ("two_stage",),
-        GENERATORS,
-        ("embeddings", "all"),
-        "objective=two_stage freezes the generator while the main network "
-        "learns, so tying must be none or gradient_disentangled",
+    Description(
+        "adversarial",
+        # The policy's value has no meaning: only its gradient has.
+        terms=(
+            Term("policy", "gen_weight"),
+            Term("baseline", "gen_weight"),
+            DISC,
+        ),
+        parts=(Part("baseline", "value", at_slots=True, reads="generator"),),
+        figures=(
+            Figure(
+                "reward",
+                "Reward of the generator",
+                label="reward",
+                better="",
+                caption="The discriminator's loss at the sampled places, "
+                "which adversarial training drives the generator to raise.",
+            ),
+        ),
+        refusals=(
+            Refusal(
+                f"objective=adversarial {_MASKED_LM_ALONE}",
+                generators=_NOT_TRANSFORMER,
+            ),
+            Refusal(
+                "objective=adversarial trains two networks against one "
+                "another, so tying must not be all",
+                tyings=("all",),
+            ),
+        ),
+        rules=(_plain_sampling,),
     ),
-    Refusal(
-        ("adversarial",),
-        GENERATORS,
-        ("all",),
-        "objective=adversarial trains two networks against one another, so "
-        "tying must not be all",
+    Description(
+        "electric",
+        # Its logits hold log q, so that they do not start at 0.
+        terms=(MLM, DISC._replace(at_start=None)),
+        main=Part("energy", "detection"),
+        refusals=(
+            Refusal(
+                "objective=electric needs the probability of each token given "
+                "all others, so generator must be two_tower, uniform or "
+                "unigram",
+                generators=("transformer",),
+            ),
+        ),
+        rules=(_plain_sampling,),
+    ),
+    Description(
+        "teams",
+        terms=(MLM, DISC, Term("mws", "mws_weight", lambda _: math.log(5))),
+        parts=(Part("selector", "selection", at_slots=True, blocks=1),),
+        figures=(
+            Figure(
+                "mws_loss",
+                "Multi-word selection loss",
+                label="mws",
+                caption="Cross-entropy in nats of teams' choice among the "
+                "candidates, before its weight. Guessing among five is 1.61.",
+            ),
+            Figure(
+                "mws_accuracy",
+                "Accuracy of the multi-word selection",
+                "Masked-LM predictions",
+                better="higher",
+            ),
+        ),
     ),
 )
 
-
-def refusal(objective: str, generator: str, tying: str) -> str | None:
-    """The rule that a combination breaks, or None where it is allowed."""
-    for refused in REFUSALS:
-        if (
-            objective in refused.objectives
-            and generator in refused.generators
-            and tying in refused.tyings
-        ):
-            return refused.rule
-    return None
+# What `--objective` may be, plugins' ones last.
+OBJECTIVES = {each.name: each for each in _BUILT_IN}
 
 
-def has_trained_generator(values: Mapping[str, Any]) -> bool:
-    """Whether flat configuration values ask for a generator with weights."""
-    return values.get("objective") != "mlm" and (
-        values.get("generator") not in _UNTRAINED
-    )
+def add(description: Description) -> None:
+    """From now on `description` is one of the objectives.
+
+    Raises:
+      ValueError: another one has its name.
+    """
+    known = OBJECTIVES.setdefault(description.name, description)
+    if known != description:
+        raise ValueError(
+            f"an objective's name must be new; received {description.name!r} "
+            "a second time"
+        )
+
+
+def names() -> tuple[str, ...]:
+    """What `--objective` may be, plugins' ones last."""
+    return tuple(OBJECTIVES)
+
+
+def describe(objective: str) -> Description:
+    """The description of an objective.
+
+    Raises:
+      InputError: there is none of that name.
+    """
+    if objective not in OBJECTIVES:
+        raise InputError(
+            f"objective must be one of {', '.join(OBJECTIVES)} (or of a "
+            f"plugin, which --plugin=MODULE names); received {objective!r}"
+        )
+    return OBJECTIVES[objective]
+
+
+def has_trained_generator(values: Values) -> bool:
+    """Whether flat, perhaps partial values ask for a generator with weights."""
+    description = describe(values.get("objective", "electra"))
+    return description.trains_generator(values.get("generator", "transformer"))
+
+
+def shown_figures() -> tuple[Figure, ...]:
+    """Every figure of every objective, each once, in the order to show."""
+    own = [each for known in OBJECTIVES.values() for each in known.figures]
+    figures = dict.fromkeys((TOTAL, *MASKED_LM_FIGURES, *own))
+    return *figures, *DETECTION_FIGURES

@@ -76,12 +76,24 @@ class MaskedLM(_OnEncoder):
         masked_positions,
         training=False,
     ):
+        text = (input_ids, input_mask, segment_ids)
+        states = self.states_at(*text, masked_positions, training=training)
+        return self.predict_tokens(states)
+
+    def states_at(
+        self,
+        input_ids,
+        input_mask,
+        segment_ids,
+        masked_positions,
+        training=False,
+    ):
+        """What the head is given: float [B, M, H]."""
         states = self.encoder(
             input_ids, input_mask, segment_ids, training=training
         )  # [B, L, H]
         # Gathered first: the vocabulary product sees M positions, not L.
-        states = tf.gather(states, masked_positions, batch_dims=1)  # [B, M, H]
-        return self.predict_tokens(states)
+        return tf.gather(states, masked_positions, batch_dims=1)
 
     def predict_tokens(self, states):
         """The head alone: states [B, M, H] to logits [B, M, V]."""
@@ -229,3 +241,13 @@ def encoders_of(networks: Iterable[keras.layers.Layer]) -> list[Encoder]:
     """The encoders inside some networks, shared ones as often as they occur."""
     layers = (getattr(network, "layers", ()) for network in networks)
     return [x for found in layers for x in found if isinstance(x, Encoder)]
+
+
+def variables_of(
+    networks: Iterable[keras.layers.Layer],
+) -> list[keras.Variable]:
+    """The trainable variables of several networks, shared ones once."""
+    found = {}
+    for network in networks:
+        found |= {id(v): v for v in network.trainable_variables}
+    return list(found.values())

@@ -8,17 +8,16 @@ import keras
 import numpy as np
 
 from electra_tf.config.execution import ExecutionConfig
-from electra_tf.config.pretraining import ObjectiveConfig, PretrainingConfig
-from electra_tf.config.sizes import main_network
+from electra_tf.config.objectives import describe
+from electra_tf.config.pretraining import (
+    ObjectiveConfig,
+    PretrainingConfig,
+    flat_values,
+)
 from electra_tf.data.tokenizers.tokenizer import Tokenizer
-from electra_tf.modeling.encoder import Encoder
 from electra_tf.modeling.networks import (
-    CopyingLM,
-    Discriminator,
     MaskedLM,
     encoders_of,
-    make_baseline,
-    make_selector,
 )
 from electra_tf.modeling.two_tower import TwoTowerCloze
 from electra_tf.modeling.tying import make_encoders, make_main_encoder
@@ -30,19 +29,13 @@ from electra_tf.pretraining.generators import (
 )
 from electra_tf.pretraining.masking import TokenMasker
 from electra_tf.pretraining.metrics import PretrainingMetrics
-from electra_tf.pretraining.objectives import (
-    Adversarial,
-    AllTokensMLM,
-    Electra,
-    Electra15,
-    Electric,
-    MaskedLanguageModel,
-    Masker,
-    Objective,
-    ReplaceMLM,
-    Sampling,
-    Teams,
-    TwoStage,
+from electra_tf.pretraining.objectives import (  # noqa: F401 - each registers
+    adversarial,
+    class_of,
+    electra,
+    masked_lm,
+    teams,
+    two_stage,
 )
 from electra_tf.pretraining.pretrainer import Pretrainer
 from electra_tf.pretraining.sampling import Sampler
@@ -81,9 +74,8 @@ def make_networks(
 ) -> dict[str, keras.Model]:
     """Fresh networks by name; their weights follow from the seed.
 
-    "generator" proposes tokens (with objective=mlm it is the only network).
-    The main network is the "discriminator", electric's "energy", or "main"
-    where it predicts tokens. "baseline" and "selector" stand beside them.
+    "generator" proposes tokens, where it is trained; the others are those that
+    the objective's class makes, the description's `main` among them.
 
     Args:
       config: the run's configuration.
@@ -91,29 +83,16 @@ def make_networks(
     """
     model, name = config.model, config.objective.objective
     with _keras_seeded(config.run.seed):
-        if name == "mlm":
-            network = MaskedLM(make_main_encoder(model), name="masked_lm")
-            return {"generator": network}
-        main, encoders = make_encoders(model, merged)
+        if describe(name).has_generator:
+            main, encoders = make_encoders(model, merged)
+        else:
+            main, encoders = make_main_encoder(model), ()
         networks = {}
         if len(encoders) == 1:
             networks["generator"] = MaskedLM(*encoders, name="masked_lm")
         elif encoders:
             networks["generator"] = TwoTowerCloze(*encoders, name="two_tower")
-        if name == "adversarial":
-            networks["baseline"] = make_baseline(encoders[0].hidden_size)
-        networks[main_network(name)] = _make_main_network(name, main)
-        if name == "teams":
-            networks["selector"] = make_selector(main)
-        return networks
-
-
-def _make_main_network(objective: str, main: Encoder) -> keras.Model:
-    if objective == "replace_mlm":
-        return MaskedLM(main, "main_predictions", name="restorer")
-    if objective == "all_tokens_mlm":
-        return CopyingLM(main, name="copying_lm")
-    return Discriminator(main, name="detector")
+        return {**networks, **class_of(name).make_networks(main, encoders)}
 
 
 def make_generator(
@@ -127,12 +106,11 @@ def make_generator(
     Raises:
       ValueError: generator=unigram without `unigram_log_probs`.
     """
-    kind, weight = config.model.generator, config.objective.gen_weight
+    kind = config.model.generator
     if kind == "transformer":
-        return MaskedLMGenerator(networks["generator"], weight)
+        return MaskedLMGenerator(networks["generator"])
     if kind == "two_tower":
-        never = never_masked(tokenizer)
-        return ClozeGenerator(networks["generator"], never, weight)
+        return ClozeGenerator(networks["generator"], never_masked(tokenizer))
     logits = np.zeros(config.model.vocab_size, np.float32)
     if kind == "unigram":
         if unigram_log_probs is None:
@@ -140,48 +118,6 @@ def make_generator(
         logits += unigram_log_probs
         logits[list(tokenizer.special_ids)] = NEVER
     return FrequencyGenerator(logits)
-
-
-def make_objective(
-    config: PretrainingConfig,
-    networks: Mapping[str, keras.Model],
-    masker: Masker,
-    sampler: Sampling,
-    generator: Generator,
-) -> Objective:
-    """The objective that `--objective` names, of these parts."""
-    options = config.objective
-    parts = (masker, generator, sampler)
-    name, disc_weight = options.objective, options.disc_weight
-    if name == "mlm":
-        return MaskedLanguageModel(masker, generator)
-    if name in _TOKEN_OBJECTIVES:
-        return _TOKEN_OBJECTIVES[name](*parts, networks["main"])
-    if name == "electric":
-        energy, p = networks["energy"], options.mask_prob
-        return Electric(*parts, energy, p, disc_weight)
-    discriminator = networks["discriminator"]
-    if name == "two_stage":
-        steps, init = options.two_stage_steps, options.two_stage_init
-        return TwoStage(*parts, discriminator, steps, disc_weight, init)
-    if name == "adversarial":
-        return Adversarial(
-            masker,
-            networks["generator"],
-            networks["baseline"],
-            sampler,
-            discriminator,
-            options.gen_weight,
-            disc_weight,
-        )
-    if name == "teams":
-        selector, mws_weight = networks["selector"], options.mws_weight
-        return Teams(*parts, discriminator, selector, disc_weight, mws_weight)
-    return _DETECTION_OBJECTIVES[name](*parts, discriminator, disc_weight)
-
-
-_TOKEN_OBJECTIVES = {"replace_mlm": ReplaceMLM, "all_tokens_mlm": AllTokensMLM}
-_DETECTION_OBJECTIVES = {"electra": Electra, "electra_15": Electra15}
 
 
 def build_pretrainer(
@@ -202,17 +138,17 @@ def build_pretrainer(
     options = config.objective
     with _keras_precision(execution.precision):
         networks = make_networks(config)
-    objective = make_objective(
-        config,
-        networks,
+    objective = class_of(options.objective).from_values(
+        flat_values(config),
         make_masker(options, config.data.max_seq_length, tokenizer),
+        make_generator(config, networks, tokenizer, unigram_log_probs),
         Sampler(
             options.temperature,
             options.disallow_correct,
             options.temperature_end,
             options.temperature_decay_steps,
         ),
-        make_generator(config, networks, tokenizer, unigram_log_probs),
+        networks,
     )
     metrics = PretrainingMetrics(
         objective.loss_weights, unigram_log_probs, objective.figures

@@ -12,10 +12,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from electra_tf.config.description import MLM
 from electra_tf.modeling.networks import MaskedLM
 from electra_tf.modeling.noise import noise_of
 from electra_tf.modeling.two_tower import TwoTowerCloze
-from electra_tf.pretraining.losses import LossTerm, masked_lm_losses, summed
+from electra_tf.pretraining.losses import masked_lm_losses
 from electra_tf.pretraining.masking import MaskedBatch, candidates
 
 Batch = Mapping[str, tf.Tensor]
@@ -29,7 +30,8 @@ class Proposal:
       logits: float [B, M, V], at the slots.
       slot_losses: float32 [B, M], -log p(true token) at each slot.
       hidden: float32 [B, M], 1 in used slots whose token it did not see.
-      losses: the term that trains it, or none.
+      losses: the term that trains it -> loss at each of its places, or none.
+      states: float [B, M, H], what the logits were made of; of a masked-LM.
       log_prob: ids [B, L] -> log p(id at t given the other tokens), float32
         [B, L]; None for a generator that sees unmasked tokens.
     """
@@ -37,21 +39,21 @@ class Proposal:
     logits: tf.Tensor
     slot_losses: tf.Tensor
     hidden: tf.Tensor
-    losses: tuple[LossTerm, ...] = ()
+    losses: Mapping[str, tf.Tensor] = dataclasses.field(default_factory=dict)
+    states: tf.Tensor | None = None
     log_prob: Callable[[tf.Tensor], tf.Tensor] | None = None
 
 
 class Generator(Protocol):
-    """Networks and loss weights by name, and a call to a Proposal."""
+    """Networks by name, a call to a Proposal, and where its loss is summed."""
 
     networks: dict[str, keras.Model]
-    loss_weights: dict[str, float]
 
     def __call__(
         self, batch: Batch, masked: MaskedBatch, training: bool
     ) -> Proposal: ...
 
-    def counts(
+    def places(
         self, batch: Batch, masked: MaskedBatch
     ) -> dict[str, tf.Tensor]: ...
 
@@ -61,36 +63,36 @@ class MaskedLMGenerator:
 
     Args:
       network: a masked-LM.
-      weight: of its loss.
 
     Reference: ELECTRA, section 2.
     """
 
-    def __init__(self, network: MaskedLM, weight: float = 1.0):
+    def __init__(self, network: MaskedLM):
         self.networks = {"generator": network}
-        self.loss_weights = {"mlm": weight}
 
     def __call__(self, batch, masked, training):
+        network = self.networks["generator"]
         with noise_of("generator"):
-            logits = self.networks["generator"](
+            states = network.states_at(
                 masked.input_ids,
                 batch["input_mask"],
                 batch["segment_ids"],
                 masked.positions,
                 training=training,
-            )  # [B, M, V]
+            )  # [B, M, H]
+        logits = network.predict_tokens(states)  # [B, M, V]
         losses = masked_lm_losses(logits, masked.ids)  # [B, M]
-        weight = self.loss_weights["mlm"]
         return Proposal(
             logits,
             losses,
             hidden=masked_slots(masked),
-            losses=(LossTerm("mlm", weight, *summed(losses, masked.weights)),),
+            losses={MLM.name: losses},
+            states=states,
         )
 
-    def counts(self, batch, masked):
+    def places(self, batch, masked):
         """Used slots."""
-        return {"mlm": tf.reduce_sum(masked.weights)}
+        return {MLM.name: masked.weights}
 
 
 class ClozeGenerator:
@@ -101,19 +103,12 @@ class ClozeGenerator:
     Args:
       network: predicts each token from all the others.
       never_masked: ids of the special tokens.
-      weight: of its loss.
 
     Reference: Electric, section 2; the loss as in the authors' code.
     """
 
-    def __init__(
-        self,
-        network: TwoTowerCloze,
-        never_masked: tuple[int, ...],
-        weight: float = 1.0,
-    ):
+    def __init__(self, network: TwoTowerCloze, never_masked: tuple[int, ...]):
         self.networks = {"generator": network}
-        self.loss_weights = {"mlm": weight}
         self.never_masked = never_masked
 
     def __call__(self, batch, masked, training):
@@ -126,23 +121,19 @@ class ClozeGenerator:
                 training=training,
             )  # [B, L, V]
         losses = masked_lm_losses(logits, ids)  # [B, L]
-        learned = candidates(ids, batch["input_mask"], self.never_masked)
-        weight = self.loss_weights["mlm"]
         slots = tf.gather(logits, masked.positions, batch_dims=1)  # [B, M, V]
         return Proposal(
             slots,
             masked_lm_losses(slots, masked.ids),
             hidden=masked.weights,
-            losses=(LossTerm("mlm", weight, *summed(losses, learned)),),
+            losses={MLM.name: losses},
             log_prob=lambda tokens: -masked_lm_losses(logits, tokens),
         )
 
-    def counts(self, batch, masked):
+    def places(self, batch, masked):
         """Tokens but the special ones."""
-        learned = candidates(
-            batch["input_ids"], batch["input_mask"], self.never_masked
-        )
-        return {"mlm": tf.reduce_sum(tf.cast(learned, tf.float32))}
+        ids, mask = batch["input_ids"], batch["input_mask"]
+        return {MLM.name: candidates(ids, mask, self.never_masked)}
 
 
 class FrequencyGenerator:
@@ -156,7 +147,6 @@ class FrequencyGenerator:
 
     def __init__(self, logits: np.ndarray):
         self.networks: dict[str, keras.Model] = {}
-        self.loss_weights: dict[str, float] = {}
         self.log_probs = tf.nn.log_softmax(tf.constant(logits, tf.float32))
 
     def __call__(self, batch, masked, training):
@@ -170,7 +160,7 @@ class FrequencyGenerator:
             log_prob=lambda tokens: tf.gather(self.log_probs, tokens),
         )
 
-    def counts(self, batch, masked):
+    def places(self, batch, masked):
         """Nothing is trained."""
         return {}
 

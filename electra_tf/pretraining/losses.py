@@ -4,6 +4,8 @@ A mean of means would weigh replicas with few masked tokens too much.
 """
 
 import dataclasses
+import functools
+from typing import Any
 
 import tensorflow as tf
 
@@ -31,6 +33,26 @@ def summed(
     """(sum of weighted losses, sum of weights), float32 scalars."""
     weights = tf.cast(weights, tf.float32)
     return tf.reduce_sum(losses * weights), tf.reduce_sum(weights)
+
+
+def hits(predicted: tf.Tensor, true: tf.Tensor) -> tf.Tensor:
+    """1.0 where two tensors agree."""
+    return tf.cast(tf.equal(predicted, true), tf.float32)
+
+
+def sum_over_replicas(values: Any) -> Any:
+    """The sums of (nested) tensors over all replicas and processes.
+
+    Outside a strategy, or with one replica, the values themselves.
+    """
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return values
+    # One by one: TensorFlow would join them, whatever their types.
+    return tf.nest.map_structure(
+        lambda value: context.all_reduce(tf.distribute.ReduceOp.SUM, value),
+        values,
+    )
 
 
 def masked_lm_losses(logits: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
@@ -61,6 +83,26 @@ def replaced_token_losses(
     return tf.nn.sigmoid_cross_entropy_with_logits(
         tf.cast(is_replaced, tf.float32), tf.cast(logits, tf.float32)
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class Detection:
+    """What a discriminator says of each token, and what is right.
+
+    Attributes:
+      logits: float [B, L], positive means replaced.
+      labels: int32 [B, L].
+      judged: float32 [B, L], 1 where the label counts.
+    """
+
+    logits: tf.Tensor
+    labels: tf.Tensor
+    judged: tf.Tensor
+
+    @functools.cached_property
+    def losses(self) -> tf.Tensor:
+        """-log of the right label's probability: float32 [B, L]."""
+        return replaced_token_losses(self.logits, self.labels)
 
 
 def copying_lm_losses(

@@ -1,7 +1,7 @@
 """Which tokens are masked: m of the paper's section 2."""
 
-import dataclasses
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
@@ -10,8 +10,7 @@ from electra_tf.config.sizes import num_slots
 from electra_tf.modeling.noise import Noise, current_noise, fresh_noise
 
 
-@dataclasses.dataclass(frozen=True)
-class MaskedBatch:
+class MaskedBatch(NamedTuple):
     """A batch with tokens masked out.
 
     Attributes:
@@ -57,6 +56,13 @@ def write_slots(
     totals = tf.scatter_nd(places, ids, shape)[:, :-1]
     written = totals // tf.maximum(counts, 1)
     return tf.where(counts > 0, written, input_ids)
+
+
+def marked(input_ids: tf.Tensor, masked: MaskedBatch) -> tf.Tensor:
+    """1 at the used slots' positions: int32 [B, L]."""
+    ones = tf.ones_like(masked.positions)
+    nowhere = tf.zeros_like(input_ids, tf.int32)
+    return write_slots(nowhere, masked.positions, ones, masked.weights > 0)
 
 
 @keras.saving.register_keras_serializable("electra_tf")

@@ -6,10 +6,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from electra_tf.pretraining.corruption import Detection
-from electra_tf.pretraining.losses import summed
+from electra_tf.config.description import DISC
+from electra_tf.pretraining.losses import (
+    Detection,
+    hits,
+    sum_over_replicas,
+    summed,
+)
 from electra_tf.pretraining.objectives import Outcome
-from electra_tf.pretraining.replicas import sum_over_replicas
 
 # The discriminator's probabilities crowd near the base rate, so the curve
 # needs far more thresholds than Keras' 200.
@@ -52,7 +56,7 @@ class PretrainingMetrics(keras.metrics.Metric):
         self.names = ["mlm_loss", "mlm_loss_masked", "mlm_accuracy", *figures]
         if unigram_log_probs is not None:
             self.names.append("unigram_loss")
-        self.has_discriminator = "disc" in weights
+        self.has_discriminator = DISC.name in weights
         if self.has_discriminator:
             self.names += ["sampled_accuracy", "disc_accuracy"]
             self.names += ["disc_precision", "disc_recall", "disc_base_rate"]
@@ -140,7 +144,7 @@ class PretrainingMetrics(keras.metrics.Metric):
         values = {
             "mlm_loss": summed(losses, masked.weights),
             "mlm_loss_masked": summed(losses, hidden),
-            "mlm_accuracy": summed(_equal(best, masked.ids), masked.weights),
+            "mlm_accuracy": summed(hits(best, masked.ids), masked.weights),
         }
         if self.unigram_log_probs is not None:
             level = -tf.gather(
@@ -154,10 +158,10 @@ class PretrainingMetrics(keras.metrics.Metric):
         real = detection.judged
         replaced = tf.cast(detection.labels, tf.float32)
         called = tf.cast(detection.logits > 0, tf.float32)
-        sampled = _equal(outcome.corrupted.sampled_ids, masked.ids)
+        sampled = hits(outcome.corrupted.sampled_ids, masked.ids)
         return {
             "sampled_accuracy": summed(sampled, masked.weights),
-            "disc_accuracy": summed(_equal(called, replaced), real),
+            "disc_accuracy": summed(hits(called, replaced), real),
             "disc_precision": summed(replaced, called * real),
             "disc_recall": summed(called, replaced * real),
             "disc_base_rate": summed(1 - replaced, real),
@@ -200,7 +204,3 @@ def unigram_log_probs(
     # Specials are never targets; unused slots point at id 0.
     logs[list(special_ids)] = 0.0
     return logs.astype(np.float32)
-
-
-def _equal(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-    return tf.cast(tf.equal(a, b), tf.float32)

@@ -7,13 +7,10 @@ import tensorflow as tf
 
 from electra_tf.modeling.noise import Noise
 from electra_tf.pretraining.generators import Batch
-from electra_tf.pretraining.losses import LossTerm
+from electra_tf.pretraining.losses import LossTerm, sum_over_replicas
+from electra_tf.pretraining.masking import MaskedBatch
 from electra_tf.pretraining.metrics import PretrainingMetrics, Statistics
 from electra_tf.pretraining.objectives import Objective, Outcome
-from electra_tf.pretraining.replicas import (
-    first_row_of_replica,
-    sum_over_replicas,
-)
 
 Counts = Mapping[str, tf.Tensor]
 
@@ -67,6 +64,7 @@ class Pretrainer(keras.Model):
         self.measures = metrics
         self.seed = seed
         self.accumulation_steps = accumulation_steps
+        self._traced_stages: dict[str, int] = {}
         self.built = True
 
     def compile(self, optimizer="rmsprop", jit_compile=False, **kwargs):
@@ -97,34 +95,38 @@ class Pretrainer(keras.Model):
         """One optimizer step on this replica's rows; adds to the metrics."""
         step = tf.cast(self.optimizer.iterations.value, tf.int64)
         first_row = first_row_of_replica(tf.shape(batch["input_ids"])[0])
-        with Noise(self.seed, step, first_row, "train").scope():
-            counts = self.objective.counts(batch)
-        counts = sum_over_replicas(counts)
-        gradients, statistics = self._backward(batch, counts, step, first_row)
+        noise = Noise(self.seed, step, first_row, "train")
+        with noise.scope():
+            masked = self.objective.masker(batch)
+        # What losses are divided by: of the global batch, before any network.
+        counts = sum_over_replicas(self.objective.counts(batch, masked))
+        gradients, statistics = self._backward(
+            batch, masked, counts, step, first_row
+        )
         self.optimizer.apply(gradients, self.objective.trainable_variables)
         self.measures.add(sum_over_replicas(statistics))
 
     def _accumulated(
         self,
         batch: Batch,
+        masked: MaskedBatch,
         counts: Counts,
         step: tf.Tensor,
         first_row: tf.Tensor,
     ) -> tuple[list[tf.Tensor], Statistics]:
         """Gradients and statistics of the rows, part after part."""
-        if self.accumulation_steps == 1:
-            return self._gradients(batch, counts, step, first_row)
         count = self.accumulation_steps
-        parts = {
-            name: tf.reshape(values, [count, -1, values.shape[1]])
-            for name, values in batch.items()
-        }
-        rows = tf.shape(parts["input_ids"])[1]
+        if count == 1:
+            return self._gradients(batch, masked, counts, step, first_row)
+        parts = tf.nest.map_structure(
+            lambda x: tf.reshape(x, [count, -1, x.shape[1]]), (batch, masked)
+        )
+        rows = tf.shape(parts[0]["input_ids"])[1]
 
         def add_part(number, totals):
             place = first_row + tf.cast(number * rows, tf.int64)
-            part = {name: values[number] for name, values in parts.items()}
-            found = self._gradients(part, counts, step, place)
+            part = tf.nest.map_structure(lambda x: x[number], parts)
+            found = self._gradients(*part, counts, step, place)
             return number + 1, tf.nest.map_structure(tf.add, totals, found)
 
         variables = self.objective.trainable_variables
@@ -140,6 +142,7 @@ class Pretrainer(keras.Model):
     def _gradients(
         self,
         batch: Batch,
+        masked: MaskedBatch,
         counts: Counts,
         step: tf.Tensor,
         first_row: tf.Tensor,
@@ -147,7 +150,7 @@ class Pretrainer(keras.Model):
         """Dense gradients of `total_loss` (scaled), and the statistics."""
         noise = Noise(self.seed, step, first_row, "train")
         with noise.scope(), tf.GradientTape() as tape:
-            outcome = self.objective(batch, training=True)
+            outcome = self.objective(batch, training=True, masked=masked)
             loss = total_loss(outcome.losses, counts)
             loss = self.optimizer.scale_loss(loss)
         variables = [v.value for v in self.objective.trainable_variables]
@@ -169,6 +172,35 @@ class Pretrainer(keras.Model):
         self.measures.update_state(outcome)
         return outcome
 
+    def fit(self, *args, callbacks=None, **kwargs):
+        """As `keras.Model.fit`, from stage to stage of the objective.
+
+        Raises:
+          ValueError: several steps an execution, within which a stage of the
+            objective could end.
+        """
+        callbacks = keras.tree.flatten(callbacks or [])
+        if self.objective.boundaries:
+            if self.steps_per_execution != 1:
+                raise ValueError(
+                    "steps_per_execution must be 1 for an objective with "
+                    f"stages; received {self.steps_per_execution}"
+                )
+            callbacks.append(_EnterStages())
+        return super().fit(*args, callbacks=callbacks, **kwargs)
+
+    def make_train_function(self, force=False):
+        super().make_train_function(force or self._is_new_stage("train"))
+
+    def make_test_function(self, force=False):
+        super().make_test_function(force or self._is_new_stage("test"))
+
+    def _is_new_stage(self, traced: str) -> bool:
+        """Whether what Keras keeps as traced computes another stage."""
+        before = self._traced_stages.get(traced)
+        self._traced_stages[traced] = self.objective.stage
+        return before != self.objective.stage
+
     def train_step(self, data: Batch) -> Mapping[str, tf.Tensor]:
         self.update(data)
         return self.measures.result()
@@ -181,3 +213,25 @@ class Pretrainer(keras.Model):
     def metrics(self):
         # Not Keras' own loss tracker, which nothing here feeds.
         return [self.measures]
+
+
+class _EnterStages(keras.callbacks.Callback):
+    """Has the objective enter its stages, and Keras trace each of them."""
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.model.objective.enter(self.model.step)
+        self.model.make_train_function()
+
+
+def first_row_of_replica(rows: tf.Tensor) -> tf.Tensor:
+    """Place in the global batch of this replica's first row: int64 scalar.
+
+    Args:
+      rows: int scalar, rows of each replica's part; parts stand in the order
+        of the replicas' numbers.
+    """
+    context = tf.distribute.get_replica_context()
+    if context is None:
+        return tf.constant(0, tf.int64)
+    number = tf.convert_to_tensor(context.replica_id_in_sync_group)
+    return tf.cast(number, tf.int64) * tf.cast(rows, tf.int64)

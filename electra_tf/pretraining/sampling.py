@@ -1,9 +1,11 @@
 """Tokens drawn from the generator: x-hat of the paper's section 2."""
 
+import dataclasses
+
 import tensorflow as tf
 
 from electra_tf.modeling.noise import Noise, current_noise, fresh_noise
-from electra_tf.pretraining.masking import MaskedBatch
+from electra_tf.pretraining.masking import MaskedBatch, write_slots
 
 # The vocabulary is searched block by block: the sums of blocks first, then
 # one block's own entries. A cumulative sum over all of V would be slower.
@@ -120,3 +122,30 @@ def unnormalized(logits: tf.Tensor) -> tf.Tensor:
     """
     logits = tf.stop_gradient(tf.cast(logits, tf.float32))
     return tf.exp(logits - tf.reduce_max(logits, -1, keepdims=True))
+
+
+@dataclasses.dataclass(frozen=True)
+class Corrupted:
+    """x-hat: the true text with samples written into the used slots.
+
+    Attributes:
+      sampled_ids: int32 [B, M].
+      input_ids: int32 [B, L], x-hat.
+      is_replaced: int32 [B, L], 1 where x-hat differs from x, so a sample
+        that equals the true token counts as original.
+    """
+
+    sampled_ids: tf.Tensor
+    input_ids: tf.Tensor
+    is_replaced: tf.Tensor
+
+
+def corrupt(
+    input_ids: tf.Tensor, masked: MaskedBatch, sampled: tf.Tensor
+) -> Corrupted:
+    """Writes samples, int [B, M], into the used slots of the true text."""
+    input_ids = tf.cast(input_ids, tf.int32)
+    used = masked.weights > 0
+    corrupted = write_slots(input_ids, masked.positions, sampled, used)
+    is_replaced = tf.cast(corrupted != input_ids, tf.int32)
+    return Corrupted(sampled, corrupted, is_replaced)

@@ -3,9 +3,8 @@
 import dataclasses
 from collections.abc import Callable
 
-from electra_tf.report.runs import Run
-
-Series = tuple[tuple[int, ...], tuple[float, ...]]
+from electra_tf.config.objectives import shown_figures
+from electra_tf.report import Run, Series
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +73,24 @@ def _half(run: Run) -> Series:
 
 LOSSES, DETECTION, PACE = "Losses", "Finding the replaced tokens", "Pace"
 
+
+def _own_charts() -> list[Chart]:
+    """Of what single objectives measure."""
+    return [
+        Chart(
+            figure.name,
+            LOSSES,
+            figure.title,
+            figure.caption,
+            train=figure.name,
+            held_out=f"eval_{figure.name}",
+            from_zero=not figure.name.endswith("loss"),
+        )
+        for figure in shown_figures()
+        if figure.caption
+    ]
+
+
 CHARTS = (
     Chart(
         "loss",
@@ -113,34 +130,7 @@ CHARTS = (
         reference=_unigram,
         reference_label="unigram level",
     ),
-    Chart(
-        "main_loss",
-        LOSSES,
-        "Loss of the network that is kept",
-        "Cross-entropy in nats of replace_mlm and all_tokens_mlm, whose "
-        "generator has the masked-LM loss.",
-        train="main_loss",
-        held_out="eval_main_loss",
-    ),
-    Chart(
-        "mws_loss",
-        LOSSES,
-        "Multi-word selection loss",
-        "Cross-entropy in nats of teams' choice among the candidates, before "
-        "its weight. Guessing among five is 1.61.",
-        train="mws_loss",
-        held_out="eval_mws_loss",
-    ),
-    Chart(
-        "reward",
-        LOSSES,
-        "Reward of the generator",
-        "The discriminator's loss at the sampled places, which adversarial "
-        "training drives the generator to raise.",
-        train="reward",
-        held_out="eval_reward",
-        from_zero=True,
-    ),
+    *_own_charts(),
     Chart(
         "disc_auc",
         DETECTION,

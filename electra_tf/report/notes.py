@@ -6,8 +6,11 @@ The thresholds are this project's own (docs/expected.md), not published ones.
 import dataclasses
 import math
 
+from electra_tf.config.objectives import describe, names
+from electra_tf.config.pretraining import all_fields
+from electra_tf.report import Run, is_number
 from electra_tf.report.examples import sentences
-from electra_tf.report.runs import Run, is_number
+from electra_tf.training.health import collapse_warning
 
 FIRST_LOSS_RANGE = 4.0
 
@@ -58,9 +61,6 @@ def _not_finite(run: Run) -> str:
 
 def _collapse(run: Run) -> str:
     """The trainer's own rule, on the held-out figures."""
-    # Late, since it imports TensorFlow.
-    from electra_tf.training.health import collapse_warning
-
     line = run.last("evals")
     values = {key.removeprefix("eval_"): line[key] for key in line}
     steps = [run.setting(f"num_{kind}_steps") for kind in ("warmup", "train")]
@@ -74,17 +74,13 @@ def _collapse(run: Run) -> str:
 
 
 def _first_loss(run: Run) -> str:
-    """The first step's loss against ln V + weight * ln 2, electra only."""
+    """The first step's loss against that of fresh networks."""
     line = run.train[0] if run.train else {}
-    vocab_size, weight = run.setting("vocab_size"), run.setting("disc_weight")
-    if line.get("step") != 1 or not vocab_size or weight is None:
+    if line.get("step") != 1 or run.setting("init_checkpoint"):
         return ""
-    if run.setting("objective") != "electra" or run.setting("init_checkpoint"):
+    expected = _loss_at_start(run)
+    if expected is None:
         return ""
-    generator_weight = run.setting("gen_weight")
-    expected = weight * math.log(2) + math.log(vocab_size) * (
-        1.0 if generator_weight is None else generator_weight
-    )
     loss = line.get("loss", math.nan)
     if not abs(loss - expected) > FIRST_LOSS_RANGE:
         return ""
@@ -93,6 +89,16 @@ def _first_loss(run: Run) -> str:
         f"{FIRST_LOSS_RANGE:g} of {expected:.2f}. Look at the initialisation "
         "and at the weights of the losses."
     )
+
+
+def _loss_at_start(run: Run) -> float | None:
+    fields = all_fields()
+    values = {name: run.setting(name) for name in fields}
+    if values["objective"] not in names() or not values["vocab_size"]:
+        return None
+    for name, value in values.items():
+        values[name] = fields[name].default if value is None else value
+    return describe(values["objective"]).loss_at_start(values)
 
 
 def _against_unigram(run: Run) -> str:

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from electra_tf.data.tokenizers.tokenizer import Tokenizer
 from electra_tf.modeling.encoder import Encoder
-from electra_tf.pretrained import PretrainedElectra
+from electra_tf.pretrained import PretrainedElectra, finetuning_encoder
 from electra_tf.serving.fill_mask import FillMask
 from electra_tf.serving.ids import IDS
 from electra_tf.serving.pretrained_parts import (
@@ -16,7 +16,6 @@ from electra_tf.serving.pretrained_parts import (
 )
 from electra_tf.serving.saved_model import write_saved_model
 from electra_tf.serving.stored_weights import StoredWeights
-from electra_tf.weights.encoder import finetuning_encoder
 
 
 class PretrainedModule(tf.Module):

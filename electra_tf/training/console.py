@@ -8,18 +8,7 @@ from collections.abc import Mapping
 import tensorflow as tf
 from tqdm import tqdm
 
-_SHOWN = (
-    ("loss", "loss", ".3f"),
-    ("mlm_loss", "mlm", ".3f"),
-    ("main_loss", "main", ".3f"),
-    ("mws_loss", "mws", ".3f"),
-    ("reward", "reward", ".3f"),
-    ("disc_loss", "disc", ".4f"),
-    ("disc_auc", "auc", ".3f"),
-    ("disc_precision", "p", ".3f"),
-    ("disc_recall", "r", ".3f"),
-)
-
+from electra_tf.config.objectives import shown_figures
 
 _is_muted = False
 
@@ -86,9 +75,9 @@ class Progress:
 def shown(values: Mapping[str, float], prefix: str = "") -> str:
     """The main values in one short text."""
     return " ".join(
-        f"{label} {values[prefix + name]:{form}}"
-        for name, label, form in _SHOWN
-        if prefix + name in values
+        f"{figure.label} {values[prefix + figure.name]:{figure.form}}"
+        for figure in shown_figures()
+        if figure.label and prefix + figure.name in values
     )
 
 

@@ -8,8 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from electra_tf.config.pretraining import PretrainingConfig
-from electra_tf.config.stored import to_json
+from electra_tf.config.pretraining import PretrainingConfig, to_json
 from electra_tf.errors import InputError
 from electra_tf.files import check_path, locked
 from electra_tf.pretraining.factory import build_pretrainer

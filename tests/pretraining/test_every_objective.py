@@ -15,9 +15,9 @@ from tiny_pretraining import (
     tokenizer,
 )
 
+from electra_tf.modeling.networks import variables_of
 from electra_tf.modeling.noise import Noise
 from electra_tf.pretraining.factory import build_pretrainer
-from electra_tf.pretraining.objectives.objective import variables_of
 
 NOISE = Noise(3, step=7, name="train")
 TWO_STAGE = {
@@ -128,8 +128,9 @@ def test_counts_need_no_network(case, monkeypatch):
     outcome = outcome_of(pretrainer, batch())
     for network in pretrainer.networks.values():
         monkeypatch.setattr(type(network), "__call__", None)
+    objective = pretrainer.objective
     with NOISE.scope():
-        counts = pretrainer.objective.counts(batch())
+        counts = objective.counts(batch(), objective.masker(batch()))
     assert {n: float(c) for n, c in counts.items()} == {
         term.name: float(term.count) for term in outcome.losses
     }

@@ -51,7 +51,7 @@ def test_first_loss_of_a_fresh_small_model_over_ten_seeds(tokenizer, batch):
         objective = build_pretrainer(config, tokenizer).objective
         with Noise(seed, step=0, name="train").scope():
             outcome = objective(batch, training=True)
-            counts = objective.counts(batch)
+            counts = objective.counts(batch, outcome.masked)
         totals.append(float(total_loss(outcome.losses, counts)))
         mlm.append(float(outcome.losses[0].sum / outcome.losses[0].count))
     expected = math.log(30522) + 50 * math.log(2)

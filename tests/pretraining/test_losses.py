@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from electra_tf.pretraining.corruption import corrupt
 from electra_tf.pretraining.losses import (
     LossTerm,
     masked_lm_losses,
@@ -15,6 +14,7 @@ from electra_tf.pretraining.losses import (
 )
 from electra_tf.pretraining.masking import MaskedBatch
 from electra_tf.pretraining.pretrainer import total_loss
+from electra_tf.pretraining.sampling import corrupt
 
 
 def test_masked_lm_losses():

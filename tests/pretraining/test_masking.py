@@ -19,7 +19,7 @@ def masker(length, prob=0.15, **options):
 def masked(layer, batch, noise=None):
     with (noise or Noise(1)).scope():
         result = layer(batch)
-    return {name: value.numpy() for name, value in vars(result).items()}
+    return {name: value.numpy() for name, value in result._asdict().items()}
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from electra_tf.pretraining.corruption import Corrupted, Detection
 from electra_tf.pretraining.generators import Proposal
-from electra_tf.pretraining.losses import LossTerm
+from electra_tf.pretraining.losses import Detection, LossTerm
 from electra_tf.pretraining.masking import MaskedBatch
 from electra_tf.pretraining.metrics import PretrainingMetrics, unigram_log_probs
 from electra_tf.pretraining.objectives import Outcome
+from electra_tf.pretraining.sampling import Corrupted
 
 MASK, V, L, M = 4, 20, 30, 5
 WEIGHTS = {"mlm": 1.0, "disc": 50.0}

@@ -48,10 +48,16 @@ def gradients(pretrainer, data, term):
     }
 
 
+def counts_of(pretrainer, data, noise=NOISE):
+    """What the terms are divided by, from the masks alone."""
+    objective = pretrainer.objective
+    with noise.scope():
+        return objective.counts(data, objective.masker(data))
+
+
 def total(pretrainer, data, noise=NOISE):
     """The loss of a batch that is a whole one."""
-    with noise.scope():
-        counts = pretrainer.objective.counts(data)
+    counts = counts_of(pretrainer, data, noise)
     return total_loss(outcome_of(pretrainer, data, noise).losses, counts)
 
 
@@ -138,8 +144,7 @@ def test_the_terms_are_sums_over_used_slots_and_real_tokens(electra):
 @pytest.mark.parametrize("objective", ["electra", "mlm"])
 def test_counts_are_known_before_the_networks_run(objective):
     pretrainer = tiny_pretrainer(objective=objective)
-    with NOISE.scope():
-        counts = pretrainer.objective.counts(batch())
+    counts = counts_of(pretrainer, batch())
     terms = outcome_of(pretrainer, batch()).losses
     assert {t.name: float(t.count) for t in terms} == {
         name: float(count) for name, count in counts.items()
@@ -177,8 +182,7 @@ def test_parts_of_a_batch_add_up_to_the_whole(electra, split):
     with tf.GradientTape() as tape:
         loss = total(electra, data)
     expected = tape.gradient(loss, variables)
-    with NOISE.scope():
-        counts = electra.objective.counts(data)
+    counts = counts_of(electra, data)
     sums = [0.0] * len(variables)
     value = 0.0
     for start, end in itertools.pairwise(split):

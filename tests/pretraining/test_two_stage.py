@@ -1,7 +1,10 @@
 """Two stages: what runs, what trains, what is copied, and resuming."""
 
+import functools
+
 import numpy as np
 import pytest
+import tensorflow as tf
 from tiny_pretraining import batch, randomize, tiny_config, tokenizer
 
 from electra_tf.modeling.noise import Noise
@@ -154,6 +157,65 @@ def test_a_second_process_ends_where_one_would(stop):
         whole.trainable_variables, second.trainable_variables, strict=True
     ):
         np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
+
+
+def rows_of(start, end):
+    """The batches of `train`, as `fit` takes them."""
+    rows = [
+        tf.data.Dataset.from_tensors(batch(seed=s)) for s in range(start, end)
+    ]
+    return functools.reduce(tf.data.Dataset.concatenate, rows)
+
+
+def assert_same(ours, theirs):
+    for a, b in zip(
+        (*ours.trainable_variables, *ours.optimizer.variables),
+        (*theirs.trainable_variables, *theirs.optimizer.variables),
+        strict=True,
+    ):
+        np.testing.assert_allclose(a, b, atol=1e-5, err_msg=a.path)
+
+
+@pytest.mark.parametrize("runs", [[(0, 6)], [(0, BOUNDARY), (BOUNDARY, 6)]])
+def test_fit_goes_from_stage_to_stage(runs):
+    """At once or in two calls: the weights are those of the loop."""
+    loop, fitted = built(), built()
+    train(loop, 0, 6)
+    fresh = weights_of(fitted, "discriminator")
+    for start, end in runs:
+        history = fitted.fit(
+            rows_of(start, end),
+            validation_data=rows_of(8, 9),
+            verbose=0,
+        ).history
+    assert fitted.objective.stage == 2
+    assert_same(fitted, loop)
+    for path, value in weights_of(fitted, "discriminator").items():
+        assert path.endswith("key/bias") or (value != fresh[path]).any(), path
+    # What is evaluated is the stage that is trained.
+    assert history["val_disc_loss"][-1] > 0.1
+    assert history["val_loss"][-1] == pytest.approx(
+        history["val_mlm_loss"][-1] + 50 * history["val_disc_loss"][-1]
+    )
+
+
+def test_fit_on_replicas_goes_from_stage_to_stage():
+    loop = built()
+    train(loop, 0, BOUNDARY + 1)
+    strategy = tf.distribute.MirroredStrategy(
+        ["CPU:0", "CPU:1"], tf.distribute.ReductionToOneDevice()
+    )
+    with strategy.scope():
+        fitted = built()
+    fitted.fit(rows_of(0, BOUNDARY + 1), verbose=0)
+    assert_same(fitted, loop)
+
+
+def test_a_stage_cannot_end_within_an_execution():
+    fitted = built()
+    fitted.compile(optimizer=fitted.optimizer, steps_per_execution=2)
+    with pytest.raises(ValueError, match="must be 1"):
+        fitted.fit(rows_of(0, 2), verbose=0)
 
 
 def test_the_total_is_the_same_sum_in_both_stages():

@@ -379,8 +379,8 @@ def test_the_command_exports_a_keras_file(models, answers, tmp_path):
     ("flags", "message"),
     [
         (["--output_dir={}/out"], "cannot load a fine-tuned model"),
-        ([], "--output_dir must name a new folder"),
-        (["--for_finetuning"], "--for_finetuning takes a pre-trained model"),
+        ([], "output_dir must be given where"),
+        (["--for_finetuning"], "for_finetuning takes a pre-trained model"),
     ],
 )
 def test_the_command_refuses(flags, message, tmp_path):

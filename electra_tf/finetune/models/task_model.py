@@ -13,8 +13,7 @@ import tensorflow as tf
 from electra_tf.errors import InputError
 from electra_tf.finetune.models.preprocessor import TEXT_NAMES, TextPreprocessor
 from electra_tf.modeling.encoder import Encoder
-from electra_tf.pretrained import from_pretrained
-from electra_tf.weights.encoder import finetuning_encoder
+from electra_tf.pretrained import finetuning_encoder, from_pretrained
 
 Inputs = tf.Tensor | Mapping[str, tf.Tensor]
 

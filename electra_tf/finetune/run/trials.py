@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from electra_tf.config.finetuning import TaskOptions, TrainingOptions
 from electra_tf.errors import InputError
-from electra_tf.files import locked, naming_write_errors, write_text
+from electra_tf.files import check_path, locked, naming_write_errors, write_text
 from electra_tf.finetune.run import learner, results
 from electra_tf.finetune.run.plan import Plan, fingerprint, make_plan
 from electra_tf.finetune.tasks.registry import open_task
@@ -69,7 +69,7 @@ def finetune(
         run = TaskRun(task, plan, os.path.join(output_dir, _folder(name)))
         run.check(_settings(task, plan, task_options, weights))
         runs.append(run)
-    with locked(output_dir):
+    with locked(check_path("output_dir", output_dir)):
         for run in runs:
             run.run_missing(options.num_trials, options.save_model, pretrained)
             results.write(output_dir)

@@ -1,23 +1,16 @@
 """A generator that tries to fool the discriminator, by REINFORCE."""
 
-import keras
 import tensorflow as tf
 
-from electra_tf.modeling.networks import Discriminator, MaskedLM
-from electra_tf.modeling.noise import noise_of
-from electra_tf.pretraining.corruption import Detection, corrupt
-from electra_tf.pretraining.generators import Proposal, masked_slots
-from electra_tf.pretraining.losses import LossTerm, masked_lm_losses, summed
-from electra_tf.pretraining.masking import MaskedBatch
-from electra_tf.pretraining.objectives.objective import (
-    Masker,
-    Objective,
-    Outcome,
-    Sampling,
-)
+from electra_tf.config.objectives import describe
+from electra_tf.modeling.networks import make_baseline
+from electra_tf.pretraining.losses import masked_lm_losses, summed
+from electra_tf.pretraining.objectives import register
+from electra_tf.pretraining.objectives.electra import Electra
 
 
-class Adversarial(Objective):
+@register(describe("adversarial"))
+class Adversarial(Electra):
     """G maximises E[R], D minimises disc_weight * L_Disc(x-hat, D).
 
     R_t is D's loss at the masked position t: -log D's probability of the
@@ -33,100 +26,47 @@ class Adversarial(Objective):
 
     The term `policy` has this gradient; its value has no meaning of its own.
 
-    Args:
-      masker, sampler: as for `Electra`; samples must be G's own, at
-        temperature 1.
-      generator: G.
-      baseline: states [B, M, H] -> w h, [B, M, 1].
-      discriminator: D.
-      gen_weight: weight of the policy's and the baseline's term.
-      disc_weight: lambda.
+    Args: as for `Electra`, and
+      sampler: its samples must be G's own, at temperature 1.
+      baseline: among the networks: states [B, M, H] -> w h, [B, M, 1].
 
     Reference: ELECTRA, section 3.2 and appendix F; Williams 1992.
     """
 
-    figures = ("reward",)
+    @classmethod
+    def make_networks(cls, main, generators):
+        baseline = make_baseline(generators[0].hidden_size)
+        return {"baseline": baseline, **super().make_networks(main, generators)}
 
-    def __init__(
-        self,
-        masker: Masker,
-        generator: MaskedLM,
-        baseline: keras.layers.Layer,
-        sampler: Sampling,
-        discriminator: Discriminator,
-        gen_weight: float = 1.0,
-        disc_weight: float = 50.0,
-    ):
-        self.masker = masker
-        self.sampler = sampler
-        self.networks = {
-            "generator": generator,
-            "baseline": baseline,
-            "discriminator": discriminator,
-        }
-        self.loss_weights = {
-            "policy": gen_weight,
-            "baseline": gen_weight,
-            "disc": disc_weight,
+    def places(self, batch, masked):
+        # G's own loss is measured, but trains nothing.
+        return {
+            "policy": masked.weights,
+            "baseline": masked.weights,
+            "disc": self.judged(batch, masked),
         }
 
-    def __call__(self, batch, training):
-        mask, segments = batch["input_mask"], batch["segment_ids"]  # [B, L]
-        masked = self.masker(batch)
-        networks, weights = self.networks, self.loss_weights
-        proposal, states = self.propose(batch, masked, training)
-        sampled = self.sampler(proposal.logits, masked)  # [B, M]
-        corrupted = corrupt(batch["input_ids"], masked, sampled)
-        with noise_of("discriminator"):
-            scores = networks["discriminator"](
-                corrupted.input_ids, mask, segments, training=training
-            )  # [B, L]
-        judged = tf.cast(mask, tf.float32)
-        detection = Detection(scores, corrupted.is_replaced, judged)
+    def detect(self, batch, masked, proposal, training):
+        corrupted = self.corrupt(batch, masked, proposal)
+        scores = self.read(batch, corrupted, training)  # [B, L]
+        detection = self.detection(batch, masked, scores, corrupted.is_replaced)
         rewards = tf.gather(
             tf.stop_gradient(detection.losses), masked.positions, batch_dims=1
         )  # [B, M]
-        values = networks["baseline"](tf.stop_gradient(states))[..., 0]
+        states = tf.stop_gradient(proposal.states)  # [B, M, H]
+        values = self.networks["baseline"](states)[..., 0]  # [B, M]
         policy, baseline = policy_losses(
-            proposal.logits, sampled, rewards, values
+            proposal.logits, corrupted.sampled_ids, rewards, values
         )
-        policy = summed(policy, masked.weights)
-        baseline = summed(baseline, masked.weights)
-        return Outcome(
-            losses=(
-                LossTerm("policy", weights["policy"], *policy),
-                LossTerm("baseline", weights["baseline"], *baseline),
-                detection.term(weights["disc"]),
-            ),
-            masked=masked,
-            proposal=proposal,
-            input_mask=mask,
-            corrupted=corrupted,
-            detection=detection,
+        return self.outcome(
+            batch,
+            masked,
+            proposal,
+            corrupted,
+            detection,
+            losses={"policy": policy, "baseline": baseline},
             figures={"reward": summed(rewards, masked.weights)},
         )
-
-    def propose(
-        self, batch, masked: MaskedBatch, training: bool
-    ) -> tuple[Proposal, tf.Tensor]:
-        """G's proposal, which no loss of its own trains; its states there."""
-        generator = self.networks["generator"]
-        with noise_of("generator"):
-            states = generator.encoder(
-                masked.input_ids,
-                batch["input_mask"],
-                batch["segment_ids"],
-                training=training,
-            )  # [B, L, H]
-        states = tf.gather(states, masked.positions, batch_dims=1)  # [B, M, H]
-        logits = generator.predict_tokens(states)  # [B, M, V]
-        losses = masked_lm_losses(logits, masked.ids)  # [B, M]
-        return Proposal(logits, losses, masked_slots(masked)), states
-
-    def counts(self, batch):
-        slots = tf.reduce_sum(self.masker(batch).weights)
-        tokens = tf.reduce_sum(tf.cast(batch["input_mask"], tf.float32))
-        return {"policy": slots, "baseline": slots, "disc": tokens}
 
 
 def policy_losses(

@@ -1,89 +1,48 @@
-"""ELECTRA, joint training, and ELECTRA 15%."""
+"""ELECTRA, joint training, and what differs from it in one place."""
+
+import math
 
 import tensorflow as tf
 
-from electra_tf.modeling.networks import Discriminator
-from electra_tf.modeling.noise import noise_of
-from electra_tf.pretraining.corruption import Detection, corrupt, marked
-from electra_tf.pretraining.generators import Generator, Proposal
-from electra_tf.pretraining.masking import MaskedBatch
-from electra_tf.pretraining.objectives.objective import (
-    Masker,
-    Objective,
-    Outcome,
-    Sampling,
-)
+from electra_tf.config.objectives import describe
+from electra_tf.pretraining.generators import Proposal
+from electra_tf.pretraining.masking import MaskedBatch, marked
+from electra_tf.pretraining.objectives import Objective, Outcome, register
 
 
+@register(describe("electra"))
 class Electra(Objective):
     """gen_weight * L_MLM(x, G) + disc_weight * L_Disc(x-hat, D).
 
-    Reference: ELECTRA, section 2.
+    Args: as for `Objective`, the network beside G being
+      discriminator: D; lambda, its weight, is 50 in the paper.
 
-    Args:
-      masker: batch -> MaskedBatch (`TokenMasker`).
-      generator: G, with its loss and gen_weight.
-      sampler: (logits, MaskedBatch) -> sampled ids (`Sampler`).
-      discriminator: D.
-      disc_weight: lambda, 50 in the paper.
+    Reference: ELECTRA, section 2.
     """
 
-    def __init__(
-        self,
-        masker: Masker,
-        generator: Generator,
-        sampler: Sampling,
-        discriminator: Discriminator,
-        disc_weight: float = 50.0,
-    ):
-        self.masker = masker
-        self.generator = generator
-        self.sampler = sampler
-        self.networks = {**generator.networks, "discriminator": discriminator}
-        self.loss_weights = {**generator.loss_weights, "disc": disc_weight}
-
-    def __call__(self, batch, training):
-        masked = self.masker(batch)
-        proposal = self.generator(batch, masked, training)  # [B, M, V]
-        return self.detect(batch, masked, proposal, training)
-
-    def detect(
-        self,
-        batch,
-        masked: MaskedBatch,
-        proposal: Proposal,
-        training: bool,
-    ) -> Outcome:
-        """Samples from the proposal and has D look for the samples."""
-        mask, segments = batch["input_mask"], batch["segment_ids"]  # [B, L]
-        sampled = self.sampler(proposal.logits, masked)  # [B, M]
-        corrupted = corrupt(batch["input_ids"], masked, sampled)
-        with noise_of("discriminator"):
-            scores = self.networks["discriminator"](
-                corrupted.input_ids, mask, segments, training=training
-            )  # [B, L]
-        judged = self.judged(batch, masked)  # [B, L]
-        detection = Detection(scores, corrupted.is_replaced, judged)
-        disc = detection.term(self.loss_weights["disc"])
-        return Outcome(
-            losses=(*proposal.losses, disc),
-            masked=masked,
-            proposal=proposal,
-            input_mask=mask,
-            corrupted=corrupted,
-            detection=detection,
-        )
+    def places(self, batch, masked):
+        judged = self.judged(batch, masked)
+        return {**self.generator.places(batch, masked), "disc": judged}
 
     def judged(self, batch, masked: MaskedBatch) -> tf.Tensor:
         """Where D is trained: on every real token, float32 [B, L]."""
         return tf.cast(batch["input_mask"], tf.float32)
 
-    def counts(self, batch):
-        masked = self.masker(batch)
-        disc = tf.reduce_sum(self.judged(batch, masked))
-        return {**self.generator.counts(batch, masked), "disc": disc}
+    def forward(self, batch, masked, training):
+        proposal = self.generator(batch, masked, training)  # [B, M, V]
+        return self.detect(batch, masked, proposal, training)
+
+    def detect(
+        self, batch, masked: MaskedBatch, proposal: Proposal, training: bool
+    ) -> Outcome:
+        """Samples from the proposal and has D look for the samples."""
+        corrupted = self.corrupt(batch, masked, proposal)  # x-hat
+        scores = self.read(batch, corrupted, training)  # [B, L]
+        detection = self.detection(batch, masked, scores, corrupted.is_replaced)
+        return self.outcome(batch, masked, proposal, corrupted, detection)
 
 
+@register(describe("electra_15"))
 class Electra15(Electra):
     """As `Electra`, but L_Disc over the masked positions alone.
 
@@ -92,3 +51,40 @@ class Electra15(Electra):
 
     def judged(self, batch, masked):
         return tf.cast(marked(batch["input_ids"], masked), tf.float32)
+
+
+@register(describe("electric"))
+class Electric(Electra):
+    """gen_weight * cloze(q) + disc_weight * NCE(E, q).
+
+    P(token t is noise) = sigmoid(E(x)_t + log q(x_t | x without t)
+    + log(p / (1 - p))), where a fraction p of the tokens is noise drawn from
+    q; at the optimum exp(-E(x)_t) = p(x_t | x without t). Every drawn token is
+    noise, also one that equals the token that stood there.
+
+    Args: as for `Objective`, and
+      generator: q; it must know `log_prob`.
+      energy: E among the networks, with a value a token.
+      mask_prob: p.
+
+    Reference: Electric, sections 2 and 3; log(p / (1 - p)) as in the authors'
+    code, where the paper has log(k / n).
+    """
+
+    def __init__(self, *parts, mask_prob: float, **rest):
+        super().__init__(*parts, **rest)
+        self.log_odds = math.log(mask_prob / (1 - mask_prob))
+
+    @classmethod
+    def from_values(cls, values, *parts):
+        p = values["mask_prob"]
+        return super().from_values(values, *parts, mask_prob=p)
+
+    def detect(self, batch, masked, proposal, training):
+        corrupted = self.corrupt(batch, masked, proposal)
+        energy = self.read(batch, corrupted, training)  # [B, L]
+        log_q = tf.stop_gradient(proposal.log_prob(corrupted.input_ids))
+        logits = tf.cast(energy, tf.float32) + log_q + self.log_odds
+        is_noise = marked(batch["input_ids"], masked)  # [B, L]
+        nce = self.detection(batch, masked, logits, is_noise)
+        return self.outcome(batch, masked, proposal, corrupted, nce)

@@ -2,18 +2,13 @@
 
 import keras
 
-from electra_tf.modeling.networks import Discriminator
+from electra_tf.config.objectives import describe
 from electra_tf.modeling.tying import DELTA
-from electra_tf.pretraining.generators import MaskedLMGenerator
+from electra_tf.pretraining.objectives import register
 from electra_tf.pretraining.objectives.electra import Electra
-from electra_tf.pretraining.objectives.objective import (
-    Masker,
-    Outcome,
-    Sampling,
-    variables_of,
-)
 
 
+@register(describe("two_stage"))
 class TwoStage(Electra):
     """Stage 1: gen_weight * L_MLM(x, G). Stage 2: disc_weight * L_Disc(D).
 
@@ -22,51 +17,33 @@ class TwoStage(Electra):
     into it. G's loss stays in the logged total of stage 2, as a constant:
     the total is then the same sum as of joint training.
 
-    Args:
-      masker, generator, sampler, discriminator, disc_weight: as for
-        `Electra`; nothing that D trains may be shared with G.
-      stage_steps: updates of stage 1.
+    Args: as for `Electra`; nothing that D trains may be shared with G. And
       init: whether to start D from G, which must be of the same size then;
         without it D may never learn (paper).
 
     Reference: ELECTRA, section 3.2, "Training algorithms".
     """
 
-    def __init__(
-        self,
-        masker: Masker,
-        generator: MaskedLMGenerator,
-        sampler: Sampling,
-        discriminator: Discriminator,
-        stage_steps: int,
-        disc_weight: float = 50.0,
-        init: bool = True,
-    ):
-        super().__init__(masker, generator, sampler, discriminator, disc_weight)
-        self.boundaries = (stage_steps,)
+    def __init__(self, *parts, init: bool = True, **rest):
+        super().__init__(*parts, **rest)
         self.init = init
 
-    def __call__(self, batch, training):
-        masked = self.masker(batch)
-        if self.stage == 2:
-            proposal = self.generator(batch, masked, training=False)
-            return self.detect(batch, masked, proposal, training)
-        proposal = self.generator(batch, masked, training)  # [B, M, V]
-        return Outcome(
-            losses=proposal.losses,
-            masked=masked,
-            proposal=proposal,
-            input_mask=batch["input_mask"],
-        )
+    @classmethod
+    def from_values(cls, values, *parts):
+        init = values["two_stage_init"]
+        return super().from_values(values, *parts, init=init)
 
-    def counts(self, batch):
-        counts = super().counts(batch)
-        return counts if self.stage == 2 else {"mlm": counts["mlm"]}
+    def places(self, batch, masked):
+        if self.stage == 1:
+            return self.generator.places(batch, masked)
+        return super().places(batch, masked)
 
-    @property
-    def trainable_variables(self) -> list[keras.Variable]:
-        name = "discriminator" if self.stage == 2 else "generator"
-        return variables_of([self.networks[name]])
+    def forward(self, batch, masked, training):
+        if self.stage == 1:
+            proposal = self.generator(batch, masked, training)  # [B, M, V]
+            return self.outcome(batch, masked, proposal)
+        proposal = self.generator(batch, masked, training=False)
+        return self.detect(batch, masked, proposal, training)
 
     def enter(self, step: int) -> None:
         super().enter(step)

@@ -1,4 +1,4 @@
-"""FLOPs of one network, counted as the paper's tables count them.
+"""FLOPs of a run, counted as the paper's tables count them.
 
 The rules are those of the authors' FLOPs script, so that a run here can be
 set beside the paper's: a multiplication and an addition are two operations;
@@ -10,6 +10,15 @@ nearer to twice the forward one): read these as a unit, not as a clock.
 """
 
 import dataclasses
+import math
+from collections.abc import Callable
+
+from electra_tf.config.objectives import describe
+from electra_tf.config.pretraining import (
+    PretrainingConfig,
+    flat_values,
+)
+from electra_tf.training.cost import TOWERS, Network, networks
 
 # Operations on one value.
 DROPOUT = 4  # draw, compare, zero, scale
@@ -19,40 +28,8 @@ SOFTMAX = 5
 
 # 80 of 512 or 20 of 128 positions.
 OUTPUT_FRACTION = 0.15625
-
-
-@dataclasses.dataclass(frozen=True)
-class Network:
-    """What the count of one transformer depends on.
-
-    Attributes:
-      hidden_size: H.
-      num_layers: blocks.
-      length: L, tokens of a sequence.
-      vocab_size: V.
-      embedding_size: E; 0 stands for H.
-      intermediate_size: width of the feed-forward layer; 0 stands for 4 H.
-      num_heads: N; 0 stands for a head per 64, at least one.
-      head_size: width of a head; 0 stands for H / N.
-      segments: rows of the segment table.
-      cross_attention: each block attends a second time, as a decoder's does.
-    """
-
-    hidden_size: int
-    num_layers: int
-    length: int = 512
-    vocab_size: int = 30522
-    embedding_size: int = 0
-    intermediate_size: int = 0
-    num_heads: int = 0
-    head_size: int = 0
-    segments: int = 2
-    cross_attention: bool = False
-
-    @property
-    def table_width(self) -> int:
-        """E."""
-        return self.embedding_size or self.hidden_size
+# Of teams: the true token and four others.
+CANDIDATES = 5
 
 
 def _dense(inputs: int, outputs: int) -> int:
@@ -82,7 +59,7 @@ def _inputs(network: Network) -> int:
 
 def _attention(network: Network) -> int:
     hidden, length = network.hidden_size, network.length
-    heads = network.num_heads or max(1, hidden // 64)
+    heads = network.heads
     all_heads = network.head_size * heads or hidden
     scores = 2 * all_heads * length
     # Scaled, normalised and dropped, for every head and key.
@@ -97,7 +74,7 @@ def _attention(network: Network) -> int:
 
 def _feed_forward(network: Network) -> int:
     hidden = network.hidden_size
-    wide = network.intermediate_size or 4 * hidden
+    wide = network.feed_forward_width
     inner = _dense(hidden, wide) + ACTIVATION * wide
     after = (DROPOUT + 1 + LAYER_NORM) * hidden
     return inner + _dense(wide, hidden) + after
@@ -105,24 +82,15 @@ def _feed_forward(network: Network) -> int:
 
 def masked_lm_head_flops(network: Network) -> int:
     """Forward operations at one scored position, to its loss."""
-    pieces = network.vocab_size
-    return _before_words(network) + _words(network.table_width, pieces)
+    return _words(network, network.vocab_size)
 
 
-def selection_head_flops(network: Network, candidates: int) -> int:
-    """Forward operations at one position to choose among some words."""
-    return _before_words(network) + _words(network.table_width, candidates)
-
-
-def _before_words(network: Network) -> int:
+def _words(network: Network, count: int) -> int:
+    """Scores of `count` words at one position, and their loss."""
     width = network.table_width
-    hidden = _dense(network.hidden_size, width)
-    return hidden + (ACTIVATION + LAYER_NORM) * width
-
-
-def _words(width: int, count: int) -> int:
-    """Scores of `count` words, and their loss."""
-    return 2 * width * count + (SOFTMAX + 2) * count
+    before = _dense(network.hidden_size, width)
+    before += (ACTIVATION + LAYER_NORM) * width
+    return before + 2 * width * count + (SOFTMAX + 2) * count
 
 
 def detection_head_flops(network: Network) -> int:
@@ -148,7 +116,113 @@ def masked_lm_flops(
     return 2.0 * tokens * (encoder_flops(network) + head)
 
 
-def detection_flops(network: Network, batch_size: float) -> float:
-    """A step, forward and backward, of a network that detects replacements."""
-    each = encoder_flops(network) + detection_head_flops(network)
-    return 2.0 * batch_size * network.length * each
+# Forward operations at one place, by the head's name in descriptions.
+_HEADS: dict[str, Callable[[Network], int]] = {
+    "tokens": masked_lm_head_flops,
+    "copying": lambda main: masked_lm_head_flops(main) + 2 * main.hidden_size,
+    "detection": detection_head_flops,
+    "selection": lambda main: _words(main, CANDIDATES),
+    "value": lambda network: 0,  # as losses are
+}
+
+
+def network_flops(
+    config: PretrainingConfig, output_fraction: float = OUTPUT_FRACTION
+) -> dict[str, float]:
+    """FLOPs that one step spends in each network (see `networks`).
+
+    All networks are taken to learn; see `stages` for two_stage.
+    """
+    parts = networks(config)
+    batch_size = config.optimizer.train_batch_size
+    tokens = batch_size * config.data.max_seq_length
+    flops = {}
+    if "generator" in parts:
+        flops["generator"] = masked_lm_flops(
+            parts["generator"], batch_size, output_fraction
+        )
+    elif TOWERS[0] in parts:
+        tower = parts[TOWERS[0]]
+        each = 2 * encoder_flops(tower)
+        # Its head sees twice the width.
+        cloze = dataclasses.replace(
+            tower,
+            hidden_size=2 * tower.hidden_size,
+            embedding_size=tower.table_width,
+        )
+        # The cloze loss is of every token.
+        each += masked_lm_head_flops(cloze)
+        flops["generator"] = 2.0 * tokens * each
+    description = describe(config.objective.objective)
+    main = parts[description.main.name]
+    for part in (description.main, *description.parts):
+        is_main = part is description.main
+        each = (
+            encoder_flops(main) if is_main else part.blocks * block_flops(main)
+        )
+        share = output_fraction if part.at_slots else 1.0
+        each += share * _HEADS[part.head](main)
+        if each:
+            flops[part.name] = 2.0 * tokens * each
+    return flops
+
+
+def stages(
+    config: PretrainingConfig, output_fraction: float = OUTPUT_FRACTION
+) -> list[tuple[int, float]]:
+    """(steps, FLOPs of a step) of each stage of the run."""
+    total, first = config.optimizer.num_train_steps, 0
+    flops = network_flops(config, output_fraction)
+    description = describe(config.objective.objective)
+    if not description.stages:
+        return [(total, sum(flops.values()))]
+    found = []
+    ends = (*description.boundaries(flat_values(config)), total)
+    for stage, end in zip(description.stages, ends, strict=True):
+        each = sum(flops[name] for name in stage.learns)
+        # What is only read from costs its forward pass.
+        each += sum(flops[name] / 2 for name in stage.reads)
+        found.append((end - first, each))
+        first = end
+    return found
+
+
+def step_flops(
+    config: PretrainingConfig, output_fraction: float = OUTPUT_FRACTION
+) -> float:
+    """FLOPs of one training step on the whole batch, of the last stage.
+
+    Args:
+      config: the run's configuration.
+      output_fraction: positions at which a masked-LM scores the vocabulary.
+        The authors use 15.625 % at every size; pass slots / length for what
+        `mask_prob` really gives.
+    """
+    *_, (_, flops) = stages(config, output_fraction)
+    return flops
+
+
+def train_flops(
+    config: PretrainingConfig, output_fraction: float = OUTPUT_FRACTION
+) -> float:
+    """FLOPs of the whole run; arguments as `step_flops`."""
+    return sum(n * each for n, each in stages(config, output_fraction))
+
+
+def flops_until(config: PretrainingConfig, step: int) -> float:
+    """FLOPs of the run's first `step` steps."""
+    spent = 0.0
+    for steps, each in stages(config):
+        spent += min(steps, step) * each
+        step -= min(steps, step)
+    return spent
+
+
+def steps_within(config: PretrainingConfig, flops: float) -> int:
+    """The most steps that cost no more than `flops`.
+
+    The steps of the generator alone (two_stage) stay as they are; the steps
+    of the last stage grow or shrink, to below 1 where nothing is left.
+    """
+    steps, left = config.optimizer.num_train_steps, flops - train_flops(config)
+    return steps + math.floor(left / step_flops(config))

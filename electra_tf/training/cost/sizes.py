@@ -1,9 +1,10 @@
 """How large a run is: parameters of each part, bytes of a step."""
 
+from electra_tf.config.description import Part
+from electra_tf.config.objectives import describe
 from electra_tf.config.pretraining import ElectraConfig, PretrainingConfig
-from electra_tf.config.sizes import generator_sizes, main_network, num_slots
-from electra_tf.training.cost.flops import Network
-from electra_tf.training.cost.run_flops import TOWERS, networks
+from electra_tf.config.sizes import generator_sizes, num_slots
+from electra_tf.training.cost import TOWERS, Network, networks
 
 _BYTES_A_VALUE = 4  # float32
 
@@ -17,44 +18,42 @@ def count_parameters(config: PretrainingConfig) -> dict[str, int]:
     is the embeddings' own. Parts that the configuration lacks are absent; with
     tying=all the generator's encoder has 0 parameters of its own.
     """
-    model, objective = config.model, config.objective.objective
-    tables = _embeddings(model, model.embedding_size)
-    main = _encoder(
+    model = config.model
+    description = describe(config.objective.objective)
+    parts = {"embeddings": _embeddings(model, model.embedding_size)}
+    encoder, head = "encoder", "masked-LM head"
+    if description.has_generator:
+        name = description.main.name
+        encoder, head = f"{name} encoder", f"{name} head"
+        parts |= _generator(model)
+    before = [p for p in description.parts if p.reads == "generator"]
+    parts |= {part.name: _part(model, part) for part in before}
+    parts[encoder] = _encoder(
         model.embedding_size,
         model.hidden_size,
         model.intermediate_size,
         model.num_hidden_layers,
     )
-    if objective == "mlm":
-        return {
-            "embeddings": tables,
-            "encoder": main,
-            "masked-LM head": _masked_lm_head(
-                model, model.hidden_size, model.embedding_size
-            ),
-        }
-    parts = {"embeddings": tables, **_generator(model)}
-    if objective == "adversarial":
-        parts["baseline"] = _dense(generator_sizes(model).hidden_size, 1)
-    name = main_network(objective)
-    parts[f"{name} encoder"] = main
-    parts[f"{name} head"] = _main_head(model, objective)
-    if objective == "teams":
-        width = model.embedding_size
-        parts["selector"] = _block(model.hidden_size, model.intermediate_size)
-        parts["selector"] += _masked_lm_head(model, model.hidden_size, width)
-    return parts
+    parts[head] = _part(model, description.main)
+    after = [p for p in description.parts if p.reads == "main"]
+    return parts | {part.name: _part(model, part) for part in after}
 
 
-def _main_head(model: ElectraConfig, objective: str) -> int:
+def _part(model: ElectraConfig, part: Part) -> int:
+    """A head, and the blocks that stand before it."""
     hidden = model.hidden_size
+    if part.reads == "generator":
+        hidden = generator_sizes(model).hidden_size
     tokens = _masked_lm_head(model, hidden, model.embedding_size)
     heads = {
-        "replace_mlm": tokens,
-        "all_tokens_mlm": tokens + _dense(hidden, 1),
+        "tokens": tokens,
+        "copying": tokens + _dense(hidden, 1),
+        "detection": _dense(hidden, hidden) + _dense(hidden, 1),
+        "selection": tokens,
+        "value": _dense(hidden, 1),
     }
-    detection = _dense(hidden, hidden) + _dense(hidden, 1)
-    return heads.get(objective, detection)
+    blocks = part.blocks * _block(hidden, model.intermediate_size)
+    return blocks + heads[part.head]
 
 
 def _generator(model: ElectraConfig) -> dict[str, int]:
@@ -142,10 +141,8 @@ def activation_bytes(config: PretrainingConfig) -> int:
     parts, length = networks(config), config.data.max_seq_length
     values = 0
     for network in parts.values():
-        hidden = network.hidden_size
-        heads = network.num_heads or max(1, hidden // 64)
-        wide = network.intermediate_size or 4 * hidden
-        block = 10 * hidden + 3 * wide + 3 * heads * length
+        block = 10 * network.hidden_size + 3 * network.feed_forward_width
+        block += 3 * network.heads * length
         values += length * network.num_layers * block
         values += length * 3 * network.table_width
     values += _head_values(config, parts)
@@ -153,15 +150,17 @@ def activation_bytes(config: PretrainingConfig) -> int:
 
 
 def _head_values(config: PretrainingConfig, parts: dict[str, Network]) -> int:
-    objective, length = config.objective.objective, config.data.max_seq_length
+    length = config.data.max_seq_length
     slots = num_slots(config.objective.mask_prob, length)
+    main = describe(config.objective.objective).main
     # Places at which each network scores the vocabulary.
     scored = {"generator": slots, TOWERS[0]: length}
-    scored["main"] = length if objective == "all_tokens_mlm" else slots
+    if main.head in ("tokens", "copying"):
+        scored[main.name] = slots if main.at_slots else length
     values = 0
     for name, network in parts.items():
         each = 5 * network.table_width + 4 * network.vocab_size
         values += scored.get(name, 0) * each
-        if name in ("discriminator", "energy"):
+        if name == main.name and main.head == "detection":
             values += length * 3 * network.hidden_size
     return values

@@ -3,7 +3,12 @@
 import dataclasses
 
 from electra_tf.config.pretraining import PretrainingConfig, make_config
-from electra_tf.training.cost.run_flops import network_flops, train_flops
+from electra_tf.training.cost import Network
+from electra_tf.training.cost.flops import (
+    masked_lm_flops,
+    network_flops,
+    train_flops,
+)
 from electra_tf.training.cost.sizes import (
     activation_bytes,
     count_parameters,
@@ -89,17 +94,12 @@ def summarize(config: PretrainingConfig, num_records: int | None) -> str:
 
 
 Row = tuple[str, str, str]  # name, value, note
-_MAIN_ENCODERS = (
-    "encoder",
-    "discriminator encoder",
-    "energy encoder",
-    "main encoder",
-)
 
 
 def _parameter_rows(found: Summary) -> list[Row]:
     parts = found.parameters
-    main = next(n for n in parts if n in _MAIN_ENCODERS)
+    encoders = [name for name in parts if name.endswith("encoder")]
+    main = encoders[-1]  # behind the generator's
     notes = {}
     if "generator embeddings" in parts:
         notes["embeddings"] = "the main network's"
@@ -176,3 +176,50 @@ def _size(number: int) -> str:
         if number >= 1e9
         else f"{number / 1e6:,.1f} MB"
     )
+
+
+def published_flops() -> dict[str, float]:
+    """FLOPs of the models that the paper compares, by the script's names.
+
+    ELMo and XLNet are counts of their own TensorFlow graphs, which the
+    authors give as constants.
+    """
+    small = Network(256, 12, length=128, embedding_size=128)
+    albert = Network(4096, 12, vocab_size=30000, embedding_size=128)
+    roberta = Network(1024, 24, vocab_size=50265)
+    gpt = Network(768, 12, vocab_size=40000)
+    electra = {
+        "electra_small": {"model_size": "small"},
+        "electra_base": {"model_size": "base"},
+        "electra_400k": {"model_size": "large"},
+        "electra_1.75M": {"model_size": "large", "num_train_steps": 1_750_000},
+    }
+    return {
+        # 10 epochs of 768,648,884 words; per batch of 20 x 128 words.
+        "elmo": 2 * 10 * 768_648_884 / (20 * 128) * 568_093_262_680,
+        # 500,000 steps of 8,192 sequences; per 32 of them.
+        "xlnet": 2 * 500_000 * 8192 / 32 * 15_064_773_691_518,
+        "gpt": 960_800 * masked_lm_flops(gpt, 128, output_fraction=1),
+        "bert_small": 1.45e6 * masked_lm_flops(small, 128),
+        "bert_base": 1e6 * masked_lm_flops(Network(768, 12), 256),
+        "bert_large": 1e6 * masked_lm_flops(Network(1024, 24), 256),
+        **{n: train_flops(make_config(v)) for n, v in electra.items()},
+        "roberta": 5e5 * masked_lm_flops(roberta, 8000),
+        "albert": 1.5e6 * masked_lm_flops(albert, 4096),
+        "t5_11b": 1e6 * _t5_flops(2048),
+    }
+
+
+def _t5_flops(batch_size: int) -> float:
+    """A step of T5-11B: its encoder scores no vocabulary, its decoder all."""
+    encoder = Network(
+        1024,
+        24,
+        vocab_size=32000,
+        intermediate_size=65536,
+        num_heads=128,
+        head_size=128,
+    )
+    decoder = dataclasses.replace(encoder, cross_attention=True)
+    read = masked_lm_flops(encoder, batch_size, output_fraction=0)
+    return read + masked_lm_flops(decoder, batch_size, output_fraction=1)

@@ -270,6 +270,6 @@ def test_beam_is_imported_for_a_runner_alone(
         "--max_seq_length=16",
     )
     error = tiny.command(*command, "--runner=DirectRunner").error()
-    assert "pip install 'electra_tf[beam]'" in error
+    assert 'pip install -e ".[beam]"' in error
     assert os.listdir(tmp_path) == []
     assert tiny.command(*command).code == 0

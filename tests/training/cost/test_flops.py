@@ -6,23 +6,20 @@ import sys
 
 import pytest
 
-from electra_tf.config.presets import SIZES
 from electra_tf.config.pretraining import make_config
+from electra_tf.config.sizes import SIZES
+from electra_tf.training.cost import Network, networks
 from electra_tf.training.cost.flops import (
-    Network,
-    detection_flops,
+    detection_head_flops,
     encoder_flops,
-    masked_lm_flops,
-)
-from electra_tf.training.cost.run_flops import (
     flops_until,
+    masked_lm_flops,
     network_flops,
-    networks,
-    published_flops,
     step_flops,
     steps_within,
     train_flops,
 )
+from electra_tf.training.cost.summary import published_flops
 
 # What the authors' script prints, to ten digits.
 PUBLISHED = {
@@ -112,9 +109,9 @@ def test_hand_count_of_a_small_network():
     token = 3 * sum(block) + sum(inputs)
     assert encoder_flops(network) == token
     detection = 2 * 128 * 128 + 128 + 8 * 128 + 2 * 128
-    # 2 passes, batch 6, 8 tokens.
-    assert detection_flops(network, 6) == 2 * 6 * 8 * (token + detection)
+    assert detection_head_flops(network) == detection
     slot = 2 * 128 * 32 + 32 + (8 + 5) * 32 + 2 * 32 * 100 + (5 + 2) * 100
+    # 2 passes, batch 6, 8 tokens.
     expected = 2 * 6 * 8 * (token + 0.25 * slot)
     assert masked_lm_flops(network, 6, output_fraction=0.25) == expected
 
@@ -196,8 +193,8 @@ def test_main_network_takes_all_sizes_from_the_configuration():
 
 def test_counting_does_not_wait_for_tensorflow():
     program = (
-        "import sys; from electra_tf.training import train_flops; "
-        "train_flops.published_flops(); sys.exit('tensorflow' in sys.modules)"
+        "import sys; from electra_tf.training.cost import summary; "
+        "summary.published_flops(); sys.exit('tensorflow' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
 
