@@ -169,9 +169,9 @@ def _export_finetuned(options: ExportOptions, path: str) -> list[str]:
 def _export_litert(options: ExportOptions) -> int:
     import tensorflow as tf
 
+    from electra_tf.files import write_bytes
     from electra_tf.pretrained import from_pretrained
     from electra_tf.serving import litert
-    from electra_tf.training.run_folder import write_bytes
 
     model, length = from_pretrained(options.model_dir), options.max_seq_length
     rows = model.config.model.max_position_embeddings
