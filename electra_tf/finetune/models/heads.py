@@ -8,8 +8,8 @@ import tensorflow as tf
 from electra_tf.finetune.models.labels import label_names
 from electra_tf.finetune.models.preprocessor import TextPreprocessor
 from electra_tf.finetune.models.task_model import TaskModel
-from electra_tf.modeling.dropout import Dropout
 from electra_tf.modeling.encoder import Encoder
+from electra_tf.modeling.layers import Dropout
 
 
 class _OnClsVector(TaskModel):
