@@ -9,7 +9,8 @@ REPORT = ["matplotlib>=3.8", "jinja2>=3.1"]
 BEAM = ["apache-beam>=2.69,<3"]
 SERVING = ["tensorflow-serving-api>=2.20,<2.22"]
 DEMO = ["starlette>=0.40", "uvicorn>=0.30", "httpx>=0.27", "jinja2>=3.1"]
-TEST = ["pytest>=8", "ruff>=0.9", "pyyaml>=6", "hypothesis>=6", "selenium>=4"]
+TEST = ["pytest>=8", "hypothesis>=6", "selenium>=4", "pyyaml>=6"]
+LINT = ["ruff>=0.9", "mypy>=1.15"]
 FINETUNE = ["scikit-learn>=1.4", "scipy>=1.11", "seqeval>=1.2.2"]
 
 setup(
@@ -26,7 +27,7 @@ setup(
     ],
     package_dir={"electra_tf.configs": "configs"},
     package_data={
-        "electra_tf": ["assets/**/*", "demo/templates/*", "report/templates/*"],
+        "electra_tf": ["py.typed", "*.pyi", "assets/**/*", "*/templates/*"],
         "electra_tf.configs": ["**/*.flags"],
     },
     python_requires=">=3.11",
@@ -49,22 +50,28 @@ setup(
         "serving": SERVING,
         "demo": DEMO,
         "finetune": FINETUNE,
-        "test": [*TEST, *REPORT, *BEAM, *SERVING, *DEMO, *FINETUNE],
+        "test": [*TEST, *LINT, *REPORT, *BEAM, *SERVING, *DEMO, *FINETUNE],
     },
     entry_points={
         "console_scripts": [
-            "electra-pretrain = electra_tf.cli.pretrain:entry",
-            "electra-export = electra_tf.cli.export_saved_model:entry",
-            "electra-build-data = electra_tf.cli.build_pretraining_data:entry",
-            "electra-train-vocab = electra_tf.cli.train_vocab:entry",
-            "electra-evaluate = electra_tf.cli.evaluate_pretraining:entry",
-            "electra-verify = electra_tf.cli.verify_saved_model:entry",
-            "electra-demo = electra_tf.cli.demo:entry",
-            "electra-report = electra_tf.cli.report:entry",
-            "electra-score-text = electra_tf.cli.score_text:entry",
-            "electra-count-flops = electra_tf.cli.count_flops:entry",
-            "electra-compare = electra_tf.cli.compare_objectives:entry",
-            "electra-finetune = electra_tf.cli.finetune:entry",
+            "electra-pretrain = electra_tf.cli.pretrain:pretrain",
+            "electra-evaluate = electra_tf.cli.pretrain:evaluate_pretraining",
+            "electra-count-flops = electra_tf.cli.pretrain:count_flops",
+            "electra-finetune = electra_tf.cli.finetune:finetune",
+            "electra-compare = electra_tf.cli.compare_objectives:"
+            "compare_objectives",
+            "electra-build-data = electra_tf.cli.records:"
+            "build_pretraining_data",
+            "electra-verify-records = electra_tf.cli.records:verify_records",
+            "electra-train-vocab = electra_tf.cli.records:train_vocab",
+            "electra-report = electra_tf.cli.pages:report",
+            "electra-demo = electra_tf.cli.pages:demo",
+            "electra-score-text = electra_tf.cli.score_text:score_text",
+            "electra-export = electra_tf.cli.export_saved_model:"
+            "export_saved_model",
+            "electra-verify = electra_tf.cli.export_saved_model:"
+            "verify_saved_model",
+            "electra-convert = electra_tf.cli.convert_weights:convert_weights",
         ]
     },
 )

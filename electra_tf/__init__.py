@@ -1,48 +1,37 @@
 """ELECTRA for TensorFlow and Keras 3.
 
-The names below are imported when first asked for, so that a command's
-`--help` or a mistyped flag does not wait for TensorFlow.
+The public names, and where they come from, stand in `__init__.pyi`, which
+editors and type checkers read. Each is imported when it is first asked for,
+so that a command's `--help` or a mistyped flag does not wait for TensorFlow.
 """
 
+import ast
 import importlib
+import pathlib
+from typing import Any
 
-_PUBLIC = {
-    "ElectraConfig": "electra_tf.config.pretraining",
-    "PretrainingConfig": "electra_tf.config.pretraining",
-    "make_config": "electra_tf.config.pretraining",
-    "InputError": "electra_tf.errors",
-    "Tokenizer": "electra_tf.data.tokenizers.tokenizer",
-    "Embeddings": "electra_tf.modeling.embeddings",
-    "EncoderBlock": "electra_tf.modeling.attention",
-    "Encoder": "electra_tf.modeling.encoder",
-    "MaskedLMHead": "electra_tf.modeling.heads",
-    "DiscriminatorHead": "electra_tf.modeling.heads",
-    "Discriminator": "electra_tf.modeling.networks",
-    "MaskedLM": "electra_tf.modeling.networks",
-    "TokenMasker": "electra_tf.pretraining.masking",
-    "Pretrainer": "electra_tf.pretraining.pretrainer",
-    "build_pretrainer": "electra_tf.pretraining.factory",
-    "AdamW": "electra_tf.training.optimizers",
-    "PretrainedElectra": "electra_tf.pretrained",
-    "from_pretrained": "electra_tf.pretrained",
-    "pseudo_log_likelihood": "electra_tf.pretrained",
-    "SavedModelEncoder": "electra_tf.serving.saved_model_encoder",
-    "TextPreprocessor": "electra_tf.finetune.models.preprocessor",
-    "Classifier": "electra_tf.finetune.models.heads",
-    "Regressor": "electra_tf.finetune.models.heads",
-    "Tagger": "electra_tf.finetune.models.heads",
-    "SpanQA": "electra_tf.finetune.models.span_qa",
-    "export_finetuned": "electra_tf.serving.finetuned",
-    "create_optimizer": "electra_tf.finetune.models.optimizer",
-}
-__all__ = sorted(_PUBLIC)
 __version__ = "0.1.0"
 
 
-def __getattr__(name: str):
-    if name not in _PUBLIC:
+def _modules_of_names() -> dict[str, str]:
+    """Name -> the module that it is imported from, as the stub says."""
+    stub = pathlib.Path(__file__).with_name("__init__.pyi")
+    return {
+        alias.name: str(node.module)
+        for node in ast.parse(stub.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+
+
+_MODULES = _modules_of_names()
+__all__ = sorted(_MODULES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
         raise AttributeError(f"module 'electra_tf' has no attribute {name!r}")
-    return getattr(importlib.import_module(_PUBLIC[name]), name)
+    return getattr(importlib.import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:

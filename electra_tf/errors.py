@@ -1,4 +1,6 @@
-"""The one exception for what a user got wrong."""
+"""What a user got wrong: the one exception, and missing packages."""
+
+import importlib.util
 
 
 class InputError(ValueError):
@@ -7,3 +9,22 @@ class InputError(ValueError):
     The message is one line: the rule, the value received, what to do.
     Commands print it alone, without a traceback, and exit with code 2.
     """
+
+
+def require_packages(purpose: str, names: tuple[str, ...], extra: str) -> None:
+    """Refuses where a package of an optional extra is not installed.
+
+    Args:
+      purpose: what needs them, with its verb: "the report needs".
+      names: of the modules to be imported.
+      extra: of setup.py, which installs them.
+
+    Raises:
+      InputError: one or more are missing; the line names the cure.
+    """
+    missing = [name for name in names if importlib.util.find_spec(name) is None]
+    if missing:
+        raise InputError(
+            f"{purpose} {' and '.join(missing)}, not installed here: "
+            f'pip install -e ".[{extra}]"'
+        )

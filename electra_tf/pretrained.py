@@ -3,7 +3,6 @@
 import dataclasses
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -15,15 +14,11 @@ from electra_tf.data.tokenizers.tokenizer import Tokenizer
 from electra_tf.errors import InputError
 from electra_tf.modeling.encoder import Encoder
 from electra_tf.modeling.networks import Discriminator, MaskedLM, variables_of
+from electra_tf.modeling.tying import make_main_encoder
 from electra_tf.pretraining.factory import make_networks
 from electra_tf.scoring import log_likelihoods
-from electra_tf.training.run_folder import CONFIG, read_config
-from electra_tf.weights import tf1
-from electra_tf.weights.assign import assign_weights
-from electra_tf.weights.initial import read_any_weights
-
-_ASSETS = Path(__file__).resolve().parent / "assets"
-NAMES = ("tiny",)
+from electra_tf.weights import open_weights
+from electra_tf.weights.record import OpenedWeights, assign_weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +43,7 @@ class PretrainedElectra:
     Attributes:
       config: the run's configuration.
       tokenizer: the run's tokenizer.
+      networks: by name, those that are there.
       encoder: `Encoder`, ids, mask, segments [B, L] -> [B, L, H].
     """
 
@@ -59,7 +55,7 @@ class PretrainedElectra:
     ):
         self.config = config
         self.tokenizer = tokenizer
-        self._networks = networks
+        self.networks = networks
 
     @property
     def discriminator(self) -> Discriminator:
@@ -69,12 +65,12 @@ class PretrainedElectra:
     @property
     def has_discriminator(self) -> bool:
         """Whether `discriminator` and `detect` can be asked."""
-        return "discriminator" in self._networks
+        return "discriminator" in self.networks
 
     @property
     def generator(self) -> MaskedLM | None:
         """Ids, mask, segments [B, L], positions [B, M] -> logits [B, M, V]."""
-        return self._networks.get("generator")
+        return self.networks.get("generator")
 
     @property
     def encoder(self) -> Encoder:
@@ -83,13 +79,13 @@ class PretrainedElectra:
         return self._network(name).encoder
 
     def _network(self, name: str) -> Discriminator | MaskedLM:
-        if name not in self._networks:
+        if name not in self.networks:
             raise InputError(
                 f"this model has no {name}: it was pre-trained with "
                 f"objective={self.config.objective.objective}, which has "
-                f"{', '.join(self._networks)}"
+                f"{', '.join(self.networks)}"
             )
-        return self._networks[name]
+        return self.networks[name]
 
     def detect(self, texts: Sequence[str]) -> list[list[DetectedToken]]:
         """For each text its tokens with the probability of replacement.
@@ -211,48 +207,41 @@ def from_pretrained(name_or_path: str | os.PathLike) -> PretrainedElectra:
 
     Args:
       name_or_path: "tiny" (in the package), a run's folder, a folder of
-        `export_weights`, or a TF1 checkpoint (its prefix, with the authors'
+        `convert_weights`, or a TF1 checkpoint (its prefix, with the authors'
         `config.json` and `vocab.txt` beside it or one folder up).
 
     Raises:
       InputError: it is none of these, or its weights do not fit its config.
     """
-    path = os.fspath(name_or_path)
-    if path in NAMES:
-        path = str(_ASSETS / path)
-    if tf.io.gfile.isdir(path):
-        config, tokenizer = read_config(path), Tokenizer.from_folder(path)
-    elif tf.io.gfile.exists(path + ".index"):
-        config, tokenizer = _beside_tf1(path)
-    else:
-        raise InputError(
-            f"from_pretrained takes {', '.join(NAMES)}, a run's folder or a "
-            f"TF1 checkpoint's prefix; received {name_or_path!r}"
-        )
-    networks = make_networks(config, merged=True)
+    return pretrained_of(open_weights(name_or_path))
+
+
+def pretrained_of(weights: OpenedWeights) -> PretrainedElectra:
+    """As `from_pretrained`, of weights that are open."""
+    networks = make_networks(weights.config, merged=True)
+    if weights.networks is not None:
+        networks = {name: networks[name] for name in weights.networks}
     variables = variables_of(networks.values())
-    assign_weights(variables, read_any_weights(path), path)
-    return PretrainedElectra(config, tokenizer, networks)
+    assign_weights(variables, weights.arrays, weights.source)
+    return PretrainedElectra(weights.config, weights.tokenizer, networks)
 
 
-def _beside_tf1(prefix: str) -> tuple[PretrainingConfig, Tokenizer]:
-    folder = os.path.dirname(prefix)
-    path = _find(folder, CONFIG)
-    try:
-        with tf.io.gfile.GFile(path) as file:
-            config = tf1.tf1_config(file.read())
-    except ValueError as error:
-        raise InputError(f"cannot read {path!r}: {error}") from None
-    data = config.data
-    tokenizer = Tokenizer.from_file(
-        _find(folder, "vocab.txt"), data.do_lower_case, data.strip_accents
+def finetuning_encoder(
+    pretrained: PretrainedElectra, dropout: float, load_weights: bool = True
+) -> Encoder:
+    """A copy of the encoder, or a fresh one, that drops at a rate of its own.
+
+    The rate is that of hidden states and attention alike, whatever it was in
+    pre-training (ELECTRA, Table 7).
+    """
+    model = dataclasses.replace(
+        pretrained.config.model,
+        hidden_dropout_prob=dropout,
+        attention_probs_dropout_prob=dropout,
     )
-    return config, tokenizer
-
-
-def _find(folder: str, name: str) -> str:
-    for place in (folder, os.path.dirname(folder)):
-        path = os.path.join(place, name)
-        if tf.io.gfile.exists(path):
-            return path
-    raise InputError(f"a TF1 checkpoint needs {name} beside it in {folder!r}")
+    encoder = make_main_encoder(model)
+    encoder.build()
+    if load_weights:
+        arrays = {v.path: v.numpy() for v in pretrained.encoder.variables}
+        assign_weights(encoder.variables, arrays, "the pre-trained encoder")
+    return encoder

@@ -1,6 +1,6 @@
-"""Text to records: see electra_tf/cli/build_pretraining_data.py."""
+"""Makes pre-training records of text."""
 
-from electra_tf.cli.build_pretraining_data import entry
+from electra_tf.cli.records import build_pretraining_data
 
 if __name__ == "__main__":
-    entry()
+    build_pretraining_data()

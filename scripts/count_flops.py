@@ -1,6 +1,6 @@
 """Train-FLOPs as the paper counts them: --flagfile=... or --published."""
 
-from electra_tf.cli.count_flops import entry
+from electra_tf.cli.pretrain import count_flops
 
 if __name__ == "__main__":
-    entry()
+    count_flops()

@@ -1,6 +1,6 @@
 """Evaluates a run's latest checkpoint on held-out records."""
 
-from electra_tf.cli.evaluate_pretraining import entry
+from electra_tf.cli.pretrain import evaluate_pretraining
 
 if __name__ == "__main__":
-    entry()
+    evaluate_pretraining()

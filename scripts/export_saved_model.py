@@ -1,6 +1,6 @@
 """Exports a pre-trained model as a SavedModel that serves by itself."""
 
-from electra_tf.cli.export_saved_model import entry
+from electra_tf.cli.export_saved_model import export_saved_model
 
 if __name__ == "__main__":
-    entry()
+    export_saved_model()

@@ -1,6 +1,6 @@
-"""Writes a discriminator as a LiteRT (TF Lite) file."""
+"""The old name of `export_saved_model.py --format=litert`."""
 
-from electra_tf.cli.export_tflite import entry
+from electra_tf.cli.app import fail
 
 if __name__ == "__main__":
-    entry()
+    fail("export_tflite.py is now export_saved_model.py --format=litert")

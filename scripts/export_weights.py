@@ -1,6 +1,6 @@
-"""Writes a run's weights alone, as from_pretrained reads them."""
+"""The old name of `convert_weights.py --to=electra_tf`."""
 
-from electra_tf.cli.export_weights import entry
+from electra_tf.cli.app import fail
 
 if __name__ == "__main__":
-    entry()
+    fail("export_weights.py is now convert_weights.py --to=electra_tf")

@@ -1,6 +1,6 @@
 """Fine-tunes on GLUE, SQuAD, tags, tables: see electra_tf/cli/finetune.py."""
 
-from electra_tf.cli.finetune import entry
+from electra_tf.cli.finetune import finetune
 
 if __name__ == "__main__":
-    entry()
+    finetune()

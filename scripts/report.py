@@ -1,6 +1,6 @@
-"""One HTML page and PNGs from run folders: see electra_tf/cli/report.py."""
+"""One HTML page and PNGs from run folders."""
 
-from electra_tf.cli.report import entry
+from electra_tf.cli.pages import report
 
 if __name__ == "__main__":
-    entry()
+    report()

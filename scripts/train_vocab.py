@@ -1,5 +1,6 @@
-"""See electra_tf/cli/train_vocab.py."""
+"""Learns a WordPiece vocabulary of text files."""
 
-from electra_tf.cli.train_vocab import entry
+from electra_tf.cli.records import train_vocab
 
-entry()
+if __name__ == "__main__":
+    train_vocab()

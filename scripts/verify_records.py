@@ -1,6 +1,6 @@
-"""Checks every record of a folder: see electra_tf/cli/verify_records.py."""
+"""Checks every record of a folder."""
 
-from electra_tf.cli.verify_records import entry
+from electra_tf.cli.records import verify_records
 
 if __name__ == "__main__":
-    entry()
+    verify_records()

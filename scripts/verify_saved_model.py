@@ -1,6 +1,6 @@
-"""Compares a SavedModel's answers with those of the Keras model."""
+"""Does an export answer as its model did? verify_saved_model.py served/1."""
 
-from electra_tf.cli.verify_saved_model import entry
+from electra_tf.cli.export_saved_model import verify_saved_model
 
 if __name__ == "__main__":
-    entry()
+    verify_saved_model()

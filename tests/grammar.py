@@ -12,7 +12,7 @@ import random
 from electra_tf.config.pretraining import make_config
 from electra_tf.data.tokenizers.tokenizer import Tokenizer
 from electra_tf.pretraining.factory import build_pretrainer
-from electra_tf.weights import native
+from electra_tf.weights import OpenedWeights, save_weights
 
 ANIMALS = "cat dog cow horse goat owl crow fox hare bear".split()
 MOODS = "glad sad calm wild shy bold".split()  # the label is in this word
@@ -45,7 +45,7 @@ def write_checkpoint(folder: str, hidden_size: int = 64) -> str:
     )
     pretrainer = build_pretrainer(config, Tokenizer(vocab))
     weights = {v.path: v.numpy() for v in pretrainer.trainable_variables}
-    native.write_folder(folder, config, Tokenizer(vocab), weights)
+    save_weights(OpenedWeights(config, Tokenizer(vocab), weights), folder)
     return folder
 
 

@@ -3,7 +3,7 @@
 import json
 from html.parser import HTMLParser
 
-from electra_tf.report import write_report
+from electra_tf.report.page import write_report
 
 PNG = b"\x89PNG\r\n\x1a\n"
 DISC_CHARTS = {"disc_loss", "disc_auc", "disc_accuracy"} | {

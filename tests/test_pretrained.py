@@ -11,8 +11,7 @@ import tiny
 
 from electra_tf.errors import InputError
 from electra_tf.pretrained import from_pretrained
-from electra_tf.weights import native
-from electra_tf.weights.initial import read_any_weights
+from electra_tf.weights import open_weights, save_weights
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 TEXTS = ["The state of the union is strong.", "", "My fellow citizens: 1961!"]
@@ -24,10 +23,10 @@ def probabilities(model, texts=TEXTS):
 
 @pytest.fixture(scope="module", params=["float32", "float16"])
 def folder(request, tiny_run, tmp_path_factory):
-    """A folder of export_weights, and its precision."""
+    """A folder of convert_weights, and its precision."""
     path = str(tmp_path_factory.mktemp("native") / "model")
     finished = tiny.command(
-        "export_weights",
+        "convert_weights",
         f"--model_dir={tiny_run.folder}",
         f"--output_dir={path}",
         f"--dtype={request.param}",
@@ -38,7 +37,7 @@ def folder(request, tiny_run, tmp_path_factory):
 
 def test_a_folder_of_weights_holds_the_runs_weights(folder, tiny_run):
     path, dtype = folder
-    ours, theirs = read_any_weights(path), read_any_weights(tiny_run.folder)
+    ours, theirs = (open_weights(p).arrays for p in (path, tiny_run.folder))
     assert ours.keys() == theirs.keys()
     for name, value in theirs.items():
         assert ours[name].dtype == np.float32
@@ -171,7 +170,7 @@ def test_weights_with_pickles_are_refused(folder, tmp_path):
     shutil.copytree(folder[0], path)
     np.savez(path / "weights.npz", a=np.array([{}], object))
     with pytest.raises(InputError, match="weights"):
-        native.read_arrays(str(path))
+        dict(open_weights(path).arrays)
 
 
 # ---------------------------------------------------------------------------
@@ -272,9 +271,10 @@ def test_a_runs_folder_on_another_file_system(tiny_run, tiny_model):
 
 def test_weights_on_another_file_system(tiny_run, tiny_model):
     path = "ram://pretrained/weights"
-    weights = read_any_weights(tiny_run.folder)
-    native.write_folder(path, tiny_model.config, tiny_model.tokenizer, weights)
-    assert native.is_folder(path)
+    save_weights(open_weights(tiny_run.folder), path)
+    assert sorted(tf.io.gfile.listdir(path)) == [
+        "config.json", "tokenizer.json", "vocab.txt", "weights.npz",
+    ]  # fmt: skip
     model = from_pretrained(path)
     for ours, theirs in zip(
         probabilities(model), probabilities(tiny_model), strict=True

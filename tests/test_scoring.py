@@ -43,7 +43,7 @@ def alone(model, text):
     words = model.tokenizer.tokenize(tf.constant([text])).numpy()[0]
     ids = [model.tokenizer.cls_id, *words, model.tokenizer.sep_id]
     ids = tf.constant([ids], tf.int32)
-    network = model._networks["energy"]
+    network = model.networks["energy"]
     energies = network(ids, tf.ones_like(ids), tf.zeros_like(ids)).numpy()[0]
     return -sum(float(energies[t + 1]) for t in range(len(words)))
 
@@ -79,7 +79,7 @@ def test_what_cannot_be_scored(model, tiny_model):
 def test_an_electric_still_fills_masks_and_encodes(model):
     best = model.fill_mask("the state of the [MASK]", top_k=3)
     assert [p for _, p in best] == sorted((p for _, p in best), reverse=True)
-    assert model.encoder is model._networks["energy"].encoder
+    assert model.encoder is model.networks["energy"].encoder
 
 
 def score(folder, path, *flags):

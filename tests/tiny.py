@@ -9,16 +9,18 @@ import collections
 import contextlib
 import dataclasses
 import hashlib
-import importlib
 import io
 import json
 import pathlib
 import re
+import runpy
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from absl import app, flags
+
+from electra_tf.cli.app import Command
 
 LENGTH = 16
 STEPS = 24
@@ -116,7 +118,16 @@ def pretrain(*arguments: str, **changed) -> Finished:
 
 def command(name: str, *arguments: str) -> Finished:
     """Runs `scripts/<name>.py` with these arguments, in this process."""
-    entry = importlib.import_module(f"electra_tf.cli.{name}").entry
+    script = pathlib.Path(__file__).parents[1] / "scripts" / f"{name}.py"
+    return run(
+        lambda: runpy.run_path(str(script), run_name="__main__"),
+        name,
+        *arguments,
+    )
+
+
+def run(entry: Callable[[], None], name: str, *arguments: str) -> Finished:
+    """Runs a command with these arguments, in this process."""
     with _own_flags(), _printed() as (out, err):
         old, sys.argv = sys.argv, [f"{name}.py", *arguments]
         try:
@@ -129,6 +140,11 @@ def command(name: str, *arguments: str) -> Finished:
             for file in (out, err):
                 file.seek(0)
     return Finished(code, out.read(), err.read())
+
+
+def call(command: Command, *arguments: str) -> int | None:
+    """What a command's function returns or raises for these arguments."""
+    return command.main(*command.read(["", *arguments]))
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import tiny
 from electra_tf.config.pretraining import make_config
 from electra_tf.data.tokenizers.tokenizer import Tokenizer
 from electra_tf.pretraining.factory import build_pretrainer
-from electra_tf.weights import native
+from electra_tf.weights import OpenedWeights, save_weights
 
 LENGTH = 12
 ROWS = tiny.FLAGS["max_position_embeddings"]
@@ -42,7 +42,7 @@ def write_pretrained(folder: str) -> str:
     for variable in pretrainer.trainable_variables:
         noise = 0.1 * rng.normal(size=variable.shape)
         weights[variable.path] = (variable.numpy() + noise).astype(np.float32)
-    native.write_folder(folder, config, tokenizer, weights)
+    save_weights(OpenedWeights(config, tokenizer, weights), folder)
     return folder
 
 

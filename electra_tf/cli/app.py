@@ -1,14 +1,274 @@
-"""How every command starts and how it fails."""
+"""How every command is told what to do, how it starts and how it fails."""
 
+import dataclasses
+import functools
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, NoReturn
 
 from absl import app, flags, logging
 
+from electra_tf.config import (
+    Options,
+    check_values,
+    choices_of,
+    field,
+    fields_of,
+    kind_of,
+)
+from electra_tf.config.pretraining import PretrainingConfig
+from electra_tf.config.sizes import SIZES
 from electra_tf.errors import InputError
 
 USAGE_ERROR = 2
+PLUGINS = "electra_tf.plugins"
+_PARSERS: dict[type, flags.ArgumentParser] = {
+    bool: flags.BooleanParser(),
+    int: flags.IntegerParser(),
+    float: flags.FloatParser(),
+    str: flags.ArgumentParser(),
+    tuple: flags.ListParser(),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class PluginOptions(Options):
+    """What every command has."""
+
+    plugin: tuple[str, ...] = field(
+        (),
+        "a Python module to import first: it registers objectives, "
+        "tokenizers, formats or tasks of its own. May be given again",
+        repeated=True,
+    )
+
+
+class Command:
+    """A function of options that is run from the command line.
+
+    Called, it reads the command line, calls the function with the options,
+    and exits with the code that it returns (None is 0). A mistake - an unknown
+    flag, a bad value, a stray argument, any InputError - is one line on
+    standard error and exit code 2.
+
+    Args:
+      main: gets an instance of each of `kinds`, and what `given` says.
+      kinds: dataclasses of fields, each of which is one flag.
+      given: one more, of which `main` gets name -> value of the flags that
+        were given, where its defaults depend on them; None: no more.
+    """
+
+    def __init__(
+        self,
+        main: Callable[..., int | None],
+        kinds: Sequence[type],
+        given: type | None,
+    ):
+        self.main, self.kinds, self.given = main, kinds, given
+        functools.update_wrapper(self, main)
+
+    def __call__(self) -> NoReturn:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        logging.set_verbosity(logging.WARNING)
+        try:
+            import_plugins(sys.argv)
+        except InputError as error:
+            fail(str(error))
+        define_flags(self.every_kind(), flags.FLAGS)
+        app.run(self._run, flags_parser=self._parse)
+
+    def read(
+        self, argv: Sequence[str], values: flags.FlagValues | None = None
+    ) -> list[Any]:
+        """What `main` is called with; arguments as of `given_values`."""
+        found = given_values(self.every_kind(), argv, values)
+        options: list[Any] = [kind(**own(kind, found)) for kind in self.kinds]
+        return [*options, own(self.given, found)] if self.given else options
+
+    def every_kind(self) -> list[type]:
+        """All dataclasses whose fields are its flags."""
+        kinds = [*self.kinds, PluginOptions]
+        return [*kinds, self.given] if self.given else kinds
+
+    def _parse(self, argv: Sequence[str]) -> list[Any]:
+        try:
+            return self.read(argv, flags.FLAGS)
+        except InputError as error:
+            fail(str(error))
+        except SystemExit:
+            sys.exit(0)  # of --help, which absl ends with 1
+
+    def _run(self, options: Sequence[Any]) -> int | None:
+        import_tensorflow_quietly()
+        try:
+            return self.main(*options)
+        except InputError as error:
+            fail(str(error))
+
+
+def command(
+    *kinds: type, given: type | None = None
+) -> Callable[[Callable[..., int | None]], Command]:
+    """Makes a function a `Command`."""
+    return lambda main: Command(main, kinds, given)
+
+
+def import_plugins(argv: Sequence[str]) -> None:
+    """Imports what is installed as a plugin, and what `--plugin` names.
+
+    Nothing else is: what a file or a stored configuration holds never says
+    which code runs.
+
+    Raises:
+      InputError: one cannot be imported.
+    """
+    values = flags.FlagValues()
+    define_flags((PluginOptions,), values)
+    values.set_gnu_getopt()  # it may stand behind anything
+    try:
+        values(argv, known_only=True)
+    except (flags.Error, ValueError) as error:
+        raise InputError(_own_words(error)) from None
+    named = [EntryPoint(m, m, PLUGINS) for m in values["plugin"].value or ()]
+    plugins = [*entry_points(group=PLUGINS), *named]
+    if plugins:
+        import_tensorflow_quietly()  # they will, and with its lines
+    if named and os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # as `python -m` does
+    for plugin in plugins:
+        try:
+            plugin.load()
+        except Exception as error:
+            raise InputError(
+                "--plugin must name an importable module; received "
+                f"{plugin.value!r} ({type(error).__name__}: {error})"
+            ) from error
+        print(f"plugin: {plugin.value}", file=sys.stderr)
+
+
+def import_tensorflow_quietly() -> None:
+    """Imports TensorFlow without the lines its libraries print at loading.
+
+    They come before any log level is heard, so the descriptor itself is
+    turned away; an exception still comes through.
+    """
+    sys.stderr.flush()
+    kept = os.dup(sys.stderr.fileno())
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, sys.stderr.fileno())
+        import keras  # noqa: F401
+        import tensorflow_text  # noqa: F401
+    finally:
+        os.dup2(kept, sys.stderr.fileno())
+        os.close(kept)
+        os.close(nowhere)
+
+
+def fail(message: str) -> NoReturn:
+    """Prints one line and exits with code 2."""
+    line = " ".join(str(message).split())
+    print(f"error: {line}", file=sys.stderr)
+    sys.exit(USAGE_ERROR)
+
+
+def define_flags(kinds: Sequence[type], values: flags.FlagValues) -> None:
+    """Defines a flag for every field, as the command's own.
+
+    Flags hold texts: what a text means is said by `given_values`, so that a
+    wrong one is refused as any other wrong value is.
+    """
+    for name, each in fields_of(*kinds).items():
+        if each.metadata["argument"]:
+            continue
+        make_flag = flags.MultiFlag if each.metadata["repeated"] else flags.Flag
+        flag = make_flag(
+            flags.ArgumentParser(),
+            flags.ArgumentSerializer(),
+            name,
+            None,
+            _help(each),
+            boolean=kind_of(each)[0] is bool,
+        )
+        # `--help` shows the flags of the module that is run.
+        flags.DEFINE_flag(flag, values, module_name=sys.argv[0])
+
+
+def _help(each: dataclasses.Field) -> str:
+    text, choices = each.metadata["help"], choices_of(each)
+    if choices is not None:
+        text = f"<{'|'.join(choices)}>: {text}"
+    by_size = {s: v[each.name] for s, v in SIZES.items() if each.name in v}
+    is_sized = fields_of(PretrainingConfig).get(each.name) is each
+    if is_sized and len(set(by_size.values())) > 1:
+        default = ", ".join(f"{size} {v:g}" for size, v in by_size.items())
+        return f"{text} (default: {default})"
+    if each.default in (None, "", ()):
+        return text
+    return f"{text} (default: {each.default})"
+
+
+def given_values(
+    kinds: Sequence[type],
+    argv: Sequence[str],
+    values: flags.FlagValues | None = None,
+) -> dict[str, Any]:
+    """Name -> value of the flags and arguments that a command line gives.
+
+    Args:
+      kinds: dataclasses whose fields they are.
+      argv: the command line, the program's name first.
+      values: has the flags already; None: they are apart from all others.
+
+    Raises:
+      InputError: an unknown flag, a stray argument, or a value that breaks
+        its field's rule.
+    """
+    if values is None:
+        values = flags.FlagValues()
+        define_flags(kinds, values)
+    fields = fields_of(*kinds)
+    try:
+        rest = values(argv)[1:]
+    # A plain ValueError is of --noflag=value, or of a file that is no text.
+    except (flags.Error, ValueError) as error:
+        raise InputError(_own_words(error)) from None
+    arguments = [n for n, each in fields.items() if each.metadata["argument"]]
+    stray = " ".join(rest[len(arguments) :])
+    if stray:
+        raise InputError(f"arguments must be --flags; received {stray!r}")
+    found: dict[str, Any] = dict(zip(arguments, rest, strict=False))
+    for name, each in fields.items():
+        if name not in arguments and values[name].present:
+            found[name] = _value(each, values[name].value)
+    check_values(fields, found)
+    return found
+
+
+def _own_words(error: Exception) -> str:
+    return str(error).removeprefix("ERROR:: ")
+
+
+def _value(each: dataclasses.Field, text: Any) -> Any:
+    """What a flag's text (of a repeated one, texts) means."""
+    kind, _ = kind_of(each)
+    if each.metadata["repeated"]:
+        return tuple(text)
+    try:
+        value = _PARSERS[kind].parse(text)
+    except ValueError:
+        return text  # to be refused by the kind that it should have
+    return tuple(value) if kind is tuple else value
+
+
+def own(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the values that belong to a field of `kind`."""
+    return {name: values[name] for name in fields_of(kind) if name in values}
+
+
+# Commands that define their flags by hand, for now.
 
 
 def run(
@@ -43,32 +303,6 @@ def _define(define_flags: Callable[[], None]) -> None:
     for name in set(flags.FLAGS) - before:
         flag = flags.FLAGS[name]
         flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
-
-
-def import_tensorflow_quietly() -> None:
-    """Imports TensorFlow without the lines its libraries print at loading.
-
-    They come before any log level is heard, so the descriptor itself is
-    turned away; an exception still comes through.
-    """
-    sys.stderr.flush()
-    kept = os.dup(sys.stderr.fileno())
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, sys.stderr.fileno())
-        import keras  # noqa: F401
-        import tensorflow_text  # noqa: F401
-    finally:
-        os.dup2(kept, sys.stderr.fileno())
-        os.close(kept)
-        os.close(nowhere)
-
-
-def fail(message: str) -> None:
-    """Prints one line and exits with code 2."""
-    line = " ".join(str(message).split())
-    print(f"error: {line}", file=sys.stderr)
-    sys.exit(USAGE_ERROR)
 
 
 def _parse(argv: Sequence[str], max_arguments: int) -> list[str]:

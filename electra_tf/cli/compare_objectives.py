@@ -1,108 +1,110 @@
-"""`compare_objectives.py`: pre-train several systems alike, and probe each."""
+"""Pre-trains several systems alike, and probes each."""
 
+import dataclasses
 import pathlib
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from absl import flags
+from electra_tf.cli.app import PluginOptions, command, given_values, own
+from electra_tf.cli.finetune import FinetuneOptions
+from electra_tf.config import GIVEN, POSITIVE, field
+from electra_tf.config.finetuning import TaskOptions, TrainingOptions
+from electra_tf.config.pretraining import PretrainingConfig
+from electra_tf.errors import InputError, require_packages
 
-from electra_tf.cli.app import run
-from electra_tf.cli.config_flags import define_config_flags, given_values
-from electra_tf.cli.finetune import define_option_flags, options_of
-from electra_tf.errors import InputError
+if TYPE_CHECKING:
+    from electra_tf.experiments.comparison import Comparison, Probe
 
 _PACKAGE = pathlib.Path(__file__).parents[1]
 
 
-def define_flags() -> None:
-    """What is compared, and the configuration that all systems share."""
-    flags.DEFINE_list(
-        "systems",
-        [],
-        "flagfiles of configs/objectives/ by name: electra,mlm,...",
+@dataclasses.dataclass(frozen=True)
+class CompareOptions(PluginOptions):
+    """What is compared; the configuration is what all systems share."""
+
+    systems: tuple[str, ...] = field(
+        (), "flagfiles of configs/objectives/ by name: electra,mlm,..."
     )
-    flags.DEFINE_multi_string(
-        "system",
-        [],
+    system: tuple[str, ...] = field(
+        (),
         "one more, by a name and what it has instead of the flags given here: "
         '--system="half: --generator_hidden_size=0.5". May be given again; of '
         "a name that is there already it adds flags",
+        repeated=True,
     )
-    flags.DEFINE_multi_string(
-        "probe",
-        [],
+    probe: tuple[str, ...] = field(
+        (),
         "a labelled task and the flags of finetune.py for it: "
         '--probe="sst2: --data_dir=glue". The name is the task, unless a '
         "--task= is among the flags. May be given again, as --system",
+        repeated=True,
     )
-    flags.DEFINE_enum(
-        "budget",
+    budget: str = field(
         "steps",
-        ["steps", "flops"],
         "what is equal: num_train_steps, or the train-FLOPs that they cost "
         "the first system",
+        choices=("steps", "flops"),
     )
-    flags.DEFINE_list(
-        "probe_at",
-        ["0.25", "0.5", "0.75", "1"],
+    probe_at: tuple[str, ...] = field(
+        ("0.25", "0.5", "0.75", "1"),
         "fractions of the run at which it is probed, 1 at the end",
     )
-    flags.DEFINE_integer("probe_trials", 1, "fine-tuning runs of each probe")
-    flags.DEFINE_integer(
-        "num_seeds", 1, "pre-training runs of each system, from --seed upwards"
+    probe_trials: int = field(1, "fine-tuning runs of each probe", POSITIVE)
+    num_seeds: int = field(
+        1, "pre-training runs of each system, from --seed upwards", POSITIVE
     )
-    flags.DEFINE_string("output_dir", "", "folder for all that is written")
-    define_config_flags()
+    output_dir: str = field("", "folder for all that is written", GIVEN)
 
 
-def main(argv: Sequence[str]) -> int:
+@command(CompareOptions, given=PretrainingConfig)
+def compare_objectives(options: CompareOptions, base: Mapping[str, Any]) -> int:
     """Does what is missing, prints the table, and returns the exit code."""
-    del argv  # the command takes flags alone
-    comparison = comparison_from_flags()
+    comparison = comparison_of(options, base)
+    require_packages("the plots need", ("matplotlib",), "report")
     import tensorflow as tf
 
     from electra_tf.experiments.compare import compare
     from electra_tf.experiments.processes import Interrupted
+    from electra_tf.report.comparison_plots import draw_all
 
     # Its processes need all of their memory.
     tf.config.set_visible_devices([], "GPU")
     try:
-        print(compare(comparison), end="")
+        print(compare(comparison, draw_all), end="")
     except Interrupted as stop:
         print("stopped; the same command goes on", file=sys.stderr)
         if stop.signum == signal.SIGINT:
             return 128 + signal.SIGINT
-        return flags.FLAGS.preempted_exit_code or 0
+        return base.get("preempted_exit_code", 0)
     return 0
 
 
-def comparison_from_flags():
-    """The comparison that the parsed flags give."""
+def comparison_of(
+    options: CompareOptions, base: Mapping[str, Any]
+) -> "Comparison":
+    """The comparison that the options and the shared values give."""
     from electra_tf.experiments.comparison import Comparison
 
-    values = flags.FLAGS
-    if not values.output_dir:
-        raise InputError("--output_dir must name a folder; received ''")
-    named = [(n, [f"--flagfile={_flagfile(n)}"]) for n in values.systems]
-    named += [_split("system", text) for text in values.system]
+    named = [(n, [f"--flagfile={_flagfile(n)}"]) for n in options.systems]
+    named += [_split("system", text) for text in options.system]
     overrides = {
-        name: given_values(
-            _parse(f"system {name}", arguments, define_config_flags)
-        )
+        name: _read(f"system {name}", (PretrainingConfig,), arguments)
         for name, arguments in _joined(named).items()
     }
-    probes = _joined([_split("probe", text) for text in values.probe])
+    probes = _joined([_split("probe", text) for text in options.probe])
     return Comparison(
-        given_values(),
+        base,
         overrides,
         [_probe(name, arguments) for name, arguments in probes.items()],
-        values.budget,
-        _fractions(values.probe_at),
-        values.num_seeds,
-        values.probe_trials,
-        values.output_dir,
+        options.budget,
+        _fractions(options.probe_at),
+        options.num_seeds,
+        options.probe_trials,
+        options.output_dir,
+        options.plugin,
     )
 
 
@@ -140,49 +142,35 @@ def _joined(named: Sequence[tuple[str, list[str]]]) -> dict[str, list[str]]:
     return found
 
 
-def _parse(
-    owner: str,
-    arguments: Sequence[str],
-    define: Callable[[flags.FlagValues], None],
-) -> flags.FlagValues:
-    """Parses flags apart from the command's own."""
-    values = flags.FlagValues()
-    define(values)
+def _read(
+    owner: str, kinds: Sequence[type], arguments: Sequence[str]
+) -> dict[str, Any]:
+    """What the flags of a system or a probe give; a mistake names it."""
     try:
-        _, *rest = values(["", *arguments])
-    except flags.Error as error:
+        return given_values(kinds, ["", *arguments])
+    except InputError as error:
         raise InputError(f"{owner}: {error}") from None
-    if rest:
-        raise InputError(
-            f"{owner}: what follows its name must be --flags; received "
-            f"{' '.join(rest)!r}"
-        )
-    return values
 
 
-def _probe(name: str, arguments: Sequence[str]):
+def _probe(name: str, arguments: Sequence[str]) -> "Probe":
     from electra_tf.experiments.comparison import Probe
 
     owner = f"probe {name}"
-    # The weights to start from are those of each run.
-    given = [*arguments, "--init_checkpoint=of_the_run"]
-    values = _parse(owner, given, define_option_flags)
-    try:
-        options, _ = options_of(values)
-    except InputError as error:
-        raise InputError(f"{owner}: {error}") from None
-    tasks = values.task or [name]
-    if len(tasks) > 1:
-        raise InputError(
-            f"{owner}: a probe is one task; received {', '.join(tasks)}"
-        )
-    for flag in ("num_trials", "init_checkpoint", "save_model"):
-        if any(a.lstrip("-").startswith(flag) for a in arguments):
+    kinds = (FinetuneOptions, TaskOptions, TrainingOptions)
+    values = _read(owner, kinds, arguments)
+    for flag in ("num_trials", "init_checkpoint", "save_model", "output_dir"):
+        if flag in values:
             raise InputError(
-                f"{owner}: {flag} is set by the comparison (--probe_trials); "
-                "leave it out"
+                f"{owner}: {flag} must be left to the comparison "
+                f"(--probe_trials, --output_dir); received {values[flag]!r}"
             )
-    return Probe(name, tasks[0].strip(), options, tuple(arguments))
+    tasks = values.get("task", (name,))
+    if len(tasks) != 1:
+        raise InputError(
+            f"{owner}: a probe must be one task; received {', '.join(tasks)!r}"
+        )
+    options = TaskOptions(**own(TaskOptions, values))
+    return Probe(name, tasks[0], options, tuple(arguments))
 
 
 def _fractions(texts: Sequence[str]) -> tuple[float, ...]:
@@ -193,8 +181,3 @@ def _fractions(texts: Sequence[str]) -> tuple[float, ...]:
             "probe_at must be fractions with commas between; received "
             f"{','.join(texts)!r}"
         ) from None
-
-
-def entry() -> None:
-    """The console command `electra-compare`."""
-    run(define_flags, main)

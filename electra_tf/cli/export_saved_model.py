@@ -1,113 +1,159 @@
-"""`export_saved_model.py`: a SavedModel to serve, or to fine-tune."""
+"""A model to serve or to fine-tune, as a SavedModel or for LiteRT; its check.
 
+A SavedModel is of a pre-trained or a fine-tuned model, a LiteRT (TF Lite) file
+of a discriminator.
+"""
+
+import dataclasses
 import os
-from collections.abc import Sequence
 
-from absl import flags
-
-from electra_tf.cli.app import run
+from electra_tf.cli.app import command
+from electra_tf.config import (
+    GIVEN,
+    POSITIVE,
+    PROBABILITY,
+    Options,
+    at_least,
+    field,
+    require,
+)
 from electra_tf.errors import InputError
 
 KERAS = ".keras"
+# What a sound conversion to LiteRT stays below; probabilities.
+TOLERANCE = {"none": 1e-5, "int8": 0.1}
 
 
-def define_flags() -> None:
-    """What to export and where to."""
-    flags.DEFINE_string(
-        "model_dir",
+@dataclasses.dataclass(frozen=True)
+class ExportOptions(Options):
+    """What to export, as what, and where to."""
+
+    model_dir: str = field(
         "",
-        "a run's folder, or what from_pretrained takes; or a fine-tuned "
+        "what from_pretrained takes: a run's folder, ...; or a fine-tuned "
         "model's .keras file",
+        GIVEN,
     )
-    flags.DEFINE_string(
-        "output_dir",
+    format: str = field(
+        "saved_model",
+        "litert: the discriminator in a file of built-in ops, for phones",
+        choices=("saved_model", "litert"),
+    )
+    output_dir: str = field(
         "",
         "the model's base path: the next version (1, 2, ...) is written below "
-        "it; with --for_finetuning a new folder (default: <model_dir>/export; "
-        "required for a .keras file)",
+        "it; with --for_finetuning a new folder (default: <model_dir>/export, "
+        "where model_dir is the folder of a run or of weights)",
     )
-    flags.DEFINE_enum(
-        "dtype", "float32", ["float32", "float16"], "how matrices are stored"
-    )
-    flags.DEFINE_bool(
-        "warmup",
-        None,
-        "write warm-up requests (default: where tensorflow-serving-api is "
-        "installed)",
-    )
-    flags.DEFINE_bool(
-        "for_finetuning",
+    for_finetuning: bool = field(
         False,
         "write the pre-trained encoder alone, trainable, with the signatures "
         "embed_ids (no dropout) and embed_ids_training (dropout); without "
         "this flag, a model that serves",
     )
-    flags.DEFINE_float(
-        "dropout", 0.1, "rate of embed_ids_training, with --for_finetuning"
+    dropout: float = field(
+        0.1, "rate of embed_ids_training, with --for_finetuning", PROBABILITY
+    )
+    dtype: str = field(
+        "float32", "how matrices are stored", choices=("float32", "float16")
+    )
+    warmup: bool | None = field(
+        None,
+        "write warm-up requests (default: where tensorflow-serving-api is "
+        "installed)",
+    )
+    output: str = field("", "litert: the .tflite file to write")
+    max_seq_length: int = field(
+        128, "litert: ids of a row; shorter ones are padded", at_least(2)
+    )
+    quantize: str = field(
+        "int8",
+        "litert: int8 is dynamic range, a quarter of the size",
+        choices=tuple(TOLERANCE),
     )
 
+    def __post_init__(self):
+        super().__post_init__()
+        is_litert = self.format == "litert"
+        serves = not (is_litert or self.for_finetuning)
+        for name, way, holds in (
+            ("output", "format=litert", is_litert),
+            ("max_seq_length", "format=litert", is_litert),
+            ("quantize", "format=litert", is_litert),
+            ("output_dir", "format=saved_model", not is_litert),
+            ("for_finetuning", "format=saved_model", not is_litert),
+            ("dropout", "for_finetuning", self.for_finetuning),
+            ("dtype", "a SavedModel that serves", serves),
+            ("warmup", "a SavedModel that serves", serves),
+        ):
+            value, default = getattr(self, name), getattr(type(self), name)
+            rule = f"{name} goes with {way} alone"
+            require(holds or value == default, rule, value)
+        way = "format=litert" if is_litert else "for_finetuning"
+        require(
+            serves or not self.model_dir.endswith(KERAS),
+            f"{way} takes a pre-trained model, so model_dir must not be a "
+            "fine-tuned one",
+            self.model_dir,
+        )
+        require(self.output or not is_litert, "output must be given", "")
 
-def main(argv: Sequence[str]) -> None:
-    """Exports and prints the signatures."""
+
+@command(ExportOptions)
+def export_saved_model(options: ExportOptions) -> int:
+    """Exports; prints the signatures, or the file's size and error."""
+    if options.format == "litert":
+        return _export_litert(options)
     from electra_tf.serving.saved_model import next_version
 
-    values = flags.FLAGS
-    source = values.model_dir
-    _check_flags(values)
-    output_dir = values.output_dir or os.path.join(source, "export")
-    if values.for_finetuning:
-        names = _export_encoder(source, output_dir, values.dropout)
+    path = options.output_dir or _default_place(options.model_dir)
+    if not options.for_finetuning:
+        path = next_version(path)
+    if options.model_dir.endswith(KERAS):
+        names = _export_finetuned(options, path)
     else:
-        output_dir = next_version(output_dir)
-        how = {"dtype": values.dtype, "warmup": values.warmup}
-        if source.endswith(KERAS):
-            names = _export_finetuned(source, output_dir, how)
-        else:
-            names = _export_pretrained(source, output_dir, how)
-    print(f"{output_dir}: signatures {', '.join(names)}")
+        names = _export_pretrained(options, path)
+    print(f"{path}: signatures {', '.join(names)}")
+    return 0
 
 
-def _check_flags(values: flags.FlagValues) -> None:
-    if not values.model_dir:
-        raise InputError("--model_dir must name a run's folder; received ''")
-    if not 0 <= values.dropout < 1:
-        raise InputError(
-            f"--dropout must lie in [0, 1); received {values.dropout}"
-        )
-    if values["dropout"].present and not values.for_finetuning:
-        raise InputError("--dropout goes with --for_finetuning alone")
-    for name in ("dtype", "warmup"):
-        if values[name].present and values.for_finetuning:
-            raise InputError(f"--{name} does not go with --for_finetuning")
-    if values.model_dir.endswith(KERAS):
-        if values.for_finetuning:
-            raise InputError(
-                "--for_finetuning takes a pre-trained model; received "
-                f"{values.model_dir!r}, a fine-tuned one"
-            )
-        if not values.output_dir:
-            raise InputError("--output_dir must name a new folder; received ''")
+def _default_place(model_dir: str) -> str:
+    """<model_dir>/export, where that is a place of the model's own.
+
+    Below a TF1 prefix it would make a folder of that name, below a name as
+    "tiny" one in the working directory.
+    """
+    import tensorflow as tf
+
+    from electra_tf.training.run_folder import CONFIG
+    from electra_tf.weights import NAMES
+
+    config = os.path.join(model_dir, CONFIG)
+    require(
+        model_dir not in NAMES and tf.io.gfile.exists(config),
+        "output_dir must be given where model_dir is no folder of a run or of "
+        "weights",
+        model_dir,
+    )
+    return os.path.join(model_dir, "export")
 
 
-def _export_encoder(source: str, path: str, dropout: float) -> list[str]:
+def _export_pretrained(options: ExportOptions, path: str) -> list[str]:
     from electra_tf.pretrained import from_pretrained
-    from electra_tf.serving.export import export_for_finetuning
+    from electra_tf.serving import export
 
-    return export_for_finetuning(from_pretrained(source), path, dropout)
-
-
-def _export_pretrained(source: str, path: str, how: dict) -> list[str]:
-    from electra_tf.pretrained import from_pretrained
-    from electra_tf.serving.export import export_saved_model
-
-    return export_saved_model(from_pretrained(source), path, **how)
+    model = from_pretrained(options.model_dir)
+    if options.for_finetuning:
+        return export.export_for_finetuning(model, path, options.dropout)
+    return export.export_saved_model(model, path, options.dtype, options.warmup)
 
 
-def _export_finetuned(source: str, path: str, how: dict) -> list[str]:
+def _export_finetuned(options: ExportOptions, path: str) -> list[str]:
     import keras
 
-    from electra_tf.serving.finetuned import export_finetuned
+    from electra_tf.serving.export import export_finetuned
 
+    source = options.model_dir
     try:
         model = keras.models.load_model(source, compile=False)
     except (OSError, ValueError, TypeError) as error:
@@ -115,9 +161,75 @@ def _export_finetuned(source: str, path: str, how: dict) -> list[str]:
             f"cannot load a fine-tuned model from {source!r}: "
             f"{str(error).splitlines()[0]}"
         ) from error
-    return export_finetuned(model, path, **how)
+    return export_finetuned(
+        model, path, dtype=options.dtype, warmup=options.warmup
+    )
 
 
-def entry() -> None:
-    """Console script."""
-    run(define_flags, main)
+def _export_litert(options: ExportOptions) -> int:
+    import tensorflow as tf
+
+    from electra_tf.pretrained import from_pretrained
+    from electra_tf.serving import litert
+    from electra_tf.training.run_folder import write_bytes
+
+    model, length = from_pretrained(options.model_dir), options.max_seq_length
+    rows = model.config.model.max_position_embeddings
+    rule = f"max_seq_length must not exceed the model's {rows} positions"
+    require(length <= rows, rule, length)
+    discriminator = model.discriminator
+
+    def network(input_ids, input_mask, segment_ids):
+        logits = discriminator(input_ids, input_mask, segment_ids)  # [1, L]
+        return tf.sigmoid(logits) * tf.cast(input_mask, tf.float32)
+
+    content = litert.convert(network, length, options.quantize == "int8")
+    difference = litert.largest_difference(
+        network, content, model.tokenizer.vocab_size, length
+    )
+    bound = TOLERANCE[options.quantize]
+    print(
+        f"{len(content) / 1e6:.1f} MB, largest difference of a probability "
+        f"{difference:.1e}"
+    )
+    if not difference < bound:
+        print(f"not written: the difference is not below {bound:g}")
+        return 1
+    write_bytes(options.output, content)
+    return 0
+
+
+@dataclasses.dataclass(frozen=True)
+class VerifyOptions(Options):
+    """What to verify, and how strictly."""
+
+    path: str = field(
+        "", "a version's folder, such as served/electra/1", GIVEN, argument=True
+    )
+    tolerance: float = field(
+        1e-5,
+        "largest difference from the float32 Keras model that passes",
+        POSITIVE,
+    )
+
+
+@command(VerifyOptions)
+def verify_saved_model(options: VerifyOptions) -> int:
+    """Prints the largest difference of each signature; 1 if one is too big."""
+    from electra_tf.serving import verify
+
+    found = verify.verify_saved_model(options.path)
+    largest: dict[tuple[str, str], float] = {}
+    for each in found:
+        key = each.loader, each.signature
+        largest[key] = max(each.largest, largest.get(key, 0.0))
+    for (loader, signature), difference in largest.items():
+        print(f"{loader:8} {signature:18} {difference:.2e}")
+    worst = max(found, key=lambda difference: difference.largest)
+    passed = worst.largest < options.tolerance
+    print(
+        f"{options.path}: largest difference {worst.largest:.2e} "
+        f"({worst.signature}, {worst.output}), "
+        f"{'below' if passed else 'NOT below'} {options.tolerance:g}"
+    )
+    return 0 if passed else 1

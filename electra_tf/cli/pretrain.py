@@ -1,42 +1,49 @@
-"""`pretrain.py`: pre-train, or go on with, an ELECTRA."""
+"""Pre-trains an ELECTRA, or goes on with it; and what that costs."""
 
+import dataclasses
+import json
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 
-from absl import flags
+from electra_tf.cli.app import command
+from electra_tf.config import GIVEN, POSITIVE, Options, field
+from electra_tf.config.pretraining import (
+    PretrainingConfig,
+    flat_values,
+    make_config,
+)
 
-from electra_tf.cli.app import run
-from electra_tf.cli.config_flags import config_from_flags, define_config_flags
-from electra_tf.config.pretraining import PretrainingConfig
 
+@dataclasses.dataclass(frozen=True)
+class PretrainOptions(Options):
+    """What `pretrain.py` has besides the configuration."""
 
-def define_flags() -> None:
-    """The configuration's flags and --dry_run."""
-    define_config_flags()
-    flags.DEFINE_bool(
-        "dry_run",
+    dry_run: bool = field(
         False,
         "print parameters, FLOPs and bytes a step, steps an epoch; then exit",
     )
 
 
-def main(argv: Sequence[str]) -> int:
+@command(PretrainOptions, given=PretrainingConfig)
+def pretrain(options: PretrainOptions, given: Mapping[str, Any]) -> int:
     """Runs, and returns the exit code."""
-    config = config_from_flags()
-    if flags.FLAGS.dry_run:
+    from electra_tf.weights.warm_start import adopt_sizes, initial_weights
+
+    config = make_config(adopt_sizes(given))
+    if options.dry_run:
         from electra_tf.training.cost.summary import summarize
 
         print(summarize(config, _num_records(config)))
         return 0
     # Imported here, so that a mistyped flag is told of at once.
+    from electra_tf.training import run
     from electra_tf.training.loop import Stopped
-    from electra_tf.training.run import pretrain
-    from electra_tf.weights.initial import initial_weights
 
     path = config.run.init_checkpoint
     try:
-        pretrain(config, initial_weights(path) if path else None)
+        run.pretrain(config, initial_weights(path) if path else None)
     except Stopped as stop:
         print(f"stopped; saved at step {stop.step:,}", file=sys.stderr)
         if stop.signum is None:
@@ -57,6 +64,57 @@ def _num_records(config: PretrainingConfig) -> int | None:
     return open_records(config.data.data_dir, "train", length).num_records
 
 
-def entry() -> None:
-    """Console script."""
-    run(define_flags, main)
+@dataclasses.dataclass(frozen=True)
+class CountOptions(Options):
+    """What `count_flops.py` has besides the configuration."""
+
+    published: bool = field(False, "the models of the paper's tables")
+
+
+@command(CountOptions, given=PretrainingConfig)
+def count_flops(options: CountOptions, values: Mapping[str, Any]) -> None:
+    """Prints name, FLOPs and their ratio to BERT-Base's, a line each."""
+    from electra_tf.training.cost.flops import train_flops
+    from electra_tf.training.cost.summary import published_flops
+
+    published = published_flops()
+    if options.published:
+        rows = published
+    else:
+        config = make_config(values)
+        objective, model = config.objective.objective, config.model
+        name = f"{model.model_size} {objective}"
+        rows = {f"{name} {model.generator} {model.tying}": train_flops(config)}
+    width = max(map(len, rows))
+    for name, flops in rows.items():
+        ratio = flops / published["bert_base"]
+        print(f"{name:<{width}}  {flops:.9e}  {ratio:.3g}x BERT-Base")
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluateOptions(Options):
+    """Which run, which records, how much."""
+
+    model_dir: str = field("", "the run's folder", GIVEN)
+    data_dir: str | None = field(
+        None, "other records than the run's own (held-out part)"
+    )
+    num_eval_steps: int | None = field(
+        None, "batches at most (default: the run's)", POSITIVE
+    )
+    eval_batch_size: int | None = field(
+        None, "sequences a batch (default: the run's)", POSITIVE
+    )
+
+
+@command(EvaluateOptions)
+def evaluate_pretraining(options: EvaluateOptions) -> None:
+    """Evaluates a run's latest checkpoint and prints one JSON object."""
+    from electra_tf.training.console import say
+    from electra_tf.training.run import evaluate_run
+    from electra_tf.training.run_folder import read_config
+
+    stored = read_config(options.model_dir)
+    given = {n: v for n, v in vars(options).items() if v is not None}
+    config = make_config({**flat_values(stored), **given})
+    print(json.dumps(evaluate_run(config, say), indent=2))

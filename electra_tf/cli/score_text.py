@@ -1,4 +1,4 @@
-"""`score_text.py`: ranks candidate sentences by an Electric's scores.
+"""Ranks candidate sentences by an Electric's scores.
 
 Each line of the input is a candidate. Lines with tabs belong to lists: the
 first column names the list (an utterance, a source sentence), the last is the
@@ -10,9 +10,8 @@ import collections
 import dataclasses
 from collections.abc import Sequence
 
-from absl import flags
-
-from electra_tf.cli.app import run
+from electra_tf.cli.app import command
+from electra_tf.config import GIVEN, POSITIVE, Options, field
 from electra_tf.errors import InputError
 
 
@@ -31,40 +30,38 @@ class Candidate:
     text: str
 
 
-def define_flags() -> None:
+@dataclasses.dataclass(frozen=True)
+class ScoreOptions(Options):
     """Which model, what to read, where to write."""
-    flags.DEFINE_string(
-        "model_dir", "", "an Electric: a run's folder, or other weights of one"
+
+    model_dir: str = field(
+        "", "an Electric: a run's folder, or other weights of one", GIVEN
     )
-    flags.DEFINE_string("input", "", "lines, or TSV: list, ..., candidate")
-    flags.DEFINE_string("output", "", "TSV to write; empty: standard output")
-    flags.DEFINE_bool("best", False, "write the best of each list alone")
-    flags.DEFINE_integer("batch_size", 32, "candidates a pass", lower_bound=1)
+    input: str = field("", "lines, or TSV: list, ..., candidate", GIVEN)
+    output: str = field("", "TSV to write (default: standard output)")
+    best: bool = field(False, "write the best of each list alone")
+    batch_size: int = field(32, "candidates a pass", POSITIVE)
 
 
-def main(argv: Sequence[str]) -> None:
+@command(ScoreOptions)
+def score_text(options: ScoreOptions) -> None:
     """Reads, scores, ranks, writes."""
-    del argv
     from electra_tf.pretrained import from_pretrained
     from electra_tf.training.run_folder import write_text
 
-    values = flags.FLAGS
-    for name in ("model_dir", "input"):
-        if not values[name].value:
-            raise InputError(f"--{name} must be given; received ''")
-    candidates = read_candidates(values.input)
-    model = from_pretrained(values.model_dir)
+    candidates = read_candidates(options.input)
+    model = from_pretrained(options.model_dir)
     texts = [candidate.text for candidate in candidates]
-    scores = model.pseudo_log_likelihood(texts, values.batch_size)
+    scores = model.pseudo_log_likelihood(texts, options.batch_size)
     ranks = rank(candidates, scores)
     rows = zip(ranks, scores, candidates, strict=True)
     lines = [
         f"{place}\t{score:.4f}\t{candidate.line}\n"
         for place, score, candidate in rows
-        if place == 1 or not values.best
+        if place == 1 or not options.best
     ]
-    if values.output:
-        write_text(values.output, "".join(lines))
+    if options.output:
+        write_text(options.output, "".join(lines))
     else:
         print("".join(lines), end="")
 
@@ -108,8 +105,3 @@ def rank(candidates: Sequence[Candidate], scores: Sequence[float]) -> list[int]:
         for place, number in enumerate(best_first, start=1):
             ranks[number] = place
     return ranks
-
-
-def entry() -> None:
-    """Console script."""
-    run(define_flags, main)

@@ -23,7 +23,7 @@ from electra_tf.config.description import (
     Term,
     Values,
 )
-from electra_tf.config.presets import num_heads
+from electra_tf.config.sizes import num_heads
 from electra_tf.errors import InputError
 
 _NOT_TRANSFORMER = GENERATORS[1:]
@@ -211,7 +211,8 @@ _BUILT_IN = (
     ),
 )
 
-_described = {each.name: each for each in _BUILT_IN}
+# What `--objective` may be, plugins' ones last.
+OBJECTIVES = {each.name: each for each in _BUILT_IN}
 
 
 def add(description: Description) -> None:
@@ -220,7 +221,7 @@ def add(description: Description) -> None:
     Raises:
       ValueError: another one has its name.
     """
-    known = _described.setdefault(description.name, description)
+    known = OBJECTIVES.setdefault(description.name, description)
     if known != description:
         raise ValueError(
             f"an objective's name must be new; received {description.name!r} "
@@ -230,7 +231,7 @@ def add(description: Description) -> None:
 
 def names() -> tuple[str, ...]:
     """What `--objective` may be, plugins' ones last."""
-    return tuple(_described)
+    return tuple(OBJECTIVES)
 
 
 def describe(objective: str) -> Description:
@@ -239,12 +240,12 @@ def describe(objective: str) -> Description:
     Raises:
       InputError: there is none of that name.
     """
-    if objective not in _described:
+    if objective not in OBJECTIVES:
         raise InputError(
-            f"objective must be one of {', '.join(_described)} (or of a "
+            f"objective must be one of {', '.join(OBJECTIVES)} (or of a "
             f"plugin, which --plugin=MODULE names); received {objective!r}"
         )
-    return _described[objective]
+    return OBJECTIVES[objective]
 
 
 def has_trained_generator(values: Values) -> bool:
@@ -255,6 +256,6 @@ def has_trained_generator(values: Values) -> bool:
 
 def shown_figures() -> tuple[Figure, ...]:
     """Every figure of every objective, each once, in the order to show."""
-    own = [each for known in _described.values() for each in known.figures]
+    own = [each for known in OBJECTIVES.values() for each in known.figures]
     figures = dict.fromkeys((TOTAL, *MASKED_LM_FIGURES, *own))
     return *figures, *DETECTION_FIGURES

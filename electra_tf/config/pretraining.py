@@ -5,54 +5,47 @@ size (paper, Tables 1 and 6) stand in sizes.py; a flag given explicitly wins.
 """
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from typing import Any
 
-from electra_tf.config.execution import ExecutionConfig
-from electra_tf.config.fields import choices_of, field
+from electra_tf.config import (
+    INSIDE,
+    NOT_NEGATIVE,
+    POSITIVE,
+    PROBABILITY,
+    Options,
+    at_least,
+    check_kind,
+    check_values,
+    field,
+    fields_of,
+    json_object,
+    require,
+)
+from electra_tf.config.execution import ExecutionConfig, RunConfig
 from electra_tf.config.objectives import (
     GENERATORS,
+    OBJECTIVES,
     TYINGS,
+    describe,
     has_trained_generator,
-    names,
 )
-from electra_tf.config.presets import SIZES
-from electra_tf.config.validation import check_kinds, validate
-from electra_tf.errors import InputError
+from electra_tf.config.sizes import SIZES, NetworkSizes, check_generator_sizes
 
 
 @dataclasses.dataclass(frozen=True)
-class ElectraConfig:
+class ElectraConfig(NetworkSizes):
     """The networks: what a checkpoint's shapes and forward pass depend on."""
 
-    # Not what defines a run: the values that it sets are.
-    model_size: str = field(
-        "small",
-        "row of the paper's table that sets the defaults",
-        defines=False,
+    hidden_dropout_prob: float = field(
+        0.1, "dropout of hidden states", PROBABILITY
     )
-    vocab_size: int = field(30522, "pieces in the vocabulary")
-    embedding_size: int = field(128, "E, width of the token embeddings")
-    hidden_size: int = field(256, "H, width of the discriminator")
-    num_hidden_layers: int = field(12, "blocks of the discriminator")
-    num_attention_heads: int = field(4, "N, heads of the discriminator")
-    intermediate_size: int = field(1024, "width of the feed-forward layer")
-    max_position_embeddings: int = field(512, "rows of the position table")
-    type_vocab_size: int = field(2, "rows of the segment table")
-    hidden_dropout_prob: float = field(0.1, "dropout of hidden states")
     attention_probs_dropout_prob: float = field(
-        0.1, "dropout of attention probabilities"
-    )
-    generator_hidden_size: float = field(
-        0.25, "generator's width, FFN and heads as a fraction of the main's"
-    )
-    generator_layers: float = field(
-        1.0, "generator's depth as a fraction of the main network's"
+        0.1, "dropout of attention probabilities", PROBABILITY
     )
     generator: str = field(
-        "transformer",
-        "what proposes the replacements",
-        choices=GENERATORS,
+        "transformer", "what proposes the replacements", choices=GENERATORS
     )
     tying: str = field(
         "embeddings",
@@ -61,7 +54,7 @@ class ElectraConfig:
         choices=TYINGS,
     )
     initializer_range: float = field(
-        0.02, "deviation of the normal start of kernels and tables"
+        0.02, "deviation of the normal start of kernels and tables", POSITIVE
     )
     position_init: str = field(
         "normal",
@@ -70,30 +63,52 @@ class ElectraConfig:
         choices=("normal", "sinusoidal"),
     )
 
+    def __post_init__(self):
+        super().__post_init__()
+        if self.tying != "all":
+            check_generator_sizes(self)
+            return
+        fractions = (self.generator_hidden_size, self.generator_layers)
+        require(
+            fractions == (1, 1),
+            "tying=all shares one encoder, so generator_hidden_size and "
+            "generator_layers must be 1",
+            fractions,
+        )
+
 
 @dataclasses.dataclass(frozen=True)
-class ObjectiveConfig:
+class ObjectiveConfig(Options):
     """What is learned: masking, sampling and the weights of the losses."""
 
-    objective: str = field("electra", "training system", choices=names)
-    mask_prob: float = field(0.15, "fraction of the tokens to mask")
-    gen_weight: float = field(1.0, "weight of the masked-LM loss")
-    disc_weight: float = field(50.0, "weight of the detection loss")
-    mws_weight: float = field(
-        2.0, "weight of the multi-word selection loss (teams)"
+    objective: str = field("electra", "training system", choices=OBJECTIVES)
+    mask_prob: float = field(0.15, "fraction of the tokens to mask", INSIDE)
+    gen_weight: float = field(1.0, "weight of the masked-LM loss", NOT_NEGATIVE)
+    disc_weight: float = field(
+        50.0, "weight of the detection loss", NOT_NEGATIVE
     )
-    two_stage_steps: int = field(0, "steps of the generator alone (two_stage)")
+    mws_weight: float = field(
+        2.0, "weight of the multi-word selection loss (teams)", NOT_NEGATIVE
+    )
+    two_stage_steps: int = field(
+        0, "steps of the generator alone (two_stage)", NOT_NEGATIVE
+    )
     two_stage_init: bool = field(
         True, "start the second stage from the generator's weights (two_stage)"
     )
-    temperature: float = field(1.0, "of the generator's samples at the start")
+    temperature: float = field(
+        1.0, "of the generator's samples at the start", POSITIVE
+    )
     temperature_end: float = field(
-        1.0, "of the samples towards the end, if temperature_decay_steps"
+        1.0,
+        "of the samples towards the end, if temperature_decay_steps",
+        POSITIVE,
     )
     temperature_decay_steps: int = field(
         0,
         "steps in which the temperature's distance to temperature_end falls "
         "to 1/e; 0 keeps the temperature",
+        NOT_NEGATIVE,
     )
     disallow_correct: bool = field(
         False, "never sample the token that stood there"
@@ -106,25 +121,33 @@ class ObjectiveConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class OptimizerConfig:
+class OptimizerConfig(Options):
     """How it is learned: AdamW and its schedule."""
 
-    learning_rate: float = field(5e-4, "peak learning rate")
-    num_train_steps: int = field(1_000_000, "steps of the run")
-    num_warmup_steps: int = field(10_000, "steps of linear warm-up")
-    lr_decay_power: float = field(1.0, "power of the polynomial decay")
-    weight_decay_rate: float = field(
-        0.01, "decoupled decay, not on LayerNorm and biases"
+    learning_rate: float = field(5e-4, "peak learning rate", POSITIVE)
+    num_train_steps: int = field(1_000_000, "steps of the run", POSITIVE)
+    num_warmup_steps: int = field(
+        10_000, "steps of linear warm-up", NOT_NEGATIVE
     )
-    clip_norm: float = field(1.0, "global norm the gradients are clipped to")
+    lr_decay_power: float = field(
+        1.0, "power of the polynomial decay", NOT_NEGATIVE
+    )
+    weight_decay_rate: float = field(
+        0.01, "decoupled decay, not on LayerNorm and biases", NOT_NEGATIVE
+    )
+    clip_norm: float = field(
+        1.0, "global norm the gradients are clipped to", POSITIVE
+    )
     adam_bias_correction: bool = field(
         False, "correct Adam's moments for their zero start (paper: no)"
     )
-    train_batch_size: int = field(128, "sequences a step, over all replicas")
+    train_batch_size: int = field(
+        128, "sequences a step, over all replicas", POSITIVE
+    )
 
 
 @dataclasses.dataclass(frozen=True)
-class DataConfig:
+class DataConfig(Options):
     """What is read."""
 
     data_dir: str = field(
@@ -140,43 +163,7 @@ class DataConfig:
     )
     do_lower_case: bool = field(True, "lower-case as BERT uncased does")
     strip_accents: bool = field(True, "strip accents as BERT uncased does")
-    max_seq_length: int = field(128, "L, tokens of an example")
-
-
-@dataclasses.dataclass(frozen=True)
-class RunConfig:
-    """Where the run happens and how often it reports."""
-
-    model_dir: str = field("", "the run's folder", defines=False)
-    init_checkpoint: str = field(
-        "", "start from these weights alone (a run's folder)", defines=False
-    )
-    seed: int = field(0, "of weights, data order, masks, samples, dropout")
-    log_every_steps: int = field(100, "steps between log lines", defines=False)
-    eval_every_steps: int = field(
-        1000, "steps between evaluations (0: at the end only)", defines=False
-    )
-    num_eval_steps: int = field(
-        100, "batches of an evaluation at most", defines=False
-    )
-    eval_batch_size: int = field(
-        128, "sequences an evaluation batch", defines=False
-    )
-    save_checkpoints_steps: int = field(
-        1000, "steps between checkpoints", defines=False
-    )
-    keep_checkpoint_max: int = field(5, "checkpoints to keep", defines=False)
-    stop_at_step: int = field(
-        0,
-        "save and stop there, with the schedule of num_train_steps (0: go on "
-        "to its end)",
-        defines=False,
-    )
-    preempted_exit_code: int = field(
-        0,
-        "exit code after SIGTERM, once the checkpoint is saved",
-        defines=False,
-    )
+    max_seq_length: int = field(128, "L, tokens of an example", at_least(5))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -196,11 +183,7 @@ GROUPS = {f.name: f.type for f in dataclasses.fields(PretrainingConfig)}
 
 def all_fields() -> dict[str, dataclasses.Field]:
     """Every field by its flat name, which is its flag's name."""
-    return {
-        each.name: each
-        for group in GROUPS.values()
-        for each in dataclasses.fields(group)
-    }
+    return fields_of(PretrainingConfig)
 
 
 def make_config(values: Mapping[str, Any]) -> PretrainingConfig:
@@ -209,15 +192,8 @@ def make_config(values: Mapping[str, Any]) -> PretrainingConfig:
     Raises:
       InputError: an unknown name or size, or a value that breaks a rule.
     """
-    unknown = sorted(set(values) - set(all_fields()))
-    if unknown:
-        raise InputError(f"unknown configuration fields: {', '.join(unknown)}")
-    check_kinds(values, {n: each.type for n, each in all_fields().items()})
+    check_values(all_fields(), values)
     size = values.get("model_size", ElectraConfig.model_size)
-    if size not in SIZES:
-        raise InputError(
-            f"model_size must be one of {', '.join(SIZES)}; received {size!r}"
-        )
     flat = {**SIZES[size], **values}
     if "strip_accents" not in values:
         flat["strip_accents"] = flat.get("do_lower_case", True)
@@ -228,18 +204,17 @@ def make_config(values: Mapping[str, Any]) -> PretrainingConfig:
         flat["generator_hidden_size"] = values.get("generator_hidden_size", 1.0)
     config = PretrainingConfig(
         **{
-            name: group(
-                **{
-                    each.name: flat[each.name]
-                    for each in dataclasses.fields(group)
-                    if each.name in flat
-                }
-            )
+            name: group(**{n: flat[n] for n in fields_of(group) if n in flat})
             for name, group in GROUPS.items()
         }
     )
-    choices = {n: choices_of(each) for n, each in all_fields().items()}
-    validate(flat_values(config), choices)
+    rows = config.model.max_position_embeddings
+    require(
+        config.data.max_seq_length <= rows,
+        f"max_seq_length must not exceed max_position_embeddings ({rows})",
+        config.data.max_seq_length,
+    )
+    describe(config.objective.objective).check(flat_values(config))
     return config
 
 
@@ -250,3 +225,32 @@ def flat_values(config: PretrainingConfig) -> dict[str, Any]:
         for group in dataclasses.asdict(config).values()
         for name, value in group.items()
     }
+
+
+def differences(
+    old: PretrainingConfig, new: PretrainingConfig
+) -> dict[str, tuple[Any, Any]]:
+    """Fields that differ in what defines the run: name -> (old, new)."""
+    old_values, new_values = flat_values(old), flat_values(new)
+    return {
+        name: (old_values[name], new_values[name])
+        for name, each in all_fields().items()
+        if each.metadata["defines"] and old_values[name] != new_values[name]
+    }
+
+
+def to_json(config: PretrainingConfig) -> str:
+    """The configuration as a run's folder keeps it: an object a group."""
+    return json.dumps(dataclasses.asdict(config), indent=2) + "\n"
+
+
+def from_json(text: str) -> PretrainingConfig:
+    """Reads `to_json` back; anything else raises InputError."""
+    groups = json_object(text)
+    unknown = ", ".join(sorted(set(groups) - set(GROUPS)))
+    require(not unknown, f"groups must be {', '.join(GROUPS)}", unknown)
+    values: dict[str, Any] = {}
+    for name, group in groups.items():
+        check_kind(name, group, dict)
+        values |= group
+    return make_config(values)

@@ -1,9 +1,115 @@
-"""Sizes that follow from the configuration, known before any TensorFlow."""
+"""The paper's sizes, the fields that hold a run's, and what follows from them.
+
+`--model_size` sets what no flag says otherwise.
+"""
 
 import dataclasses
+from typing import Any
 
-from electra_tf.config.presets import num_heads
-from electra_tf.config.pretraining import ElectraConfig
+from electra_tf.config import (
+    POSITIVE,
+    Options,
+    at_most,
+    field,
+    require,
+)
+
+_SMALL = {
+    "embedding_size": 128,
+    "hidden_size": 256,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 4,
+    "intermediate_size": 1024,
+    "generator_hidden_size": 0.25,
+    "mask_prob": 0.15,
+    "learning_rate": 5e-4,
+    "train_batch_size": 128,
+    "num_train_steps": 1_000_000,
+    "max_seq_length": 128,
+}
+
+# Paper, Table 6, and the authors' comments for the sizes they released.
+SIZES: dict[str, dict[str, Any]] = {
+    "small": _SMALL,
+    # The released "small" checkpoints have a generator of full width.
+    "small_released": {**_SMALL, "generator_hidden_size": 1.0},
+    "base": {
+        "embedding_size": 768,
+        "hidden_size": 768,
+        "num_hidden_layers": 12,
+        "num_attention_heads": 12,
+        "intermediate_size": 3072,
+        "generator_hidden_size": 1 / 3,
+        "mask_prob": 0.15,
+        "learning_rate": 2e-4,
+        "train_batch_size": 256,
+        "num_train_steps": 766_000,
+        "max_seq_length": 512,
+    },
+    "large": {
+        "embedding_size": 1024,
+        "hidden_size": 1024,
+        "num_hidden_layers": 24,
+        "num_attention_heads": 16,
+        "intermediate_size": 4096,
+        "generator_hidden_size": 0.25,
+        "mask_prob": 0.25,
+        "learning_rate": 2e-4,
+        "train_batch_size": 2048,
+        "num_train_steps": 400_000,
+        "max_seq_length": 512,
+    },
+}
+
+# Wider than any network, and far from where products leave 64 bits.
+_SIZE = (POSITIVE, at_most(2**20))
+_FRACTION = (POSITIVE, at_most(16))
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkSizes(Options):
+    """The shapes of a run's networks."""
+
+    # Not what defines a run: the values that it sets are.
+    model_size: str = field(
+        "small",
+        "row of the paper's table that sets the defaults",
+        choices=SIZES,
+        defines=False,
+    )
+    vocab_size: int = field(
+        30522, "pieces in the vocabulary", (POSITIVE, at_most(2**24))
+    )
+    embedding_size: int = field(128, "E, width of the token embeddings", _SIZE)
+    hidden_size: int = field(256, "H, width of the discriminator", _SIZE)
+    num_hidden_layers: int = field(12, "blocks of the discriminator", _SIZE)
+    num_attention_heads: int = field(4, "N, heads of the discriminator", _SIZE)
+    intermediate_size: int = field(
+        1024, "width of the feed-forward layer", _SIZE
+    )
+    max_position_embeddings: int = field(
+        512, "rows of the position table", _SIZE
+    )
+    type_vocab_size: int = field(2, "rows of the segment table", _SIZE)
+    generator_hidden_size: float = field(
+        0.25,
+        "generator's width, FFN and heads as a fraction of the main's",
+        _FRACTION,
+    )
+    generator_layers: float = field(
+        1.0,
+        "generator's depth as a fraction of the main network's",
+        _FRACTION,
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        heads = self.num_attention_heads
+        require(
+            self.hidden_size % heads == 0,
+            f"hidden_size must be a multiple of num_attention_heads ({heads})",
+            self.hidden_size,
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,7 +122,12 @@ class GeneratorSizes:
     intermediate_size: int
 
 
-def generator_sizes(config: ElectraConfig) -> GeneratorSizes:
+def num_heads(hidden_size: int) -> int:
+    """The authors' heads of a network of this width: one per 64 columns."""
+    return max(1, hidden_size // 64)
+
+
+def generator_sizes(config: NetworkSizes) -> GeneratorSizes:
     """Width by the fraction, FFN four times it, a head per 64 (at least 1)."""
     hidden_size = round(config.hidden_size * config.generator_hidden_size)
     return GeneratorSizes(
@@ -26,6 +137,23 @@ def generator_sizes(config: ElectraConfig) -> GeneratorSizes:
         ),
         num_attention_heads=num_heads(hidden_size),
         intermediate_size=4 * hidden_size,
+    )
+
+
+def check_generator_sizes(config: NetworkSizes) -> None:
+    """Refuses fractions of which no network can be made."""
+    sizes = generator_sizes(config)
+    hidden, heads = sizes.hidden_size, sizes.num_attention_heads
+    require(
+        hidden > 0 and hidden % heads == 0,
+        "hidden_size times generator_hidden_size must be a positive multiple "
+        f"of the generator's {heads} heads (one per 64)",
+        hidden,
+    )
+    require(
+        sizes.num_hidden_layers > 0,
+        "num_hidden_layers times generator_layers must round to 1 or more",
+        config.generator_layers,
     )
 
 

@@ -1,6 +1,6 @@
 """The demonstration: a page, and the REST interface that it talks to."""
 
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 
 import httpx
 import jinja2
@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from electra_tf.demo.rest import LocalModel, RequestError
+from electra_tf.demo import LocalModel, RequestError
 
-_TEMPLATES = Path(__file__).parent / "templates"
+Handler = Callable[[Request], Awaitable[Response]]
 
 
 def make_app(
@@ -26,7 +26,12 @@ def make_app(
       backend: address of a TensorFlow Serving (http://host:8501), to which
         they are passed on as they are.
     """
-    page = _environment().get_template("demo.html.jinja")
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("electra_tf.demo"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    page = environment.get_template("demo.html.jinja")
     html = page.render(model_name=model_name)
 
     async def show(request: Request) -> Response:
@@ -45,15 +50,7 @@ def make_app(
     return Starlette(routes=routes)
 
 
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-    )
-
-
-def _answered_by(model: LocalModel):
+def _answered_by(model: LocalModel) -> tuple[Handler, Handler]:
     async def status(request: Request) -> Response:
         return JSONResponse(model.status())
 
@@ -68,7 +65,7 @@ def _answered_by(model: LocalModel):
     return status, predict
 
 
-def _passed_on(backend: str):
+def _passed_on(backend: str) -> Handler:
     client = httpx.AsyncClient(base_url=backend, timeout=60.0)
 
     async def pass_on(request: Request) -> Response:

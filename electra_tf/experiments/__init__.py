@@ -1,0 +1,1 @@
+"""Systems that are pre-trained alike and measured alike."""

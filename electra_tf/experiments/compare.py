@@ -7,26 +7,28 @@ there, so the same command goes on wherever it was stopped.
 """
 
 import dataclasses
-import importlib.util
+import os
 import time
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from electra_tf.config.pretraining import flat_values
-from electra_tf.errors import InputError
-from electra_tf.experiments import results as comparison_results
-from electra_tf.experiments.checks import (
-    check_folders,
-    latest_step,
-    with_records,
+from electra_tf.config.pretraining import (
+    differences,
+    flat_values,
+    make_config,
 )
+from electra_tf.data.records.shards import naming_write_errors
+from electra_tf.errors import InputError
+from electra_tf.experiments import results
 from electra_tf.experiments.comparison import Comparison, Point, Probe
 from electra_tf.experiments.processes import Processes
-from electra_tf.finetune.run import results as trials
-from electra_tf.finetune.tasks.registry import open_task
-from electra_tf.report import files
+from electra_tf.finetune.run import read_trials
+from electra_tf.finetune.run.trials import open_task
+from electra_tf.training.checkpoints import latest_checkpoint
 from electra_tf.training.console import duration, say
+from electra_tf.training.run_folder import CONFIG, read_config
+from electra_tf.training.sources import open_source
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,8 +48,12 @@ class Job:
     run: Callable[[], None]
 
 
-def compare(comparison: Comparison) -> str:
+def compare(comparison: Comparison, draw: results.Draw) -> str:
     """Trains and probes what is missing; writes results, table and plots.
+
+    Args:
+      comparison: what is compared, and where.
+      draw: makes the plots of the results, after every job.
 
     Returns:
       the table, as Markdown.
@@ -57,18 +63,18 @@ def compare(comparison: Comparison) -> str:
         or a process failed.
       Interrupted: a signal came; the same command goes on.
     """
-    _require_matplotlib()
     metrics = {}
     for probe in comparison.probes:
         try:
             metrics[probe.name] = open_task(probe.task, probe.options).metric
         except InputError as error:
             raise InputError(f"probe {probe.name}: {error}") from None
-    comparison = with_records(comparison)
-    files.make_folder(comparison.output_dir)
-    processes = Processes(comparison.output_dir)
+    comparison = _with_records(comparison)
+    with naming_write_errors(comparison.output_dir):
+        tf.io.gfile.makedirs(comparison.output_dir)
+    processes = Processes(comparison.output_dir, comparison.plugins)
     with processes.sitting():
-        check_folders(comparison)
+        _check_folders(comparison)
         jobs = missing_jobs(comparison, processes)
         clock = Clock(jobs)
         for number, job in enumerate(jobs, start=1):
@@ -76,16 +82,63 @@ def compare(comparison: Comparison) -> str:
             begin = time.monotonic()
             job.run()
             clock.add(job, time.monotonic() - begin)
-            comparison_results.write(comparison, metrics)
-        return comparison_results.write(comparison, metrics)
+            results.write(comparison, metrics, draw)
+        return results.write(comparison, metrics, draw)
 
 
-def _require_matplotlib() -> None:
-    if importlib.util.find_spec("matplotlib") is None:
-        raise InputError(
-            "the plots need matplotlib, not installed here: "
-            'pip install -e ".[report]"'
-        )
+def _with_records(comparison: Comparison) -> Comparison:
+    """The comparison with one folder of records for all systems.
+
+    Where no data_dir is given, that is `<output_dir>/data`, of the embedded
+    corpus. The vocabulary's size, on which FLOPs depend, is the records'.
+
+    Raises:
+      InputError: records, vocabulary and configuration do not fit.
+    """
+    base = {**comparison.base, "model_dir": comparison.output_dir}
+    source = open_source(make_config(base), say)
+    data_dir = comparison.base.get("data_dir")
+    found = {
+        "data_dir": data_dir or os.path.join(comparison.output_dir, "data"),
+        "vocab_size": source.config.model.vocab_size,
+    }
+    return dataclasses.replace(comparison, base={**comparison.base, **found})
+
+
+def _check_folders(comparison: Comparison) -> None:
+    """Refuses an output_dir whose runs are not this comparison's.
+
+    Raises:
+      InputError: a run there has another configuration, or is past a step
+        whose weights were not kept.
+    """
+    for point in comparison.points():
+        folder = point.config.run.model_dir
+        if not tf.io.gfile.exists(os.path.join(folder, CONFIG)):
+            continue
+        changed = differences(read_config(folder), point.config)
+        if changed:
+            listed = "; ".join(
+                f"{name} was {old!r}, now {new!r}"
+                for name, (old, new) in changed.items()
+            )
+            raise InputError(
+                f"{folder!r} holds a run that differs from this comparison's: "
+                f"{listed}. Use another output_dir, or the old values"
+            )
+        trained = _latest_step(folder)
+        if trained > point.step and not tf.io.gfile.exists(point.weights):
+            raise InputError(
+                f"{folder!r} is at step {trained:,} already, and the weights "
+                f"of step {point.step:,} were not kept: use the old probe_at, "
+                "or another output_dir"
+            )
+
+
+def _latest_step(model_dir: str) -> int:
+    """The step of a run's newest checkpoint; 0 where there is none."""
+    latest = latest_checkpoint(model_dir)
+    return int(latest.rpartition("-")[2]) if latest else 0
 
 
 def missing_jobs(comparison: Comparison, processes: Processes) -> list[Job]:
@@ -104,7 +157,7 @@ def missing_jobs(comparison: Comparison, processes: Processes) -> list[Job]:
             )
         for probe in comparison.probes:
             folder = comparison.trial_folder(point, probe)
-            missing = comparison.probe_trials - len(trials.read_trials(folder))
+            missing = comparison.probe_trials - len(read_trials(folder))
             if missing > 0:
                 label = f"{name}: {probe.name} at step {point.step:,}"
                 run = _probing(processes, point, probe, comparison, label)
@@ -121,15 +174,15 @@ def _training(
         flags = [f"--{name}={value}" for name, value in values.items()]
         processes.run("pretrain", flags, label)
         model_dir = config.run.model_dir
-        if latest_step(model_dir) != point.step:
+        if _latest_step(model_dir) != point.step:
             raise InputError(
-                f"{label}: stopped at step {latest_step(model_dir):,}; the "
+                f"{label}: stopped at step {_latest_step(model_dir):,}; the "
                 "same command goes on"
             )
         # Under another name until it is whole.
         half = f"{point.weights}.tmp"
         flags = [f"--model_dir={model_dir}", f"--output_dir={half}"]
-        processes.run("export_weights", flags, f"{label}: its weights")
+        processes.run("convert_weights", flags, f"{label}: its weights")
         tf.io.gfile.rename(half, point.weights)
 
     return run

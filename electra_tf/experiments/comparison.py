@@ -2,7 +2,7 @@
 
 <output_dir>/results.json, results.md, *.png
 <output_dir>/systems/<system>/seed_0/run/               of pretrain.py
-<output_dir>/systems/<system>/seed_0/step_300/weights/  of export_weights.py
+<output_dir>/systems/<system>/seed_0/step_300/weights/  of convert_weights.py
 <output_dir>/systems/<system>/seed_0/step_300/<probe>/  of finetune.py
 """
 
@@ -120,6 +120,8 @@ class Comparison:
       fractions: of each run, where it is probed; ascending, the last is 1.
       num_seeds: pre-training runs of each system.
       probe_trials: fine-tuning runs of each probe.
+      output_dir: where all is written.
+      plugins: modules that its processes import, too.
     """
 
     base: Mapping[str, Any]
@@ -130,8 +132,9 @@ class Comparison:
     num_seeds: int
     probe_trials: int
     output_dir: str
+    plugins: Sequence[str] = ()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         probes = [probe.name for probe in self.probes]
         for kind, names in (("system", self.overrides), ("probe", probes)):
             if not names:

@@ -30,12 +30,14 @@ class Processes:
 
     Args:
       folder: holds the lock; on a remote file system there is none.
+      plugins: modules that every command imports first.
     """
 
-    def __init__(self, folder: str):
+    def __init__(self, folder: str, plugins: Sequence[str] = ()):
         self.folder = folder
+        self._plugins = [f"--plugin={module}" for module in plugins]
         self._signal: int | None = None
-        self._process: subprocess.Popen | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._lock: int | None = None
 
     @contextlib.contextmanager
@@ -60,9 +62,13 @@ class Processes:
           Interrupted: a signal came.
         """
         self.check()
-        code = f"from electra_tf.cli.{command} import entry; entry()"
+        program = f"from electra_tf.cli.{command} import {command} as run"
         self._process = subprocess.Popen(
-            [sys.executable, "-c", code, *arguments],
+            [
+                *(sys.executable, "-c", f"{program}; run()"),
+                *self._plugins,
+                *arguments,
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             pass_fds=() if self._lock is None else (self._lock,),

@@ -3,17 +3,16 @@
 Table and plots are made of results.json alone.
 """
 
-import importlib
 import json
 import os
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from electra_tf.config.objectives import describe
 from electra_tf.config.sizes import generator_sizes
 from electra_tf.experiments.comparison import Comparison, Point, System
-from electra_tf.finetune.run.results import read_trials
+from electra_tf.finetune.run import read_trials
 from electra_tf.training.cost.flops import train_flops
 from electra_tf.training.run_folder import write_bytes, write_text
 
@@ -21,24 +20,26 @@ RESULTS, TABLE = "results.json", "results.md"
 AVERAGE = "average"
 ABSENT = "–"
 Results = Mapping[str, Any]
+Draw = Callable[[Results], Mapping[str, bytes]]
 
 
-def write(comparison: Comparison, metrics: Mapping[str, str]) -> str:
+def write(
+    comparison: Comparison, metrics: Mapping[str, str], draw: Draw
+) -> str:
     """Writes results.json, results.md and the plots; returns the table.
 
     Args:
       comparison: what is compared.
       metrics: probe -> the metric that is its score.
+      draw: gives the plots, a PNG by its file name without the ending.
     """
-    # Here, so that a missing matplotlib is one clear line.
-    plots = importlib.import_module("electra_tf.report.comparison_plots")
     results = collect(comparison, metrics)
     folder = comparison.output_dir
     text = json.dumps(results, indent=2, ensure_ascii=False) + "\n"
     write_text(os.path.join(folder, RESULTS), text)
     table = markdown(results)
     write_text(os.path.join(folder, TABLE), table)
-    for name, png in plots.draw_all(results).items():
+    for name, png in draw(results).items():
         write_bytes(os.path.join(folder, f"{name}.png"), png)
     return table
 

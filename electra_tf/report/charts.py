@@ -4,9 +4,7 @@ import dataclasses
 from collections.abc import Callable
 
 from electra_tf.config.objectives import shown_figures
-from electra_tf.report.runs import Run
-
-Series = tuple[tuple[int, ...], tuple[float, ...]]
+from electra_tf.report import Run, Series
 
 
 @dataclasses.dataclass(frozen=True)

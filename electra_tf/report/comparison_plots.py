@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib
+from matplotlib import style
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
@@ -70,7 +70,7 @@ def draw_all(results: Results) -> dict[str, bytes]:
         for name, figure in drawings.items():
             if figure is not None:
                 found[f"{name}_{probe}"] = figure
-    with matplotlib.rc_context(plots.STYLE):
+    with style.context(plots.STYLE):
         return {name: plots.png(figure) for name, figure in found.items()}
 
 
@@ -181,7 +181,7 @@ def curves_figure(
     if not curves:
         return None
     theme = plots.LIGHT
-    with matplotlib.rc_context(plots.STYLE):
+    with style.context(plots.STYLE):
         figure, axes = plots.titled_axes(f"{score}, by {x_label}", theme)
         plots.dress(axes, theme)
         axes.set_xlabel(x_label, color=theme.muted)
@@ -189,7 +189,7 @@ def curves_figure(
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
         entries = []
         for index, curve in enumerate(curves):
-            look = {
+            look: dict[str, Any] = {
                 "color": plots.run_color(index, theme),
                 "marker": None if curve.is_level else plots.marker(index),
                 "markersize": 4.5,
@@ -211,7 +211,7 @@ def rows_figure(rows: Sequence[Row], score: str) -> Figure | None:
     if not rows:
         return None
     theme = plots.LIGHT
-    with matplotlib.rc_context(plots.STYLE):
+    with style.context(plots.STYLE):
         figure, axes = plots.titled_axes(score, theme)
         plots.dress(axes, theme)
         axes.grid(visible=False, axis="y")

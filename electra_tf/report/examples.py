@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from electra_tf.report.runs import Run, is_number
+from electra_tf.report import Run, is_number
 
 MOST_SENTENCES = 16
 

@@ -8,8 +8,9 @@ import math
 
 from electra_tf.config.objectives import describe, names
 from electra_tf.config.pretraining import all_fields
+from electra_tf.report import Run, is_number
 from electra_tf.report.examples import sentences
-from electra_tf.report.runs import Run, is_number
+from electra_tf.training.health import collapse_warning
 
 FIRST_LOSS_RANGE = 4.0
 
@@ -60,9 +61,6 @@ def _not_finite(run: Run) -> str:
 
 def _collapse(run: Run) -> str:
     """The trainer's own rule, on the held-out figures."""
-    # Late, since it imports TensorFlow.
-    from electra_tf.training.health import collapse_warning
-
     line = run.last("evals")
     values = {key.removeprefix("eval_"): line[key] for key in line}
     steps = [run.setting(f"num_{kind}_steps") for kind in ("warmup", "train")]

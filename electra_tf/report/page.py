@@ -2,23 +2,25 @@
 
 import base64
 import dataclasses
-import importlib.util
 import os
 import struct
 from collections.abc import Sequence
 
-from electra_tf.errors import InputError
-from electra_tf.report import files
+import tensorflow as tf
+
+from electra_tf.data.records.shards import naming_write_errors, remove_quietly
+from electra_tf.errors import InputError, require_packages
+from electra_tf.report import Run, load_runs
 from electra_tf.report.charts import CHARTS, Chart
 from electra_tf.report.examples import sentences
 from electra_tf.report.notes import notes
-from electra_tf.report.runs import Run, load_runs
 from electra_tf.report.tables import (
     by_group,
     decimals,
     figure_groups,
     setting_rows,
 )
+from electra_tf.training.run_folder import write_bytes, write_text
 
 _KINDS = {"train": " in training", "evals": " held-out", "timing": ""}
 
@@ -70,37 +72,24 @@ def write_report(model_dirs: Sequence[str], output_dir: str) -> str:
       InputError: a folder that is no run, an output folder that cannot be
         written, or the `report` extra not installed.
     """
-    _require_extra()
+    require_packages("the report needs", ("jinja2", "matplotlib"), "report")
     if not output_dir:
         raise InputError("output_dir must name a folder; received ''")
     runs = load_runs(model_dirs)
     pictures = _draw_all(runs)
     page = render(runs, pictures)
-    files.make_folder(output_dir)
+    with naming_write_errors(output_dir):
+        tf.io.gfile.makedirs(output_dir)
     drawn = {picture.chart.name: picture.light for picture in pictures}
     for chart in CHARTS:
         path = os.path.join(output_dir, f"{chart.name}.png")
         if chart.name in drawn:
-            files.write_bytes(path, drawn[chart.name])
+            write_bytes(path, drawn[chart.name])
         else:
-            # Of an earlier report here, about other runs.
-            files.remove(path)
+            remove_quietly(path)  # of an earlier report, about other runs
     index = os.path.join(output_dir, "index.html")
-    files.write_bytes(index, page.encode())
+    write_text(index, page)
     return index
-
-
-def _require_extra() -> None:
-    missing = [
-        name
-        for name in ("jinja2", "matplotlib")
-        if importlib.util.find_spec(name) is None
-    ]
-    if missing:
-        raise InputError(
-            f"the report needs {' and '.join(missing)}, not installed here: "
-            'pip install -e ".[report]"'
-        )
 
 
 def _draw_all(runs: Sequence[Run]) -> list[Picture]:

@@ -5,16 +5,17 @@ import io
 import math
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
-import matplotlib
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator
 
+from electra_tf.report import Run
 from electra_tf.report.charts import Chart
-from electra_tf.report.runs import Run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +52,7 @@ _WIDTH, HEIGHT, LEGEND_ROW = 5.0, 3.1, 0.2  # inches
 _LINE_CHARACTERS, _ENTRY_CHARACTERS = 65, 7
 _DOTS_PER_INCH = 170
 
-STYLE = {
+STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 11,
     # A run's name may hold a dollar sign: it is text, not a formula.
@@ -66,7 +67,7 @@ def draw(chart: Chart, runs: Sequence[Run], theme: Theme) -> bytes | None:
     """The chart as a PNG; None where no run has a point for it."""
     if not any(chart.curves(run) for run in runs):
         return None
-    with matplotlib.rc_context(STYLE):
+    with style.context(STYLE):
         figure, axes = titled_axes(chart.title, theme)
         dress(axes, theme)
         levels = {level for run in runs for level in chart.level(run)[1]}
@@ -122,11 +123,13 @@ def dress(axes: Axes, theme: Theme) -> None:
     )
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:.4g}"))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: short_count(x)))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.margins(x=0.02)
 
 
-def _draw_run(axes, chart: Chart, run: Run, color: str, marker: str) -> None:
+def _draw_run(
+    axes: Axes, chart: Chart, run: Run, color: str, marker: str
+) -> None:
     for kind, (steps, values) in chart.curves(run).items():
         thin = kind == "train" and bool(chart.held_out)
         marks = kind == "evals" or len(steps) == 1
@@ -145,7 +148,7 @@ def _draw_run(axes, chart: Chart, run: Run, color: str, marker: str) -> None:
         )
 
 
-def _draw_level(axes, chart: Chart, run: Run, color: str) -> None:
+def _draw_level(axes: Axes, chart: Chart, run: Run, color: str) -> None:
     steps, values = chart.level(run)
     axes.plot(
         steps,
@@ -203,7 +206,9 @@ def legend_columns(*groups: Sequence[str]) -> int:
     return 1
 
 
-def legend(figure, entries: Sequence[Sequence[Entry]], theme: Theme) -> int:
+def legend(
+    figure: Figure, entries: Sequence[Sequence[Entry]], theme: Theme
+) -> int:
     """Below the axes, each group on rows of its own; returns their number."""
     groups = [group for group in entries if group]
     if not groups:
@@ -250,11 +255,3 @@ def printable(name: str, longest: int) -> str:
         return name
     half = (longest - 1) // 2
     return f"{name[:half]}…{name[-half:]}"
-
-
-def short_count(value: float) -> str:
-    """12000 -> 12k, 1500000 -> 1.5M."""
-    for unit, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= unit:
-            return f"{value / unit:g}{suffix}"
-    return f"{value:g}"

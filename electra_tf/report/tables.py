@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from electra_tf.config.objectives import shown_figures
-from electra_tf.report.runs import Run, flatten, is_number
+from electra_tf.report import Run, flatten, is_number
 
 ABSENT = "–"
 
@@ -33,12 +33,6 @@ class FigureRow:
 
 
 @dataclasses.dataclass(frozen=True)
-class FigureGroup:
-    title: str
-    rows: tuple[FigureRow, ...]
-
-
-@dataclasses.dataclass(frozen=True)
 class SettingRow:
     group: str
     name: str
@@ -46,112 +40,91 @@ class SettingRow:
     differs: bool
 
 
-def number_cell(value: Any, show: Callable[[float], str] | None = None) -> Cell:
-    """A file's value, to four decimals or as `show` has it."""
-    if not is_number(value):
-        return Cell(ABSENT)
-    if not math.isfinite(value):
-        return Cell(str(float(value)), json.dumps(value))
-    return Cell((show or decimals)(value), json.dumps(value))
-
-
 def decimals(value: float) -> str:
     """Four decimals; values under 0.001 keep three digits instead."""
     if value == 0:
         return "0"
-    if abs(value) < 0.001:
-        return f"{value:.2e}"
-    return f"{value:.4f}"
+    return f"{value:.2e}" if abs(value) < 0.001 else f"{value:.4f}"
 
 
-def count(value: float) -> str:
+def _count(value: float) -> str:
     return f"{value:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
-def figure_groups(runs: Sequence[Run]) -> list[FigureGroup]:
+def _tenths(value: float) -> str:
+    return f"{value:.1f}" if value >= 10 else f"{value:.3g}"
+
+
+_PROGRESS = (
+    ("Tokens seen", "train", "tokens_seen", _count),
+    ("Epochs", "train", "epoch", "{:.4g}".format),
+    ("Learning rate", "train", "learning_rate", decimals),
+)
+_PACE = (
+    (
+        "Sequences a second, last line",
+        *("timing", "sequences_per_second", _tenths),
+    ),
+    ("Steps a second, last line", "timing", "steps_per_second", _tenths),
+    ("Peak memory, MB", "timing", "peak_memory_mb", _count),
+)
+
+
+def figure_groups(runs: Sequence[Run]) -> dict[str, list[FigureRow]]:
     """The last training and held-out line of every run, side by side."""
-    groups = [FigureGroup("Progress", _progress(runs))]
-    figures = shown_figures()
-    for title in dict.fromkeys(figure.group for figure in figures):
-        rows = [
-            FigureRow(
-                figure.title,
-                tuple(
-                    number_cell(run.last(kind).get(prefix + figure.name))
-                    for run in runs
-                    for kind, prefix in (("train", ""), ("evals", "eval_"))
-                ),
-            )
-            for figure in figures
-            if figure.group == title
+    groups = {
+        "Progress": [
+            _both(runs, "Step of the last line", "step", "step", _count),
+            *(_spanning(runs, *row) for row in _PROGRESS),
         ]
-        groups.append(FigureGroup(title, _with_values(rows)))
-    groups.append(FigureGroup("Pace", _pace(runs)))
-    return [group for group in groups if group.rows]
+    }
+    for figure in shown_figures():
+        name = figure.name
+        groups.setdefault(figure.group, []).append(
+            _both(runs, figure.title, name, f"eval_{name}", decimals)
+        )
+    times = tuple(map(_elapsed, runs))
+    groups["Pace"] = [
+        *(_spanning(runs, *row) for row in _PACE),
+        FigureRow("Time from first to last line", times, spans=True),
+    ]
+    found = {
+        title: [r for r in rows if any(c.text != ABSENT for c in r.cells)]
+        for title, rows in groups.items()
+    }
+    return {title: rows for title, rows in found.items() if rows}
 
 
-def _with_values(rows: Sequence[FigureRow]) -> tuple[FigureRow, ...]:
-    return tuple(
-        row for row in rows if any(cell.text != ABSENT for cell in row.cells)
-    )
-
-
-def _progress(runs: Sequence[Run]) -> tuple[FigureRow, ...]:
-    steps = FigureRow(
-        "Step of the last line",
-        tuple(
-            number_cell(run.last(kind).get("step"), count)
-            for run in runs
-            for kind in ("train", "evals")
-        ),
-    )
-    return _with_values(
-        [
-            steps,
-            _spanning("Tokens seen", runs, "train", "tokens_seen", count),
-            _spanning(
-                "Epochs", runs, "train", "epoch", lambda value: f"{value:.4g}"
-            ),
-            _spanning("Learning rate", runs, "train", "learning_rate"),
-        ]
-    )
-
-
-def _pace(runs: Sequence[Run]) -> tuple[FigureRow, ...]:
-    def tenths(value: float) -> str:
-        return f"{value:.1f}" if value >= 10 else f"{value:.3g}"
-
-    return _with_values(
-        [
-            _spanning(
-                "Sequences a second, last line",
-                *(runs, "timing", "sequences_per_second", tenths),
-            ),
-            _spanning(
-                "Steps a second, last line",
-                *(runs, "timing", "steps_per_second", tenths),
-            ),
-            _spanning(
-                "Peak memory, MB", runs, "timing", "peak_memory_mb", count
-            ),
-            FigureRow(
-                "Time from first to last line",
-                tuple(_elapsed(run) for run in runs),
-                spans=True,
-            ),
-        ]
-    )
+def _both(
+    runs: Sequence[Run],
+    label: str,
+    train: str,
+    held_out: str,
+    show: Callable[[float], str],
+) -> FigureRow:
+    keys = (("train", train), ("evals", held_out))
+    cells = [_cell(run, kind, key, show) for run in runs for kind, key in keys]
+    return FigureRow(label, tuple(cells))
 
 
 def _spanning(
-    label: str,
     runs: Sequence[Run],
+    label: str,
     kind: str,
     key: str,
-    show: Callable[[float], str] | None = None,
+    show: Callable[[float], str],
 ) -> FigureRow:
-    cells = tuple(number_cell(run.last(kind).get(key), show) for run in runs)
+    cells = tuple(_cell(run, kind, key, show) for run in runs)
     return FigureRow(label, cells, spans=True)
+
+
+def _cell(run: Run, kind: str, key: str, show: Callable[[float], str]) -> Cell:
+    value = run.last(kind).get(key)
+    if not is_number(value):
+        return Cell(ABSENT)
+    if not math.isfinite(value):
+        return Cell(str(float(value)), json.dumps(value))
+    return Cell(show(value), json.dumps(value))
 
 
 def _elapsed(run: Run) -> Cell:

@@ -2,9 +2,10 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from electra_tf.errors import InputError
@@ -118,25 +119,23 @@ def latest_checkpoint(model_dir: str) -> str | None:
     return latest
 
 
-def read_weights(prefix: str) -> dict:
-    """The model's weights of a checkpoint, by variable path.
+def open_checkpoint(
+    prefix: str,
+) -> tuple[list[str], Callable[[str], np.ndarray]]:
+    """The names of a checkpoint's tensors, and what reads one of them.
 
     Raises:
-      InputError: the checkpoint is damaged.
+      InputError: the checkpoint is damaged; what reads raises it, too.
     """
-    start, end = "model/", "/.ATTRIBUTES/VARIABLE_VALUE"
     with _naming_damage(prefix):
         reader = _reader(prefix)
-        stored = {
-            name: reader.get_tensor(name)
-            for name in reader.get_variable_to_shape_map()
-            if name.startswith(start) and name.endswith(end)
-        }
-    # TensorFlow writes "/" inside a key as ".S".
-    return {
-        name[len(start) : -len(end)].replace(".S", "/"): array
-        for name, array in stored.items()
-    }
+        names = list(reader.get_variable_to_shape_map())
+
+    def read(name: str) -> np.ndarray:
+        with _naming_damage(prefix):
+            return reader.get_tensor(name)
+
+    return names, read
 
 
 def _reader(prefix: str):

@@ -7,8 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from electra_tf.config.pretraining import PretrainingConfig
-from electra_tf.config.stored import to_json
+from electra_tf.config.pretraining import PretrainingConfig, to_json
 from electra_tf.errors import InputError
 from electra_tf.pretraining.factory import build_pretrainer
 from electra_tf.pretraining.metrics import unigram_log_probs

@@ -5,8 +5,12 @@ import os
 
 import tensorflow as tf
 
-from electra_tf.config import stored as stored_config
-from electra_tf.config.pretraining import PretrainingConfig
+from electra_tf.config.pretraining import (
+    PretrainingConfig,
+    differences,
+    from_json,
+    to_json,
+)
 from electra_tf.data.records.shards import naming_write_errors, remove_quietly
 from electra_tf.data.tokenizers.tokenizer import Tokenizer
 from electra_tf.errors import InputError
@@ -53,7 +57,7 @@ class RunFolder:
                 self.tokenizer.save(self.path)
             records = {"fingerprint": self.fingerprint}
             self.write(RECORDS, json.dumps(records) + "\n")
-            self.write(CONFIG, stored_config.to_json(self.config))
+            self.write(CONFIG, to_json(self.config))
         except InputError:
             if is_new and tf.io.gfile.exists(self.path):
                 tf.io.gfile.rmtree(self.path)
@@ -71,7 +75,7 @@ class RunFolder:
         self, config: PretrainingConfig, tokenizer: Tokenizer, fingerprint: str
     ) -> None:
         old = read_config(self.path)
-        changed = stored_config.differences(old, config)
+        changed = differences(old, config)
         steps = changed.pop("num_train_steps", None)
         if steps and steps[1] < steps[0]:
             changed["num_train_steps"] = steps
@@ -123,7 +127,7 @@ def read_config(model_dir: str) -> PretrainingConfig:
         )
     try:
         with tf.io.gfile.GFile(path) as file:
-            return stored_config.from_json(file.read())
+            return from_json(file.read())
     except ValueError as error:  # text that is not UTF-8, too
         raise InputError(f"cannot read {path!r}: {error}") from None
 

@@ -1,63 +1,86 @@
-"""electra_tf's own folder of weights: config, tokenizer, one .npz.
+"""Our own two: a run's folder, and a small folder of weights alone.
 
-No pickles: arrays only, by variable path.
+The latter holds config.json, the tokenizer and one .npz without pickles:
+arrays by variable path.
 """
 
+import contextlib
 import dataclasses
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import tensorflow as tf
 
-from electra_tf.config import stored as stored_config
-from electra_tf.config.pretraining import PretrainingConfig
+from electra_tf.config.pretraining import PretrainingConfig, to_json
 from electra_tf.data.records.shards import naming_write_errors
-from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.data.tokenizers.tokenizer import VOCAB_NAME, Tokenizer
 from electra_tf.errors import InputError
-from electra_tf.training.checkpoints import FOLDER
-from electra_tf.training.run_folder import CONFIG, write_bytes, write_text
+from electra_tf.modeling.tying import DELTA
+from electra_tf.training.checkpoints import (
+    FOLDER,
+    latest_checkpoint,
+    open_checkpoint,
+)
+from electra_tf.training.run_folder import (
+    CONFIG,
+    read_config,
+    write_bytes,
+    write_text,
+)
+from electra_tf.weights.record import (
+    AdamSlots,
+    LazyArrays,
+    OpenedWeights,
+    WeightsFormat,
+)
 
 WEIGHTS = "weights.npz"
 DTYPES = ("float32", "float16")
+# Scopes that the generator's tables may stand in, by `--generator`.
+_GENERATORS = ("generator", "generator_ltr")
 
 
-def write_folder(
-    folder: str,
-    config: PretrainingConfig,
-    tokenizer: Tokenizer,
-    weights: Mapping[str, np.ndarray],
-    dtype: str = "float32",
-) -> None:
-    """Writes `config.json`, the tokenizer and `weights.npz`.
+class ElectraTFWeights(WeightsFormat):
+    """config.json, the tokenizer's files and weights.npz."""
 
-    Args:
-      folder: made where missing.
-      config: of the run; only what defines the networks matters here.
-      tokenizer: of the run.
-      weights: by variable path.
-      dtype: how the weights are stored, float32 or float16.
-    """
-    if dtype not in DTYPES:
-        raise InputError(
-            f"dtype must be one of {', '.join(DTYPES)}; received {dtype!r}"
+    name = "electra_tf"
+    takes = f"a folder of convert_weights ({CONFIG} and {WEIGHTS})"
+
+    def recognises(self, path: str) -> bool:
+        return tf.io.gfile.exists(os.path.join(path, WEIGHTS))
+
+    def read(self, path: str) -> OpenedWeights:
+        return OpenedWeights(
+            read_config(path),
+            Tokenizer.from_folder(path),
+            _read_npz(os.path.join(path, WEIGHTS)),
+            f"the folder of weights {path!r}",
+            os.path.join(path, VOCAB_NAME),
         )
-    if tf.io.gfile.exists(os.path.join(folder, FOLDER)):
-        raise InputError(
-            f"output_dir must not be a run's folder; received {folder!r}"
-        )
-    with naming_write_errors(folder):
-        tf.io.gfile.makedirs(folder)
-        tokenizer.save(folder)
-    write_text(
-        os.path.join(folder, CONFIG),
-        stored_config.to_json(_without_places(config)),
-    )
-    stored = {name: array.astype(dtype) for name, array in weights.items()}
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **stored)
-    write_bytes(os.path.join(folder, WEIGHTS), buffer.getvalue())
+
+    def write(
+        self, weights: OpenedWeights, output_dir: str, dtype: str
+    ) -> None:
+        if dtype not in DTYPES:
+            raise InputError(
+                f"dtype must be one of {', '.join(DTYPES)}; received {dtype!r}"
+            )
+        if tf.io.gfile.exists(os.path.join(output_dir, FOLDER)):
+            raise InputError(
+                "output_dir must not be a run's folder; received "
+                f"{output_dir!r}"
+            )
+        arrays = {n: array.astype(dtype) for n, array in weights.arrays.items()}
+        content = io.BytesIO()
+        np.savez_compressed(content, **arrays)
+        with naming_write_errors(output_dir):
+            tf.io.gfile.makedirs(output_dir)
+            weights.tokenizer.save(output_dir)
+        config = to_json(_without_places(weights.config))
+        write_text(os.path.join(output_dir, CONFIG), config)
+        write_bytes(os.path.join(output_dir, WEIGHTS), content.getvalue())
 
 
 def _without_places(config: PretrainingConfig) -> PretrainingConfig:
@@ -67,25 +90,121 @@ def _without_places(config: PretrainingConfig) -> PretrainingConfig:
     return dataclasses.replace(config, data=data, run=run)
 
 
-def read_arrays(folder: str) -> dict[str, np.ndarray]:
-    """The weights of such a folder, float32, by variable path.
+def _read_npz(path: str) -> LazyArrays:
+    @contextlib.contextmanager
+    def naming_damage() -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # zipfile, zlib and NumPy raise their own
+            raise InputError(
+                f"cannot read weights from {path!r} "
+                f"({type(error).__name__}: {error})"
+            ) from None
 
-    Raises:
-      InputError: the file is damaged, or holds other than numbers.
-    """
-    path = os.path.join(folder, WEIGHTS)
+    def read(name: str) -> np.ndarray:
+        with naming_damage():
+            return arrays[name].astype(np.float32)
+
     with tf.io.gfile.GFile(path, "rb") as file:
         content = io.BytesIO(file.read())
-    try:
-        with np.load(content, allow_pickle=False) as arrays:
-            return {n: arrays[n].astype(np.float32) for n in arrays.files}
-    except Exception as error:  # zipfile, zlib and NumPy each raise their own
-        raise InputError(
-            f"cannot read weights from {path!r} "
-            f"({type(error).__name__}: {error})"
-        ) from None
+    with naming_damage():
+        arrays = np.load(content, allow_pickle=False)
+        return LazyArrays(arrays.files, read)
 
 
-def is_folder(path: str) -> bool:
-    """Whether `path` holds weights in this format."""
-    return tf.io.gfile.exists(os.path.join(path, WEIGHTS))
+class RunFolderWeights(WeightsFormat):
+    """What pre-training leaves; the latest checkpoint's weights."""
+
+    name = "run"
+    takes = f"a run's folder ({CONFIG} and {FOLDER}/)"
+
+    def recognises(self, path: str) -> bool:
+        return tf.io.gfile.isdir(os.path.join(path, FOLDER))
+
+    def read(self, path: str) -> OpenedWeights:
+        config, tokenizer = read_config(path), Tokenizer.from_folder(path)
+        latest = latest_checkpoint(path)
+        if latest is None:
+            raise InputError(f"{path!r} holds no checkpoint yet")
+        tensors, read = open_checkpoint(latest)
+        weights = _part("model", tensors)
+        # The optimizer's name stands first, then the variable's path, flat.
+        state = {
+            name.partition("/")[2]: tensor
+            for name, tensor in _part("optimizer", tensors).items()
+        }
+
+        def slots(name: str) -> LazyArrays:
+            paths = {w: f"{w.replace('/', '_')}_{name}" for w in weights}
+            return LazyArrays(weights, lambda path: read(state[paths[path]]))
+
+        return OpenedWeights(
+            config,
+            tokenizer,
+            sum_tables(LazyArrays(weights, lambda path: read(weights[path]))),
+            f"the run {path!r}",
+            os.path.join(path, VOCAB_NAME),
+            optimizer=AdamSlots(
+                int(read(state["iteration"])), slots("adam_m"), slots("adam_v")
+            ),
+        )
+
+
+def _part(part: str, tensors: Iterable[str]) -> dict[str, str]:
+    """Path of a variable of that part -> name of its tensor."""
+    start, end = f"{part}/", "/.ATTRIBUTES/VARIABLE_VALUE"
+    return {
+        # TensorFlow writes "/" inside a key as ".S".
+        name[len(start) : -len(end)].replace(".S", "/"): name
+        for name in tensors
+        if name.startswith(start) and name.endswith(end)
+    }
+
+
+def sum_tables(arrays: Mapping[str, np.ndarray]) -> LazyArrays:
+    """Weights by name, differences added to what they differ from.
+
+    With gradient_disentangled a run's checkpoint holds E_G and E_delta;
+    whoever uses the weights afterwards gets plain tables, the main network's
+    being E_G + E_delta.
+    """
+
+    def read(name: str) -> np.ndarray:
+        if name + DELTA not in arrays:
+            return arrays[name]
+        return arrays[name + DELTA] + _generators_table(name, arrays)
+
+    return LazyArrays((name.removesuffix(DELTA) for name in arrays), read)
+
+
+def split_tables(
+    arrays: Mapping[str, np.ndarray], wanted: Iterable[str]
+) -> LazyArrays:
+    """The other way round, for those of the `wanted` names that differ."""
+    split = {
+        name.removesuffix(DELTA): name
+        for name in wanted
+        if name.endswith(DELTA) and name not in arrays
+    }
+
+    def read(name: str) -> np.ndarray:
+        if name in arrays:
+            return arrays[name]
+        plain = name.removesuffix(DELTA)
+        return arrays[plain] - _generators_table(plain, arrays)
+
+    return LazyArrays((split.get(name, name) for name in arrays), read)
+
+
+def _generators_table(
+    name: str, arrays: Mapping[str, np.ndarray]
+) -> np.ndarray:
+    """electra/embeddings/... -> generator/embeddings/..."""
+    rest = name.partition("/")[2]
+    for scope in _GENERATORS:
+        if f"{scope}/{rest}" in arrays:
+            return arrays[f"{scope}/{rest}"]
+    raise InputError(
+        "tying=gradient_disentangled must find tables of the generator's own; "
+        f"received weights with {name}, but none of a generator's"
+    )

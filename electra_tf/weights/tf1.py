@@ -4,19 +4,28 @@ The variables of `electra_tf` bear the authors' names, so the table of names
 is the identity; what stands here is reading and what to leave out.
 """
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
+from electra_tf.config import json_object
 from electra_tf.config.objectives import has_trained_generator
-from electra_tf.config.presets import SIZES
 from electra_tf.config.pretraining import PretrainingConfig, make_config
-from electra_tf.config.validation import json_object
+from electra_tf.config.sizes import SIZES
+from electra_tf.data.tokenizers.tokenizer import VOCAB_NAME, Tokenizer
 from electra_tf.errors import InputError
+from electra_tf.training.checkpoints import open_checkpoint
+from electra_tf.training.run_folder import CONFIG
+from electra_tf.weights.record import (
+    AdamSlots,
+    LazyArrays,
+    OpenedWeights,
+    WeightsFormat,
+)
 
-ADAM_M, ADAM_V = "/adam_m", "/adam_v"
+ADAM_M, ADAM_V, STEP = "/adam_m", "/adam_v", "global_step"
 
 # The authors' names whose meaning and name are ours as well.
 _SAME = (
@@ -33,8 +42,53 @@ _OVERRIDES = (
 ).split()
 
 
-def read_tf1_checkpoint(prefix: str) -> dict[str, np.ndarray]:
-    """All variables of a TF1 checkpoint but the step, Adam's slots included.
+class TF1Checkpoint(WeightsFormat):
+    """A checkpoint's prefix; config.json and vocab.txt lie near it."""
+
+    name = "tf1"
+    takes = (
+        "a TF1 checkpoint's prefix (model.ckpt-8 of model.ckpt-8.index, with "
+        f"{CONFIG} and {VOCAB_NAME} beside it or one folder up)"
+    )
+
+    def recognises(self, path: str) -> bool:
+        return tf.io.gfile.exists(path + ".index")
+
+    def read(self, path: str) -> OpenedWeights:
+        config_file, vocab_file = _near(path, CONFIG), _near(path, VOCAB_NAME)
+        try:
+            with tf.io.gfile.GFile(config_file) as file:
+                config = tf1_config(file.read())
+        except ValueError as error:
+            raise InputError(f"cannot read {config_file!r}: {error}") from None
+        data = config.data
+        arrays, slots = read_tf1_variables(path)
+        return OpenedWeights(
+            config,
+            Tokenizer.from_file(
+                vocab_file, data.do_lower_case, data.strip_accents
+            ),
+            arrays,
+            f"the TF1 checkpoint {path!r}",
+            vocab_file,
+            optimizer=slots,
+        )
+
+
+def _near(prefix: str, name: str) -> str:
+    folder = os.path.dirname(prefix)
+    for place in (folder, os.path.dirname(folder)):
+        path = os.path.join(place, name)
+        if tf.io.gfile.exists(path):
+            return path
+    raise InputError(
+        f"a TF1 checkpoint must have {name} beside it or one folder up; "
+        f"received {prefix!r}"
+    )
+
+
+def read_tf1_variables(prefix: str) -> tuple[LazyArrays, AdamSlots | None]:
+    """The networks' variables, and Adam's slots where they are there.
 
     Args:
       prefix: path without `.index`, as `.../model.ckpt-8`.
@@ -42,27 +96,20 @@ def read_tf1_checkpoint(prefix: str) -> dict[str, np.ndarray]:
     Raises:
       InputError: no such checkpoint, or a corrupt one.
     """
-    try:
-        reader = tf.train.load_checkpoint(prefix)
-        return {
-            name: reader.get_tensor(name)
-            for name in reader.get_variable_to_shape_map()
-            if name != "global_step"
-        }
-    except (tf.errors.OpError, ValueError) as error:
-        raise InputError(
-            f"cannot read a TensorFlow 1 checkpoint at {prefix!r}: "
-            f"{str(error).splitlines()[0]}"
-        ) from error
-
-
-def weights_alone(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The model's variables, without Adam's slots."""
-    return {
-        name: array
-        for name, array in arrays.items()
-        if not name.endswith((ADAM_M, ADAM_V))
-    }
+    names, read = open_checkpoint(prefix)
+    weights = [
+        name
+        for name in names
+        if not name.endswith((ADAM_M, ADAM_V)) and name != STEP
+    ]
+    trained = [name for name in weights if name + ADAM_M in names]
+    if not trained:
+        return LazyArrays(weights, read), None
+    return LazyArrays(weights, read), AdamSlots(
+        int(read(STEP)) if STEP in names else None,
+        LazyArrays(trained, lambda name: read(name + ADAM_M)),
+        LazyArrays(trained, lambda name: read(name + ADAM_V)),
+    )
 
 
 def tf1_config(text: str) -> PretrainingConfig:

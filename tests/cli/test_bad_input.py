@@ -21,9 +21,9 @@ from electra_tf.training import checkpoints, logs, run_folder
     ("flag", "told"),
     [
         ("--no_such_flag=1", "no_such_flag"),
-        ("--objective=gpt", "electra|electra_15|mlm|replace_mlm"),
-        ("--tying=some", "none|embeddings|all"),
-        ("--model_size=huge", "small|small_released|base|large"),
+        ("--objective=gpt", "electra, electra_15, mlm, replace_mlm"),
+        ("--tying=some", "none, embeddings, all"),
+        ("--model_size=huge", "small, small_released, base, large"),
         ("--num_train_steps=many", "many"),
         ("--num_train_steps=1.5", "1.5"),
         ("--learning_rate=fast", "fast"),
@@ -38,8 +38,8 @@ from electra_tf.training import checkpoints, logs, run_folder
         ("--mask_prob=nan", "received nan"),
         ("--hidden_dropout_prob=1", "[0, 1); received 1.0"),
         ("--learning_rate=0", "must be positive; received 0.0"),
-        ("--learning_rate=nan", "learning_rate must be finite; received nan"),
-        ("--learning_rate=inf", "must be finite; received inf"),
+        ("--learning_rate=nan", "must be finite in float32; received nan"),
+        ("--learning_rate=inf", "must be finite in float32; received inf"),
         ("--num_train_steps=0", "must be positive; received 0"),
         ("--train_batch_size=-1", "must be positive; received -1"),
         ("--num_warmup_steps=-1", "must not be negative; received -1"),
@@ -555,7 +555,7 @@ def test_a_broken_checkpoint(pattern, how, broken_run, records_dir, tmp_path):
 def test_broken_weights(content, tiny_run, tmp_path):
     folder = tmp_path / "weights"
     arguments = (f"--model_dir={tiny_run.folder}", f"--output_dir={folder}")
-    assert tiny.command("export_weights", *arguments).code == 0
+    assert tiny.command("convert_weights", *arguments).code == 0
     path = folder / "weights.npz"
     if content is None:
         path.unlink()
@@ -577,9 +577,9 @@ def test_initial_weights_that_do_not_fit_leave_no_folder(
 ):
     """Else the folder would refuse the command once it is put right."""
     for name, value, told in (
-        ("intermediate_size", 128, "must have the shape"),
-        ("num_hidden_layers", 3, "missing"),
-        ("init_checkpoint", mlm_run.folder, "do not match the model"),
+        ("intermediate_size", 128, "received 128"),
+        ("num_hidden_layers", 3, "received 3"),
+        ("init_checkpoint", mlm_run.folder, "must match the model"),
         ("init_checkpoint", str(tmp_path / "none"), str(tmp_path / "none")),
     ):
         values = {"init_checkpoint": tiny_run.folder, name: value}
@@ -599,10 +599,10 @@ def test_initial_weights_that_do_not_fit_leave_no_folder(
             ["--model_dir={run}", "--output_dir={empty}", "--for_finetuning"],
         ),
         ("export_saved_model", ["--model_dir={run}", "--output_dir={below}"]),
-        ("export_weights", ["--model_dir={run}"]),
-        ("export_weights", ["--model_dir={empty}", "--output_dir={new}"]),
-        ("export_weights", ["--model_dir={run}", "--output_dir={below}"]),
-        ("export_weights", ["--model_dir={run}", "--output_dir={run}"]),
+        ("convert_weights", ["--model_dir={run}"]),
+        ("convert_weights", ["--model_dir={empty}", "--output_dir={new}"]),
+        ("convert_weights", ["--model_dir={run}", "--output_dir={below}"]),
+        ("convert_weights", ["--model_dir={run}", "--output_dir={run}"]),
         ("verify_records", ["--data_dir={empty}"]),
         ("build_pretraining_data", ["--output_dir={new}"]),
         ("train_vocab", ["--input={empty}", "--output={new}"]),

@@ -10,8 +10,7 @@ from electra_tf.config.description import (
     TYINGS,
 )
 from electra_tf.config.objectives import describe, names
-from electra_tf.config.pretraining import make_config
-from electra_tf.config.stored import from_json, to_json
+from electra_tf.config.pretraining import from_json, make_config, to_json
 from electra_tf.errors import InputError
 from electra_tf.training.cost.sizes import count_parameters
 

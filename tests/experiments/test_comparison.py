@@ -1,5 +1,6 @@
 """Systems, budgets and flagfiles of a comparison."""
 
+import importlib.util
 import pathlib
 
 import pytest
@@ -98,6 +99,24 @@ def test_a_probe_reads_what_its_flags_say():
     assert probe.arguments[-1] == "--num_train_epochs=2"
 
 
+def test_missing_matplotlib_is_told_before_anything_is_trained(
+    tmp_path, monkeypatch
+):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name: None if name == "matplotlib" else find(name),
+    )
+    given = ["--systems=mlm", "--probe=cola", f"--output_dir={tmp_path}/out"]
+    line = tiny.command("compare_objectives", *given).error()
+    assert (
+        'the plots need matplotlib, not installed here: pip install -e ".['
+        in line
+    )
+    assert not (tmp_path / "out").exists()
+
+
 def test_time_left_is_by_kind():
     jobs = [
         Job("training", "", 30.0, print),
@@ -121,7 +140,7 @@ def test_a_flagfile_gives_a_comparison(path, monkeypatch):
     """All its systems are allowed; the data of the probes are not there."""
     made = []
 
-    def keep(comparison):
+    def keep(comparison, draw):
         made.append(comparison)
         return ""
 

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from electra_tf.config.presets import SIZES
 from electra_tf.config.pretraining import make_config
-from electra_tf.config.sizes import GeneratorSizes, generator_sizes
+from electra_tf.config.sizes import SIZES, GeneratorSizes, generator_sizes
 from electra_tf.modeling.networks import Discriminator, MaskedLM
 from electra_tf.modeling.tying import make_encoders, make_main_encoder
 

@@ -15,7 +15,7 @@ from electra_tf.pretraining.factory import build_pretrainer
 from electra_tf.pretraining.masking import MaskedBatch
 from electra_tf.training.factory import make_optimizer
 from electra_tf.weights import tf1
-from electra_tf.weights.assign import assign_weights
+from electra_tf.weights.record import assign_weights
 
 HERE = pathlib.Path(__file__).parent.parent
 GOLDEN = pathlib.Path(os.environ.get("ELECTRA_GOLDEN_DIR", HERE / "golden"))
@@ -66,9 +66,9 @@ def replay(request):
     recorded = Recorded(trace)
     pretrainer.objective.masker = recorded.mask
     pretrainer.objective.sampler = recorded.sample
-    start = tf1.read_tf1_checkpoint(str(folder / "model.ckpt-0"))
+    start, _ = tf1.read_tf1_variables(str(folder / "model.ckpt-0"))
     variables = pretrainer.trainable_variables
-    assign_weights(variables, tf1.weights_alone(start), folder.name)
+    assign_weights(variables, start, folder.name)
     optimizer = make_optimizer(config.optimizer)
     optimizer.build(variables)
     pretrainer.compile(optimizer=optimizer)
@@ -143,7 +143,7 @@ def test_tensors_of_the_first_step(replay):
 
 def test_variables_and_moments_after_eight_steps(replay):
     folder, _, _, pretrainer, optimizer = replay
-    end = tf1.read_tf1_checkpoint(str(folder / "model.ckpt-8"))
+    end, moments = tf1.read_tf1_variables(str(folder / "model.ckpt-8"))
     assert int(optimizer.iterations) == STEPS
     slots = zip(
         pretrainer.trainable_variables,
@@ -158,15 +158,15 @@ def test_variables_and_moments_after_eight_steps(replay):
         )
         # The key bias has no true gradient (softmax cancels it): its moments
         # are rounding noise, below these floors.
-        for slot, suffix, floor in (
-            (m, tf1.ADAM_M, 1e-10),
-            (v, tf1.ADAM_V, 1e-20),
+        for slot, recorded, floor in (
+            (m, moments.m, 1e-10),
+            (v, moments.v, 1e-20),
         ):
-            expected = end[name + suffix]
+            expected = recorded[name]
             np.testing.assert_allclose(
                 slot.numpy(),
                 expected,
                 atol=max(1e-4 * np.abs(expected).max(), floor),
                 rtol=0,
-                err_msg=name + suffix,
+                err_msg=name,
             )

@@ -19,7 +19,7 @@ from synthetic_runs import (
     write_run,
 )
 
-from electra_tf.report import write_report
+from electra_tf.report.page import write_report
 
 
 @pytest.mark.usefixtures("no_pictures")

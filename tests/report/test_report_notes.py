@@ -3,8 +3,8 @@
 import pytest
 from synthetic_runs import eval_line, report, train_line, write_run
 
+from electra_tf.report import load_runs
 from electra_tf.report.notes import notes
-from electra_tf.report.runs import load_runs
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 

@@ -6,8 +6,7 @@ import pytest
 from matplotlib import colors, image
 from synthetic_runs import PNG, eval_line, write_run
 
-from electra_tf.report import page, plots
-from electra_tf.report.runs import load_runs
+from electra_tf.report import load_runs, page, plots
 
 
 def test_every_run_gets_a_colour_and_a_legend_entry(tmp_path):

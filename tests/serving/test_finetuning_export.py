@@ -11,9 +11,8 @@ import tiny
 
 from electra_tf.errors import InputError
 from electra_tf.finetune.models.optimizer import create_optimizer
-from electra_tf.serving.export import export_for_finetuning
-from electra_tf.serving.saved_model_encoder import SavedModelEncoder
-from electra_tf.weights.encoder import finetuning_encoder
+from electra_tf.pretrained import finetuning_encoder
+from electra_tf.serving.export import SavedModelEncoder, export_for_finetuning
 
 STEPS = 20
 LENGTH, WIDTH = 12, tiny.FLAGS["hidden_size"]
@@ -253,8 +252,8 @@ def test_the_layer_refuses_other_folders(tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--for_finetuning", "--dropout=1"], "must lie in [0, 1)"),
-        (["--dropout=0.2"], "--dropout goes with --for_finetuning"),
+        (["--for_finetuning", "--dropout=1"], "dropout must lie in [0, 1)"),
+        (["--dropout=0.2"], "dropout goes with for_finetuning"),
     ],
 )
 def test_bad_flags_are_refused(flags, message, tiny_run, tmp_path):

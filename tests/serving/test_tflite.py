@@ -18,7 +18,8 @@ def written(tiny_run, tmp_path_factory):
     for quantize in ("none", "int8"):
         path = folder / f"{quantize}.tflite"
         finished = tiny.command(
-            "export_tflite",
+            "export_saved_model",
+            "--format=litert",
             f"--model_dir={tiny_run.folder}",
             f"--output={path}",
             f"--max_seq_length={LENGTH}",
@@ -76,5 +77,5 @@ def test_gelu_is_built_in_and_nothing_needs_tensorflow(written):
 def test_the_command_refuses(arguments, tiny_run, tmp_path):
     (tmp_path / "none").write_text("")
     given = [a.format(tmp_path, run=tiny_run.folder) for a in arguments]
-    tiny.command("export_tflite", *given).error()
+    tiny.command("export_saved_model", "--format=litert", *given).error()
     assert [path.name for path in tmp_path.iterdir()] == ["none"]

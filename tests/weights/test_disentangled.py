@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from electra_tf.weights.disentangled import split_tables, sum_tables
+from electra_tf.errors import InputError
+from electra_tf.weights.native import split_tables, sum_tables
 
 NAMES = ("word_embeddings", "position_embeddings")
 
@@ -19,7 +20,7 @@ def stored(generator):
 @pytest.mark.parametrize("generator", ["generator", "generator_ltr"])
 def test_sums_and_back(generator):
     arrays = stored(generator)
-    sums = sum_tables(arrays)
+    sums = dict(sum_tables(arrays))
     for name in NAMES:
         expected = arrays[f"electra/embeddings/{name}_delta"]
         expected = expected + arrays[f"{generator}/embeddings/{name}"]
@@ -37,5 +38,20 @@ def test_sums_and_back(generator):
 def test_plain_weights_stay():
     plain = {n: v for n, v in stored("generator").items() if "delta" not in n}
     plain["electra/embeddings/word_embeddings"] = np.ones((3, 2))
-    assert sum_tables(plain) == plain
-    assert split_tables(plain, plain) == plain
+    assert dict(sum_tables(plain)) == plain
+    assert dict(split_tables(plain, plain)) == plain
+
+
+def test_tables_without_a_generators_are_one_clear_line():
+    """As weights of tying=embeddings are, where both share one table."""
+    wanted = stored("generator")
+    shared = {
+        n.removesuffix("_delta"): array
+        for n, array in wanted.items()
+        if not n.startswith("generator/")
+    }
+    with pytest.raises(InputError, match="electra/embeddings/word_embeddings"):
+        dict(split_tables(shared, wanted))
+    alone = {n: a for n, a in wanted.items() if not n.startswith("generator")}
+    with pytest.raises(InputError, match="none of a generator's"):
+        dict(sum_tables(alone))

@@ -4,24 +4,24 @@ import math
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import tensorflow as tf
 from tqdm import tqdm
 
+from electra_tf.config.finetuning import TrainingOptions
 from electra_tf.data.records.shards import naming_write_errors
 from electra_tf.errors import InputError
 from electra_tf.finetune.models.optimizer import create_optimizer
-from electra_tf.finetune.run.plan import Plan
-from electra_tf.finetune.tasks.task import Encoded, Evaluation, Task
+from electra_tf.finetune.tasks import Encoded, Evaluation, ModelSettings, Task
 from electra_tf.training.console import say
 
 
 def train(
     task: Task,
-    plan: Plan,
+    plan: TrainingOptions,
     seed: int,
     examples: Encoded,
     dev: Encoded,
@@ -31,7 +31,7 @@ def train(
 
     Args:
       task: what to learn.
-      plan: how.
+      plan: how; see `make_plan`.
       seed: of the head, the order of the examples and dropout.
       examples: to learn from, with targets.
       dev: to stop early by, where the plan says so.
@@ -43,7 +43,14 @@ def train(
     """
     keras.utils.clear_session()  # lets go of the trial before
     keras.utils.set_random_seed(seed)
-    model = task.build_model(plan.model_settings())
+    model = task.build_model(
+        ModelSettings(
+            plan.init_checkpoint,
+            plan.max_seq_length,
+            plan.hidden_dropout_prob,
+            plan.from_scratch,
+        )
+    )
     num_rows = len(examples.inputs["input_ids"])
     steps_per_epoch = math.ceil(num_rows / plan.train_batch_size)
     num_steps = steps_per_epoch * plan.num_train_epochs
@@ -66,7 +73,7 @@ def train(
 
 
 def _optimizer(
-    plan: Plan, model: keras.Model, num_steps: int
+    plan: TrainingOptions, model: keras.Model, num_steps: int
 ) -> keras.optimizers.Optimizer:
     return create_optimizer(
         model,
@@ -80,14 +87,19 @@ def _optimizer(
 
 
 def _early_stop(
-    task: Task, plan: Plan, model: keras.Model, dev: Encoded
+    task: Task, plan: TrainingOptions, model: keras.Model, dev: Encoded
 ) -> list[keras.callbacks.Callback]:
     """What measures on dev after each epoch and stops; none if not asked."""
     if not plan.early_stop_patience:
         return []
     name = f"dev_{task.metric}"
+
+    def measure(epoch: int, logs: dict[str, float]) -> None:
+        found = evaluate(task, plan, model, dev).metrics
+        logs[name] = found[task.metric]
+
     return [
-        MeasureOnDev(name, lambda: evaluate(task, plan, model, dev)),
+        keras.callbacks.LambdaCallback(on_epoch_end=measure),
         keras.callbacks.EarlyStopping(
             name,
             mode="max",
@@ -97,7 +109,7 @@ def _early_stop(
     ]
 
 
-def predict(plan: Plan, model: keras.Model, encoded: Encoded) -> Any:
+def predict(plan: TrainingOptions, model: keras.Model, encoded: Encoded) -> Any:
     """What the model says of examples."""
     return model.predict(
         dict(encoded.inputs), batch_size=plan.eval_batch_size, verbose=0
@@ -105,7 +117,7 @@ def predict(plan: Plan, model: keras.Model, encoded: Encoded) -> Any:
 
 
 def evaluate(
-    task: Task, plan: Plan, model: keras.Model, encoded: Encoded
+    task: Task, plan: TrainingOptions, model: keras.Model, encoded: Encoded
 ) -> Evaluation:
     """Metrics of the model on examples."""
     return task.evaluate(encoded, predict(plan, model, encoded))
@@ -138,23 +150,6 @@ def training_batches(
     return order.batch(batch_size).map(batch).prefetch(2)
 
 
-class MeasureOnDev(keras.callbacks.Callback):
-    """Puts a metric into the logs of each epoch.
-
-    Args:
-      name: in the logs.
-      measure: gives the evaluation; `name` without "dev_" is its metric.
-    """
-
-    def __init__(self, name: str, measure: Callable[[], Evaluation]):
-        super().__init__()
-        self.name, self.measure = name, measure
-
-    def on_epoch_end(self, epoch, logs=None):
-        metrics = self.measure().metrics
-        logs[self.name] = metrics[self.name.removeprefix("dev_")]
-
-
 class Progress(keras.callbacks.Callback):
     """A bar on a terminal, else a line an epoch; on standard error.
 
@@ -181,8 +176,8 @@ class Progress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if not math.isfinite(logs["loss"]):
             raise InputError(
-                f"the loss became {logs['loss']} in epoch {epoch + 1}; a "
-                "smaller learning_rate may help"
+                "the loss must stay finite (a smaller learning_rate may help); "
+                f"received {logs['loss']} in epoch {epoch + 1}"
             )
         text = shown(logs)
         self.bar.set_postfix_str(text)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from electra_tf.errors import InputError
-from electra_tf.finetune.tasks.squad_metrics import normalize_answer
+from electra_tf.finetune.tasks.metrics import normalize_answer
 from electra_tf.finetune.tasks.tables import json_records, read_text
 
 
@@ -57,7 +57,7 @@ def read_squad(path: str, is_training: bool = False) -> Questions:
     try:
         content = json.loads(read_text(path))
     except ValueError as error:
-        raise InputError(f"{path} is not JSON: {error}") from None
+        raise InputError(f"{path} must be JSON; received {error}") from None
     records = _squad_records(path, content)
     return _questions(path, records, is_training, _is_in_place)
 
@@ -84,18 +84,21 @@ def _questions(
     num_left_out = 0
     for question in records:
         if question.id in found:
-            raise InputError(f"{path}: the id {question.id!r} stands twice")
+            raise InputError(
+                f"{path}: ids must differ; received {question.id!r} twice"
+            )
         for name in ("context", "question"):
             if not getattr(question, name).strip():
                 raise InputError(
-                    f"{path}: the {name} of {question.id!r} is empty"
+                    f"{path}: the {name} of {question.id!r} must not be "
+                    f"empty; received {getattr(question, name)!r}"
                 )
         if is_training and not is_learnable(question):
             num_left_out += 1
             continue
         found[question.id] = question
     if not found:
-        raise InputError(f"{path} holds no questions")
+        raise InputError(f"{path} must hold questions; received none")
     return Questions(list(found.values()), num_left_out)
 
 
@@ -120,7 +123,7 @@ def _squad_records(path: str, content: Any) -> Iterator[Question]:
                     yield _squad_question(paragraph["context"], record)
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise InputError(
-            f"{where}: this is not SQuAD's format: {_fault(error)}"
+            f"{where}: must be in SQuAD's format; received {_fault(error)}"
         ) from None
 
 
@@ -149,7 +152,7 @@ def _mrqa_records(path: str) -> Iterator[Question]:
                 yield _mrqa_question(record["context"], qa)
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise InputError(
-            f"{where}: this is not MRQA's format: {_fault(error)}"
+            f"{where}: must be in MRQA's format; received {_fault(error)}"
         ) from None
 
 
@@ -174,5 +177,5 @@ def _span(context: str, start: int, end: int) -> tuple[int, int]:
 
 def _fault(error: Exception) -> str:
     if isinstance(error, KeyError):
-        return f"{error} is missing"
+        return f"no {error}"
     return str(error)

@@ -3,9 +3,8 @@
 import dataclasses
 
 from electra_tf.config.objectives import describe
-from electra_tf.config.presets import num_heads
 from electra_tf.config.pretraining import PretrainingConfig
-from electra_tf.config.sizes import generator_sizes
+from electra_tf.config.sizes import generator_sizes, num_heads
 
 # Names of the two towers' encoders, as their variables bear them.
 TOWERS = ("generator_ltr", "generator_rtl")

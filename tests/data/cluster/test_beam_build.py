@@ -259,8 +259,10 @@ def test_beam_is_imported_for_a_runner_alone(
     tmp_path, text_file, vocab_file, monkeypatch
 ):
     monkeypatch.setitem(sys.modules, "apache_beam", None)
-    for name in ("beam_build", "beam_steps"):
-        monkeypatch.delitem(sys.modules, f"electra_tf.data.{name}", False)
+    for name in ("beam", "beam_steps"):
+        monkeypatch.delitem(
+            sys.modules, f"electra_tf.data.cluster.{name}", False
+        )
     command = (
         "build_pretraining_data",
         f"--input={text_file}",

@@ -1,36 +1,16 @@
 """The command that learns a vocabulary."""
 
 import pytest
-from absl import flags
+import tiny
 
-from electra_tf.cli import train_vocab
+from electra_tf.cli.records import train_vocab
 from electra_tf.data.text.files import embedded_corpus_path
 from electra_tf.data.tokenizers.vocab_file import load_vocab
 from electra_tf.errors import InputError
 
 
-@pytest.fixture
-def run(monkeypatch):
-    """Runs the command's main with flags of its own."""
-
-    def run_main(*arguments):
-        own = flags.FlagValues()
-        monkeypatch.setattr(flags, "FLAGS", own)
-        monkeypatch.setattr(train_vocab, "FLAGS", own)
-        for name in ("list", "string", "integer", "boolean"):
-            define = getattr(flags, f"DEFINE_{name}")
-            monkeypatch.setattr(
-                flags,
-                f"DEFINE_{name}",
-                lambda *a, _define=define, **k: _define(
-                    *a, **{"flag_values": own, **k}
-                ),
-            )
-        train_vocab.define_flags()
-        own(["train_vocab", *arguments])
-        train_vocab.main(["train_vocab"])
-
-    return run_main
+def run(*arguments):
+    tiny.call(train_vocab, *arguments)
 
 
 @pytest.fixture
@@ -44,7 +24,7 @@ def text(tmp_path):
     return path
 
 
-def test_writes_a_vocabulary_and_says_how_it_fits(run, text, tmp_path, capsys):
+def test_writes_a_vocabulary_and_says_how_it_fits(text, tmp_path, capsys):
     output = tmp_path / "new" / "vocab.txt"
     run(
         f"--input={text},{text.parent}",
@@ -65,7 +45,7 @@ def test_writes_a_vocabulary_and_says_how_it_fits(run, text, tmp_path, capsys):
     assert "frequency" in err
 
 
-def test_switches_and_overwriting(run, text, tmp_path):
+def test_switches_and_overwriting(text, tmp_path):
     output = tmp_path / "vocab.txt"
     output.write_text("old\n")
     common = (f"--input={text}", f"--output={output}", "--vocab_size=400")
@@ -75,7 +55,7 @@ def test_switches_and_overwriting(run, text, tmp_path):
     assert {"É", "A"} <= set(load_vocab(str(output)))
 
 
-def test_short_text_is_said(run, tmp_path, capsys):
+def test_short_text_is_said(tmp_path, capsys):
     path = tmp_path / "short.txt"
     path.write_text("ab ab\n")
     run(f"--input={path}", f"--output={tmp_path}/v", "--vocab_size=1000")
@@ -86,14 +66,14 @@ def test_short_text_is_said(run, tmp_path, capsys):
     ("arguments", "message"),
     [
         (["--input=/missing", "--output=ram://x/v"], "'/missing'"),
-        (["--input=", "--output=ram://x/v"], "must name a file"),
-        (["--input=/missing", "--output="], "--output must name"),
+        (["--input=", "--output=ram://x/v"], "input must be given"),
+        (["--input=/missing", "--output="], "output must be given"),
         (
             ["--input=/missing", "--output=v", "--vocab_size=3"],
-            "at least 50. Received: 3",
+            "at least 50; received 3",
         ),
     ],
 )
-def test_mistakes_are_refused(run, arguments, message):
+def test_mistakes_are_refused(arguments, message):
     with pytest.raises(InputError, match=message):
         run(*arguments)

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from electra_tf.config.presets import SIZES
 from electra_tf.config.pretraining import make_config
+from electra_tf.config.sizes import SIZES
 from electra_tf.training.cost import Network, networks
 from electra_tf.training.cost.flops import (
     detection_head_flops,

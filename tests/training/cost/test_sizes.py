@@ -6,9 +6,15 @@ import json
 
 import pytest
 
-from electra_tf.config.presets import SIZES
-from electra_tf.config.pretraining import all_fields, flat_values, make_config
-from electra_tf.config.stored import differences, from_json, to_json
+from electra_tf.config.pretraining import (
+    all_fields,
+    differences,
+    flat_values,
+    from_json,
+    make_config,
+    to_json,
+)
+from electra_tf.config.sizes import SIZES
 from electra_tf.errors import InputError
 
 # ELECTRA, Table 6; the released small checkpoints differ in their generator.

@@ -5,8 +5,8 @@ import os
 import pytest
 import tiny
 
-from electra_tf.config.presets import SIZES
 from electra_tf.config.pretraining import make_config
+from electra_tf.config.sizes import SIZES
 from electra_tf.training.cost.sizes import (
     activation_bytes,
     count_parameters,

@@ -1,0 +1,197 @@
+"""What weights of any format are once they are opened; what a format is."""
+
+import abc
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+import keras
+import numpy as np
+
+from electra_tf.config.pretraining import PretrainingConfig
+from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.errors import InputError
+
+_SHOWN = 3
+
+
+class LazyArrays(Mapping[str, np.ndarray]):
+    """Arrays by variable path, each read anew whenever it is asked for.
+
+    Args:
+      paths: of the variables.
+      read: path -> array.
+    """
+
+    def __init__(self, paths: Iterable[str], read: Callable[[str], np.ndarray]):
+        self._paths = dict.fromkeys(paths)
+        self._read = read
+
+    def __getitem__(self, path: str) -> np.ndarray:
+        if path not in self._paths:
+            raise KeyError(path)
+        return self._read(path)
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._paths  # without reading it
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Head:
+    """A fine-tuned model's head.
+
+    Attributes:
+      kind: which model it is the head of, as "classifier".
+      arrays: by variable path.
+    """
+
+    kind: str
+    arrays: Mapping[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class AdamSlots:
+    """Adam's state, by the path of the variable that was trained.
+
+    Attributes:
+      step: updates done; None where that is not said.
+      m, v: first and second moments.
+    """
+
+    step: int | None
+    m: Mapping[str, np.ndarray]
+    v: Mapping[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class OpenedWeights:
+    """Weights of any source, under our names.
+
+    Attributes:
+      config: of the run; what defines the networks matters above all.
+      tokenizer: what the ids mean.
+      arrays: the networks' weights by variable path; the tables of
+        gradient_disentangled summed, as anybody but the run itself uses them.
+      source: what they are and where they lie, for messages.
+      vocab_file: what `--vocab_file` takes for this vocabulary; "" for none.
+      networks: names of the config's networks that are there (of a
+        discriminator alone, it); None: all.
+      head: of a fine-tuned model.
+      labels: its labels' names, in order.
+      optimizer: for going on where a run stopped.
+    """
+
+    config: PretrainingConfig
+    tokenizer: Tokenizer
+    arrays: Mapping[str, np.ndarray]
+    source: str = "memory"
+    vocab_file: str = ""
+    networks: tuple[str, ...] | None = None
+    head: Head | None = None
+    labels: tuple[str, ...] | None = None
+    optimizer: AdamSlots | None = None
+
+
+# What not all weights have, and not every format keeps.
+OPTIONAL = ("head", "labels", "optimizer")
+
+
+class WeightsFormat(abc.ABC):
+    """A format that weights are read from and, where it can, written in.
+
+    Attributes:
+      name: of `--to`.
+      takes: what to give, for whoever gave another thing.
+      keeps: those of `OPTIONAL` that `write` keeps.
+    """
+
+    name: str
+    takes: str
+    keeps: tuple[str, ...] = ()
+
+    @abc.abstractmethod
+    def recognises(self, path: str) -> bool:
+        """Whether `path` is of this format; looks no further than needed."""
+
+    @abc.abstractmethod
+    def read(self, path: str) -> OpenedWeights:
+        """Opens what `recognises`; arrays are best read when asked for.
+
+        Raises:
+          InputError: it is damaged, or cannot be mapped to our names.
+        """
+
+    def write(
+        self, weights: OpenedWeights, output_dir: str, dtype: str
+    ) -> None:
+        """Writes a folder whole or not at all; not every format can.
+
+        Raises:
+          InputError: the format cannot hold this, or the folder not be
+            written.
+        """
+        raise NotImplementedError
+
+    @property
+    def is_writable(self) -> bool:
+        return type(self).write is not WeightsFormat.write
+
+
+FORMATS: dict[str, WeightsFormat] = {}
+
+
+def register(weights_format: WeightsFormat) -> None:
+    """Lets `open_weights` and `save_weights` know a format."""
+    name = weights_format.name
+    if name in FORMATS:
+        raise InputError(
+            f"a weights format's name must be new; received {name!r}"
+        )
+    FORMATS[name] = weights_format
+
+
+def assign_weights(
+    variables: Sequence[keras.Variable],
+    arrays: Mapping[str, np.ndarray],
+    source: str,
+) -> None:
+    """Assigns to each variable the array of its path; none may be left over.
+
+    Args:
+      variables: their `path` is the array's name.
+      arrays: name -> array of the variable's shape.
+      source: named in errors.
+
+    Raises:
+      InputError: names or shapes do not match; nothing is assigned then.
+    """
+    wanted = {variable.path: tuple(variable.shape) for variable in variables}
+    missing = sorted(set(wanted) - set(arrays))
+    extra = sorted(set(arrays) - set(wanted))
+    if missing or extra:
+        raise InputError(
+            f"weights in {source} must match the model; missing: "
+            f"{_some(missing)}; not in the model: {_some(extra)}"
+        )
+    # Read once, and all before the first is assigned.
+    found = {name: arrays[name] for name in wanted}
+    for name, shape in wanted.items():
+        if found[name].shape != shape:
+            raise InputError(
+                f"weights in {source}: {name} must have the shape {shape}; "
+                f"received {found[name].shape}"
+            )
+    for variable in variables:
+        variable.assign(found[variable.path])
+
+
+def _some(names: Sequence[str]) -> str:
+    if not names:
+        return "none"
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more

@@ -1,0 +1,112 @@
+"""`--init_checkpoint`: a fresh run that starts from somebody's weights."""
+
+from collections.abc import Callable, Mapping
+from itertools import zip_longest
+from typing import Any
+
+import tensorflow as tf
+
+from electra_tf.config.pretraining import flat_values
+from electra_tf.data.tokenizers.tokenizer import SETTINGS_NAME, Tokenizer
+from electra_tf.errors import InputError
+from electra_tf.pretraining.pretrainer import Pretrainer
+from electra_tf.training.checkpoints import latest_checkpoint
+from electra_tf.weights import open_weights
+from electra_tf.weights.native import RunFolderWeights, split_tables
+from electra_tf.weights.record import OpenedWeights, assign_weights
+
+# What the weights' shapes and their use depend on. model_size is among them:
+# where no flag gives it, learning rate and batch size follow the weights'.
+_SIZES = (
+    "model_size vocab_size embedding_size hidden_size num_hidden_layers "
+    "num_attention_heads intermediate_size max_position_embeddings "
+    "type_vocab_size generator_hidden_size generator_layers generator tying"
+).split()
+_CASING = ("do_lower_case", "strip_accents")
+
+
+def adopt_sizes(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Configuration values that were given, with those of init_checkpoint.
+
+    Sizes, vocabulary, casing and length that are not given are those of the
+    weights. A run that has a checkpoint of its own goes on from that: then
+    they are the run's, and the initial weights need not be there any more.
+
+    Args:
+      given: flat values; without `init_checkpoint` they stay as they are.
+
+    Raises:
+      InputError: no such weights; or a value given that is not theirs, with
+        both. Only the length may be another.
+    """
+    source, own = given.get("init_checkpoint"), given.get("model_dir")
+    if not source:
+        return dict(given)
+    if own and latest_checkpoint(own):
+        # What differs, the run's folder refuses.
+        return {**_values_of(RunFolderWeights().read(own)), **given}
+    weights = open_weights(source)
+    found = _values_of(weights)
+    for name in (*_SIZES, *_CASING):
+        if given.get(name, found[name]) != found[name]:
+            raise InputError(
+                f"{name} must be that of init_checkpoint {source!r}, "
+                f"{found[name]!r}; received {given[name]!r}"
+            )
+    _check_vocabulary(given, weights, source)
+    return {**found, **given}
+
+
+def _values_of(weights: OpenedWeights) -> dict[str, Any]:
+    values = flat_values(weights.config)
+    found = {name: values[name] for name in (*_SIZES, "max_seq_length")}
+    found |= {name: getattr(weights.tokenizer, name) for name in _CASING}
+    if weights.vocab_file:
+        found["vocab_file"] = weights.vocab_file
+    return found
+
+
+def _check_vocabulary(
+    given: Mapping[str, Any], weights: OpenedWeights, source: str
+) -> None:
+    """Refuses another vocabulary, of a file or of records, piece by piece."""
+    ours, data_dir = weights.tokenizer, given.get("data_dir")
+    others = {}
+    if given.get("vocab_file"):
+        casing = [getattr(ours, name) for name in _CASING]
+        path = given["vocab_file"]
+        others["vocab_file"] = Tokenizer.from_file(path, *casing)
+    if data_dir and tf.io.gfile.exists(f"{data_dir}/{SETTINGS_NAME}"):
+        others["data_dir"] = Tokenizer.from_folder(data_dir)
+    for flag, other in others.items():
+        pieces = zip_longest(ours.vocab, other.vocab)
+        for number, (wanted, piece) in enumerate(pieces):
+            if piece != wanted:
+                raise InputError(
+                    f"the vocabulary of {flag} must be that of "
+                    f"init_checkpoint {source!r}, with {wanted!r} for id "
+                    f"{number}; received {given[flag]!r}, with {piece!r}"
+                )
+        for name in _CASING:
+            wanted, value = getattr(ours, name), getattr(other, name)
+            if value != wanted:
+                raise InputError(
+                    f"{name} of {flag} must be that of init_checkpoint "
+                    f"{source!r}, {wanted}; received {given[flag]!r}, with "
+                    f"{value}"
+                )
+
+
+def initial_weights(path: str) -> Callable[[Pretrainer], None]:
+    """A function that gives a fresh model the weights of `path` alone.
+
+    Step, optimizer and data position start anew.
+    """
+
+    def assign(pretrainer: Pretrainer) -> None:
+        # Read here: a run that goes on does not need them any more.
+        weights, variables = open_weights(path), pretrainer.trainable_variables
+        arrays = split_tables(weights.arrays, [v.path for v in variables])
+        assign_weights(variables, arrays, weights.source)
+
+    return assign

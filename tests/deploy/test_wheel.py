@@ -1,0 +1,67 @@
+"""What is in the wheel, which has no scripts/, configs/ or tests/ beside it."""
+
+import pathlib
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+# Makes what stands in the package already, and needs the sources.
+OF_THE_SOURCES = {"build_embedded_corpus"}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """Built without a network, from a copy: building leaves files behind."""
+    sources = tmp_path_factory.mktemp("sources")
+    for name in ("electra_tf", "configs"):
+        shutil.copytree(ROOT / name, sources / name)
+    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, sources)
+    given = ["--no-deps", "--no-build-isolation", "--no-index", "-q"]
+    subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", *given, "."],
+        cwd=sources,
+        check=True,
+    )
+    [path] = sources.glob("*.whl")
+    with zipfile.ZipFile(path) as archive:
+        yield archive
+
+
+@pytest.mark.slow
+def test_every_script_is_a_command(wheel):
+    [entries] = [n for n in wheel.namelist() if n.endswith("entry_points.txt")]
+    lines = wheel.read(entries).decode().splitlines()
+    commands = [line.split(" = ") for line in lines if " = electra" in line]
+    assert all(name.startswith("electra-") for name, _ in commands)
+    modules = {place.split(":")[0] for _, place in commands}
+    scripts = {path.stem for path in (ROOT / "scripts").glob("*.py")}
+    assert modules == {f"electra_tf.cli.{n}" for n in scripts - OF_THE_SOURCES}
+    assert {place.split(":")[1] for _, place in commands} == {"entry"}
+    for module in modules:
+        path = f"{module.replace('.', '/')}.py"
+        assert b"\ndef entry()" in wheel.read(path)
+
+
+@pytest.mark.slow
+def test_all_that_the_package_reads_is_in_the_wheel(wheel):
+    found = set(wheel.namelist())
+    folder = ROOT / "electra_tf"
+    files = {
+        path.relative_to(ROOT).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
+    flagfiles = {
+        (pathlib.Path("electra_tf") / path.relative_to(ROOT)).as_posix()
+        for path in (ROOT / "configs").rglob("*.flags")
+    }
+    assert "electra_tf/py.typed" in files
+    assert len(flagfiles) > 10
+    assert not files - found
+    assert not flagfiles - found
+    assert not {name for name in found if name.startswith(("tests", "scripts"))}
