@@ -216,9 +216,9 @@ class VerifyOptions(Options):
 @command(VerifyOptions)
 def verify_saved_model(options: VerifyOptions) -> int:
     """Prints the largest difference of each signature; 1 if one is too big."""
-    from electra_tf.serving import verify
+    from electra_tf.serving import warmup
 
-    found = verify.verify_saved_model(options.path)
+    found = warmup.verify_saved_model(options.path)
     largest: dict[tuple[str, str], float] = {}
     for each in found:
         key = each.loader, each.signature
