@@ -23,19 +23,16 @@ from electra_tf.finetune.run import (
     RESULT,
     SETTINGS,
     TEST,
+    changed_settings,
+    fingerprint,
     learner,
     read_json,
     read_results,
     read_trials,
-    trial_name,
-    write_results,
-)
-from electra_tf.finetune.run.plan import (
-    changed_settings,
-    fingerprint,
-    make_plan,
     settings_of,
     train_examples,
+    trial_name,
+    write_results,
 )
 from electra_tf.finetune.tasks import (
     SPLITS,
@@ -100,7 +97,7 @@ def finetune(
     runs = []
     for name in dict.fromkeys(names):
         task = open_task(name, task_options)
-        plan = make_plan(task, options, pretrained)
+        plan = learner.make_plan(task, options, pretrained)
         folder = os.path.join(output_dir, name.replace("/", "_"))
         run = TaskRun(task, plan, folder)
         run.check(settings_of(task, plan, task_options, weights))
