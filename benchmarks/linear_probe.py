@@ -24,11 +24,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import electra_tf
+from electra_tf.finetune.preprocessor import encode_texts
 from electra_tf.finetune.tasks.glue import read_files
 from electra_tf.finetune.tasks.glue_specs import GLUE
-from electra_tf.finetune.tasks.text_task import encode_texts
 from electra_tf.pretrained import finetuning_encoder
-from electra_tf.serving.ids import NAMES
+from electra_tf.serving import NAMES
 
 FEATURES = ("at [CLS]", "mean of states", "mean of embeddings")
 ROWS = 200
@@ -36,7 +36,8 @@ ROWS = 200
 
 def features(encoder, tokenizer, examples, length) -> list[np.ndarray]:
     """Each of FEATURES: float [examples, width]."""
-    ids, _ = encode_texts(tokenizer, examples, length)
+    texts = [(example.text, example.text_pair) for example in examples]
+    ids, _ = encode_texts(tokenizer, texts, length)
     parts = []
     for begin in range(0, len(examples), ROWS):
         some = [ids[name][begin : begin + ROWS] for name in NAMES]

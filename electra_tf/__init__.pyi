@@ -4,16 +4,16 @@ from electra_tf.config.pretraining import PretrainingConfig as PretrainingConfig
 from electra_tf.config.pretraining import make_config as make_config
 from electra_tf.data.tokenizers.tokenizer import Tokenizer as Tokenizer
 from electra_tf.errors import InputError as InputError
-from electra_tf.finetune.models.heads import Classifier as Classifier
-from electra_tf.finetune.models.heads import Regressor as Regressor
-from electra_tf.finetune.models.heads import Tagger as Tagger
+from electra_tf.finetune.models.classifiers import Classifier as Classifier
+from electra_tf.finetune.models.classifiers import Regressor as Regressor
+from electra_tf.finetune.models.classifiers import Tagger as Tagger
 from electra_tf.finetune.models.optimizer import (
     create_optimizer as create_optimizer,
 )
-from electra_tf.finetune.models.preprocessor import (
+from electra_tf.finetune.models.span_qa import SpanQA as SpanQA
+from electra_tf.finetune.preprocessor import (
     TextPreprocessor as TextPreprocessor,
 )
-from electra_tf.finetune.models.span_qa import SpanQA as SpanQA
 from electra_tf.modeling.attention import EncoderBlock as EncoderBlock
 from electra_tf.modeling.embeddings import Embeddings as Embeddings
 from electra_tf.modeling.encoder import Encoder as Encoder
@@ -27,10 +27,10 @@ from electra_tf.pretrained import pseudo_log_likelihood as pseudo_log_likelihood
 from electra_tf.pretraining.factory import build_pretrainer as build_pretrainer
 from electra_tf.pretraining.masking import TokenMasker as TokenMasker
 from electra_tf.pretraining.pretrainer import Pretrainer as Pretrainer
-from electra_tf.serving.finetuned import export_finetuned as export_finetuned
-from electra_tf.serving.saved_model_encoder import (
+from electra_tf.serving.export import (
     SavedModelEncoder as SavedModelEncoder,
 )
+from electra_tf.serving.export import export_finetuned as export_finetuned
 from electra_tf.training.optimizers import AdamW as AdamW
 
 __version__: str

@@ -3,7 +3,10 @@
 import collections
 import unicodedata
 
-from electra_tf.finetune.tasks.windows import WindowSettings, cut_windows
+import numpy as np
+
+from electra_tf.finetune.models.windows import WindowSettings, most_context
+from electra_tf.finetune.tasks.answers import cut_questions, window_targets
 
 MAX_ANSWER_LENGTH = 30
 
@@ -16,28 +19,32 @@ def check(tokenizer, questions, max_seq_length, doc_stride) -> dict[str, int]:
     `unreachable`: fits into a window and the answer length, yet no window in
     which it counts holds it. `exact`: cut out, it is the answer to the letter.
     """
-    windows, arrays, _ = cut_windows(
+    cut, arrays = cut_questions(
         tokenizer, questions, max_seq_length, WindowSettings(doc_stride)
     )
+    owned = most_context(cut.windows)
+    owned = np.split(owned.values.numpy(), owned.row_splits.numpy()[1:-1])
+    places = window_targets(cut, questions)
+    offsets = cut.windows.begin.numpy()
     of_question = collections.defaultdict(list)
-    for row, window in enumerate(windows):
-        of_question[window.question].append((row, window))
-    counts = collections.Counter(questions=len(questions), windows=len(windows))
+    for row, index in enumerate(cut.windows.row.numpy()):
+        of_question[index].append(row)
+    counts = collections.Counter(questions=len(questions), windows=len(owned))
     for index, question in enumerate(questions):
         rows = of_question[index]
-        passage = rows[0][1].passage
+        passage = cut.passages[index]
         first, last = passage.tokens_of(*question.span)
         counts["misaligned"] += not is_aligned(question, passage, first, last)
         counts["exact"] += (
             question.context[passage.starts[first] : passage.ends[last]]
             == question.context[slice(*question.span)]
         )
-        room = max_seq_length - rows[0][1].offset - 1
+        room = max_seq_length - offsets[rows[0]] - 1
         fits = last - first < min(room, MAX_ANSWER_LENGTH)
         counts["too long"] += not fits
         reached = 0
-        for row, window in rows:
-            start, end = window.place_of((first, last))
+        for row in rows:
+            start, end = places["start"][row], places["end"][row]
             if start == 0:
                 continue
             ids = arrays["input_ids"][row, start : end + 1]
@@ -45,7 +52,7 @@ def check(tokenizer, questions, max_seq_length, doc_stride) -> dict[str, int]:
             text = question.context[passage.starts[first] : passage.ends[last]]
             counts["misaligned"] += not spells(pieces, text, tokenizer)
             allowed = arrays["answer_mask"][row, [start, end]].all()
-            reached += allowed and window.owned[start - window.offset]
+            reached += allowed and owned[row][start - offsets[row]]
         counts["unreachable"] += fits and reached != 1
     return dict(counts)
 

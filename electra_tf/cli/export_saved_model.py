@@ -151,7 +151,7 @@ def _export_pretrained(options: ExportOptions, path: str) -> list[str]:
 def _export_finetuned(options: ExportOptions, path: str) -> list[str]:
     import keras
 
-    from electra_tf.serving.finetuned import export_finetuned
+    from electra_tf.serving.export import export_finetuned
 
     source = options.model_dir
     try:
@@ -169,9 +169,9 @@ def _export_finetuned(options: ExportOptions, path: str) -> list[str]:
 def _export_litert(options: ExportOptions) -> int:
     import tensorflow as tf
 
+    from electra_tf.files import write_bytes
     from electra_tf.pretrained import from_pretrained
     from electra_tf.serving import litert
-    from electra_tf.training.run_folder import write_bytes
 
     model, length = from_pretrained(options.model_dir), options.max_seq_length
     rows = model.config.model.max_position_embeddings
@@ -218,9 +218,9 @@ class VerifyOptions(Options):
 @command(VerifyOptions)
 def verify_saved_model(options: VerifyOptions) -> int:
     """Prints the largest difference of each signature; 1 if one is too big."""
-    from electra_tf.serving import verify
+    from electra_tf.serving import warmup
 
-    found = verify.verify_saved_model(options.path)
+    found = warmup.verify_saved_model(options.path)
     largest: dict[tuple[str, str], float] = {}
     for each in found:
         key = each.loader, each.signature

@@ -46,8 +46,8 @@ class ScoreOptions(Options):
 @command(ScoreOptions)
 def score_text(options: ScoreOptions) -> None:
     """Reads, scores, ranks, writes."""
+    from electra_tf.files import write_text
     from electra_tf.pretrained import from_pretrained
-    from electra_tf.training.run_folder import write_text
 
     candidates = read_candidates(options.input)
     model = from_pretrained(options.model_dir)

@@ -1,22 +1,61 @@
-"""A fine-tuned model as a SavedModel that takes text and names its labels."""
+"""Fine-tuned models that take text and name their labels: the signatures."""
 
 import abc
-from collections.abc import Callable
 
 import tensorflow as tf
 
 from electra_tf.data.tokenizers.packing import PackedSegments, pack_segments
-from electra_tf.errors import InputError
-from electra_tf.finetune.models.heads import Classifier, Regressor, Tagger
-from electra_tf.finetune.models.preprocessor import TextPreprocessor
-from electra_tf.finetune.models.span_qa import SpanQA
-from electra_tf.finetune.models.task_model import TaskModel
-from electra_tf.serving.answer import AnswerModule
-from electra_tf.serving.ids import IDS
-from electra_tf.serving.saved_model import write_saved_model
-from electra_tf.serving.task_module import TaskModule, text_spec
+from electra_tf.finetune.models import TaskModel
+from electra_tf.finetune.preprocessor import TextPreprocessor
+from electra_tf.serving import IDS, NAMES, Function, text_spec
+from electra_tf.serving.forward import BUCKETS, ServedNetwork, StoredWeights
 
-Function = tf.types.experimental.GenericFunction
+
+class TaskModule(ServedNetwork):
+    """A fine-tuned model, as a SavedModel holds it.
+
+    Args:
+      model: fine-tuned.
+      preprocessor: gives the tokenizer and the length to cut to.
+      vocab_file: becomes an asset.
+      dtype: how matrices are stored.
+      buckets: see `Forward`.
+    """
+
+    # What the model reads, each int32 [B, L].
+    input_names = NAMES
+
+    def __init__(
+        self,
+        model: TaskModel,
+        preprocessor: TextPreprocessor,
+        vocab_file: str,
+        dtype: str = "float32",
+        buckets: tuple[int, ...] = BUCKETS,
+    ):
+        call, names = model.__call__, self.input_names
+
+        def network(*inputs):
+            return call(dict(zip(names, inputs, strict=True)), training=False)
+
+        super().__init__(
+            network,
+            model.weights,
+            model.encoder.embeddings,
+            preprocessor.tokenizer,
+            StoredWeights(dtype),
+            buckets,
+            len(names),
+        )
+        self.max_seq_length = preprocessor.max_seq_length
+        self.labels = list(getattr(model, "labels", ()))
+        self.vocab = tf.saved_model.Asset(vocab_file)
+
+    def pack(
+        self, first: tf.RaggedTensor, second: tf.RaggedTensor | None = None
+    ) -> PackedSegments:
+        """Ids of texts or pairs, cut to the model's length."""
+        return pack_segments(self.tokenizer, first, second, self.max_seq_length)
 
 
 class _OneForAText(TaskModule, abc.ABC):
@@ -31,26 +70,21 @@ class _OneForAText(TaskModule, abc.ABC):
     @tf.function(input_signature=IDS)
     def from_ids(self, input_ids, input_mask, segment_ids):
         """Ids -> `answer`."""
-        return self.answer(
-            self.outputs_of_ids(input_ids, input_mask, segment_ids)
-        )
+        return self.answer(self.of_ids(input_ids, input_mask, segment_ids))
 
     @tf.function(input_signature=[text_spec("text")])
     def from_text(self, text):
         """Texts -> `answer`, and which were cut."""
-        return self._packed(self.pack(self.tokenize(text), None))
+        return self._packed(self.pack(self.tokenizer.tokenize(text)))
 
     @tf.function(input_signature=[text_spec("text"), text_spec("text_pair")])
     def from_pair(self, text, text_pair):
         """Pairs of texts -> `answer`, and which were cut."""
-        first, second = self.tokenize(text), self.tokenize(text_pair)
-        return self._packed(self.pack(first, second))
-
-    def pack(self, first, second) -> PackedSegments:
-        return pack_segments(self.tokenizer, first, second, self.max_seq_length)
+        pair = map(self.tokenizer.tokenize, (text, text_pair))
+        return self._packed(self.pack(*pair))
 
     def _packed(self, packed: PackedSegments):
-        answer = self.answer(self.outputs(**packed.trimmed()))
+        answer = self.answer(self.forward(*packed.trimmed().values()))
         return {**answer, "truncated": packed.truncated}
 
     def signatures(self) -> dict[str, Function]:
@@ -104,7 +138,7 @@ class TagModule(TaskModule):
     @tf.function(input_signature=IDS)
     def tag_ids(self, input_ids, input_mask, segment_ids):
         """Ids -> a label for each token, whatever it is."""
-        logits = self.outputs_of_ids(input_ids, input_mask, segment_ids)
+        logits = self.of_ids(input_ids, input_mask, segment_ids)
         real = input_mask != 0  # [B, L]
         labels = tf.gather(self.labels, tf.argmax(logits, -1))
         return {
@@ -115,9 +149,9 @@ class TagModule(TaskModule):
     @tf.function(input_signature=[text_spec("text")])
     def tag(self, text):
         """Texts -> words with their labels and places."""
-        ids, starts, ends = self.tokenize_with_offsets(text)
-        packed = pack_segments(self.tokenizer, ids, None, self.max_seq_length)
-        logits = self.outputs(**packed.trimmed())  # [B, L, C]
+        ids, starts, ends = self.tokenizer.tokenize_with_offsets(text)
+        packed = self.pack(ids)
+        logits = self.forward(*packed.trimmed().values())  # [B, L, C]
         kept = tf.minimum(ids.row_lengths(), self.max_seq_length - 2)
         logits = tf.RaggedTensor.from_tensor(logits[:, 1:-1], kept)
         begins = begins_word(text, starts, ends)
@@ -182,53 +216,3 @@ def _word_ends(begins, ends) -> tf.RaggedTensor:
     word = tf.cumsum(tf.cast(begins.values, tf.int32)) - 1
     last = tf.math.segment_max(ends.values, word)
     return ends.with_values(tf.gather(last, word))
-
-
-_MODULES = {
-    Classifier: ClassifyModule,
-    Regressor: RegressModule,
-    Tagger: TagModule,
-    SpanQA: AnswerModule,
-}
-
-
-def export_finetuned(
-    model: TaskModel,
-    path: str,
-    preprocessor: TextPreprocessor | None = None,
-    dtype: str = "float32",
-    warmup: bool | None = None,
-) -> list[str]:
-    """Writes a SavedModel; returns the names of its signatures.
-
-    Args:
-      model: Classifier, Regressor, Tagger or SpanQA.
-      path: a folder that does not exist yet.
-      preprocessor: where the model has none any more.
-      dtype: how matrices are stored, "float32" or "float16".
-      warmup: see `write_saved_model`.
-
-    Raises:
-      InputError: no preprocessor, another kind of model, or a folder that is
-        there already or cannot be written.
-    """
-    preprocessor = preprocessor or model.preprocessor
-    if preprocessor is None:
-        raise InputError(
-            "export_finetuned needs the preprocessor that was taken out of "
-            "the model: pass preprocessor="
-        )
-    kinds = [kind for kind in _MODULES if isinstance(model, kind)]
-    if not kinds:
-        raise InputError(
-            "export_finetuned takes "
-            f"{', '.join(kind.__name__ for kind in _MODULES)}; received "
-            f"{type(model).__name__}"
-        )
-    make: Callable = _MODULES[kinds[0]]
-    return write_saved_model(
-        lambda vocab_file: make(model, preprocessor, vocab_file, dtype),
-        preprocessor.tokenizer,
-        path,
-        warmup,
-    )

@@ -1,16 +1,62 @@
 """A network as a SavedModel runs it: in length buckets, from stored weights."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from electra_tf.serving.stored_weights import StoredWeights
+from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.modeling.embeddings import Embeddings
+from electra_tf.serving import IdRules
 
 # Upper ends; what is longer forms the last bucket.
 BUCKETS = (32, 64, 128, 256)
 _ROWS = tf.TensorSpec([None, None], tf.int32)
+
+
+class StoredWeights:
+    """float32 as they are, or float16 matrices that are cast when read.
+
+    Computing is in float32 in any case. Vectors stay in float32: they are
+    small, and scales and biases matter most.
+
+    Args:
+      dtype: of the matrices, "float32" or "float16".
+    """
+
+    def __init__(self, dtype: str = "float32"):
+        self._dtype = dtype
+        # Of each variable once, whichever networks share it.
+        self._cast: dict[int, tf.Variable] = {}
+
+    def stored(self, variables: Sequence[keras.Variable]) -> list[tf.Variable]:
+        """What a module must track for these; nothing of it is Keras'."""
+        for v in variables:
+            if self._is_cast(v) and id(v) not in self._cast:
+                self._cast[id(v)] = tf.Variable(
+                    tf.cast(v.value, self._dtype), trainable=False, name=v.name
+                )
+        return [self._cast.get(id(v), v.value) for v in variables]
+
+    def scope(
+        self, variables: Sequence[keras.Variable]
+    ) -> contextlib.AbstractContextManager:
+        """Where layers read the stored values of these variables."""
+        cast = [
+            (v, tf.cast(self._cast[id(v)], v.dtype))
+            for v in variables
+            if self._is_cast(v)
+        ]
+        if not cast:
+            return contextlib.nullcontext()
+        return keras.StatelessScope(state_mapping=cast)
+
+    def _is_cast(self, variable: keras.Variable) -> bool:
+        is_float = variable.dtype.startswith("float")
+        differs = variable.dtype != self._dtype
+        return is_float and differs and len(variable.shape) > 1
 
 
 class Forward:
@@ -23,13 +69,14 @@ class Forward:
     batch: what exports are compared with.
 
     Args:
-      network: (input_ids, input_mask, segment_ids), int32 [B, L] -> a
-        (nested) structure of tensors. Their first axis is the batch; each
-        other axis of no fixed size is the length.
+      network: (input_ids, input_mask, segment_ids), and whatever else, int32
+        [B, L] each -> a (nested) structure of tensors. Their first axis is
+        the batch; each other axis of no fixed size is the length.
       variables: all that the network reads.
       weights: how they are stored; shared by the networks of an export.
       buckets: their upper ends, rising; what is longer forms one more. ():
         the batch stays together.
+      num_inputs: how many the network takes.
 
     Attributes:
       saved: what the module must track.
@@ -37,26 +84,21 @@ class Forward:
 
     def __init__(
         self,
-        network: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], Any],
+        network: Callable[..., Any],
         variables: Sequence[keras.Variable],
         weights: StoredWeights,
         buckets: tuple[int, ...] = BUCKETS,
+        num_inputs: int = 3,
     ):
         self._network = network
         self._buckets = buckets
         self._variables = variables
         self._weights = weights
         self.saved = weights.stored(variables)
-        self._traced = tf.function(self._from_stored, [_ROWS] * 3)
+        self._traced = tf.function(self._from_stored, [_ROWS] * num_inputs)
 
-    def __call__(
-        self,
-        input_ids: tf.Tensor,
-        input_mask: tf.Tensor,
-        segment_ids: tf.Tensor,
-    ) -> Any:
+    def __call__(self, *inputs: tf.Tensor) -> Any:
         """int32 [B, L] each; outputs are 0 beyond a row's bucket."""
-        inputs = (input_ids, input_mask, segment_ids)
         if tf.executing_eagerly():
             return self._network(*inputs)
         forward = self._traced.get_concrete_function()
@@ -97,6 +139,43 @@ class Forward:
         return tf.while_loop(lambda i, _: i < tf.size(used), run, (0, outputs))[
             1
         ]
+
+
+class ServedNetwork(tf.Module):
+    """A network, its tokenizer and its variables, as a SavedModel holds them.
+
+    Args:
+      network, variables, weights, buckets, num_inputs: see `Forward`. The
+        network is a method: the layer itself would be saved along.
+      tables: say which ids the network takes.
+      tokenizer: the model's.
+
+    Attributes:
+      max_length: the most ids of a row.
+      forward: the network.
+      weights: what it reads.
+    """
+
+    def __init__(
+        self,
+        network: Callable[..., Any],
+        variables: Sequence[keras.Variable],
+        tables: Embeddings,
+        tokenizer: Tokenizer,
+        weights: StoredWeights,
+        buckets: tuple[int, ...] = BUCKETS,
+        num_inputs: int = 3,
+    ):
+        super().__init__()
+        self.tokenizer = tokenizer
+        self.rules = IdRules.of(tables)
+        self.max_length = self.rules.max_length
+        self.forward = Forward(network, variables, weights, buckets, num_inputs)
+        self.weights = self.forward.saved
+
+    def of_ids(self, *ids: tf.Tensor) -> Any:
+        """The network's outputs; int64 [B, L] each, whatever a caller sent."""
+        return self.forward(*self.rules.checked(*ids))
 
 
 def row_lengths(input_mask: tf.Tensor) -> tf.Tensor:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from electra_tf.serving.ids import NAMES
+from electra_tf.serving import NAMES
 
 OUTPUT = "probabilities"
 Network = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]

@@ -1,18 +1,24 @@
-"""Warm-up requests: what TensorFlow Serving replays before it serves.
+"""Warm-up requests, and whether an export answers them as Keras did.
 
-Without them the first caller of each signature waits while the server
-prepares the graph. Each request is kept with the answer of the Keras model,
-which `verify_saved_model.py` compares with the export's.
+TensorFlow Serving replays them before it serves: without them the first
+caller of each signature waits while the server prepares the graph. Each is
+kept with the answer of the Keras model, and verifying compares that with the
+export's.
 """
 
+import dataclasses
 import importlib.util
 import os
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 import tensorflow as tf
 
 from electra_tf.errors import InputError
+from electra_tf.serving import NAMES, Function, replay
 from electra_tf.serving.replay import storable
 
 FILE = os.path.join("assets.extra", "tf_serving_warmup_requests")
@@ -23,8 +29,6 @@ TEXTS = (
     "the paper came from a shop where half of the town used to buy.",
 )
 _LENGTHS = (8, 40)  # of rows of ids: two buckets
-
-Function = tf.types.experimental.GenericFunction
 
 
 def wants_warmup(asked: bool | None) -> bool:
@@ -122,14 +126,92 @@ def _ids(rows: int, max_length: int) -> dict[str, tf.Tensor]:
     ids = (5 + places % 7) * mask
     return {
         name: tf.constant(x, tf.int64)
-        for name, x in zip(
-            ("input_ids", "input_mask", "segment_ids"),
-            (ids, mask, second),
-            strict=True,
-        )
+        for name, x in zip(NAMES, (ids, mask, second), strict=True)
     }
 
 
 def _fill(protos, tensors: Mapping[str, tf.Tensor]) -> None:
     for name, tensor in tensors.items():
         protos[name].CopyFrom(tf.make_tensor_proto(tensor.numpy()))
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """How far one output of one request is off.
+
+    Attributes:
+      loader: "function" (`tf.saved_model.load`) or "session".
+      signature, output: names.
+      largest: see `distance`.
+    """
+
+    loader: str
+    signature: str
+    output: str
+    largest: float
+
+
+def verify_saved_model(path: str) -> list[Difference]:
+    """Replays the warm-up requests in fresh processes, loaded in two ways.
+
+    Args:
+      path: folder of a SavedModel that was exported with warm-up requests.
+
+    Returns the differences from the answers that the Keras model gave when
+    the export was written.
+
+    Raises:
+      InputError: no SavedModel with warm-up requests, or one that fails to
+        load or to answer.
+    """
+    if not tf.io.gfile.exists(os.path.join(path, FILE)):
+        raise InputError(
+            "verify takes a version's folder with warm-up requests, as "
+            "export_saved_model.py --warmup writes it; received "
+            f"{path!r}"
+        )
+    expected = read_answers(path)
+    found = []
+    for loader in replay.LOADERS:
+        answers = _replay(loader, path)
+        for number, (signature, outputs) in enumerate(expected):
+            for name, array in outputs.items():
+                answer = answers.get(f"{number}/{name}")
+                largest = distance(array, answer)
+                found.append(Difference(loader, signature, name, largest))
+    return found
+
+
+def distance(expected: np.ndarray, found: np.ndarray | None) -> float:
+    """Largest difference |found - expected| / max(1, |expected|).
+
+    Absolute up to 1, as probabilities and states are; relative above, as a
+    log-probability of -1000 has no digits for 1e-5. Infinite where shapes,
+    strings or whole numbers are not the same.
+    """
+    if found is None or expected.shape != found.shape:
+        return float("inf")
+    if expected.dtype.kind != "f":
+        return 0.0 if np.array_equal(expected, found) else float("inf")
+    difference = np.abs(expected - found) / np.maximum(1, np.abs(expected))
+    if np.isnan(difference).any():
+        return float("inf")
+    return float(difference.max(initial=0.0))
+
+
+def _replay(loader: str, path: str) -> dict[str, np.ndarray]:
+    with tempfile.TemporaryDirectory() as folder:
+        output = os.path.join(folder, "answers.npz")
+        done = subprocess.run(
+            [sys.executable, "-P", replay.__file__, loader, path, output],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            lines = done.stderr.strip().splitlines() or ["no message"]
+            raise InputError(
+                f"the {loader} loader failed on {path!r}: {lines[-1]}"
+            )
+        with np.load(output) as file:
+            return dict(file)

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -17,16 +18,15 @@ COLUMNS = {name: [row] for name, row in IDS.items()}
 
 
 @pytest.fixture(scope="module")
-def ask(tiny_model, tmp_path_factory):
+def ask(tiny_export, tmp_path_factory):
     """(status, answer) of a predict request."""
     from starlette.testclient import TestClient
 
     from electra_tf.demo import LocalModel
     from electra_tf.demo.app import make_app
-    from electra_tf.serving.export import export_saved_model
 
     path = tmp_path_factory.mktemp("served") / "electra"
-    export_saved_model(tiny_model, f"{path}/3", warmup=False)
+    shutil.copytree(tiny_export, path / "3")
     (path / "1").mkdir()  # an older one, never loaded
     client = TestClient(make_app("electra", LocalModel(str(path))))
 

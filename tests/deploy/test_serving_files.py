@@ -185,13 +185,10 @@ def client(name):
 
 
 @pytest.fixture(scope="module")
-def served(tiny_model, tmp_path_factory):
+def served(tiny_export):
     from electra_tf.demo import LocalModel
-    from electra_tf.serving.export import export_saved_model
 
-    path = tmp_path_factory.mktemp("served") / "electra"
-    export_saved_model(tiny_model, f"{path}/1", warmup=False)
-    return LocalModel(str(path))
+    return LocalModel(str(pathlib.Path(tiny_export).parent))
 
 
 def printed_as_detected(out, tiny_model):

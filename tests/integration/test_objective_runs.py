@@ -1,5 +1,6 @@
 """Runs of the objectives, generators and tyings, from flags to weights."""
 
+import functools
 import pathlib
 import shutil
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tiny
+from test_replicas import SHARED, assert_equal_but_for_rounding
 
 from electra_tf.pretrained import from_pretrained
 from electra_tf.weights import open_weights
@@ -137,23 +139,53 @@ def test_two_stages_end_the_same_wherever_they_stopped(records_dir, tmp_path):
         tiny.assert_same_end(str(folder), str(whole))
 
 
+OBJECTIVES = {
+    "electra_15": {},
+    "replace_mlm": {},
+    "all_tokens_mlm": {"tying": "gradient_disentangled"},
+    "two_stage": {
+        "tying": "gradient_disentangled",
+        "two_stage_steps": 4,
+        **EQUAL,
+    },
+    "adversarial": {},
+    "electric": {"generator": "two_tower"},
+    "teams": {"generator": "unigram"},
+}
+
+
+@pytest.fixture(scope="module")
+def runs(records_dir, tmp_path_factory):
+    """Objective -> the folder of its run on one device."""
+    folder = tmp_path_factory.mktemp("objectives")
+
+    @functools.cache
+    def of(objective):
+        flags = {"objective": objective, **OBJECTIVES[objective]}
+        path = folder / objective
+        return run(path, records_dir, num_train_steps=8, **flags).folder
+
+    return of
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_every_objective_can_be_shared_out(
+    objective, runs, records_dir, tmp_path
+):
+    flags = {"objective": objective, **OBJECTIVES[objective], **SHARED}
+    shared = run(tmp_path / "shared", records_dir, num_train_steps=8, **flags)
+    assert_equal_but_for_rounding(runs(objective), shared.folder)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "flags",
-    [
-        {"objective": "electra_15"},
-        {"objective": "replace_mlm"},
-        {"objective": "all_tokens_mlm", "generator": "two_tower"},
-        {"objective": "adversarial"},
-        {"objective": "teams", "generator": "uniform"},
-    ],
-    ids=lambda flags: flags["objective"],
+    "objective",
+    ["electra_15", "replace_mlm", "all_tokens_mlm", "adversarial", "teams"],
 )
-def test_every_run_leaves_a_model(flags, records_dir, tmp_path):
-    folder = tmp_path / "run"
-    run(folder, records_dir, num_train_steps=5, **flags)
-    model = from_pretrained(str(folder))
-    stored = open_weights(folder).arrays
+def test_every_run_leaves_a_model(objective, runs, tmp_path):
+    folder = runs(objective)
+    model, stored = from_pretrained(folder), open_weights(folder).arrays
     for variable in model.encoder.variables:
         np.testing.assert_array_equal(variable.numpy(), stored[variable.path])
     served = tmp_path / "served"

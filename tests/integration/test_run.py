@@ -288,59 +288,60 @@ def stop_at(step, monkeypatch, what):
     monkeypatch.setattr(logs.RunLogs, "write", and_stop)
 
 
-def test_a_terminated_run_saves_and_goes_on_to_the_same_end(
-    tiny_run, records_dir, tmp_path
-):
-    folder = str(tmp_path / "run")
-
-    def run(step, **changed):
-        with pytest.MonkeyPatch.context() as patch:
-            stop_at(step, patch, lambda: os.kill(os.getpid(), signal.SIGTERM))
-            return tiny.pretrain(
-                model_dir=folder, data_dir=records_dir, **changed
-            )
-
-    first = run(5, preempted_exit_code=42)
-    assert first.code == 42
-    assert "saved at step 5" in first.err
-    second = run(12)
-    assert second.code == 0
-    assert "going on from the checkpoint of step 5" in second.err
-    assert "saved at step 12" in second.err
-    assert run(-1).code == 0
-    tiny.assert_same_end(folder, tiny_run.folder)
-
-
 class CrashError(Exception):
     """In place of a power cut."""
 
 
-def test_a_crashed_run_goes_on_to_the_same_end(tiny_run, records_dir, tmp_path):
+def test_a_run_that_was_stopped_in_every_way_comes_to_the_same_end(
+    tiny_run, records_dir, tmp_path
+):
+    """Crashed, terminated, told to stop: the same bits, the same lines."""
     folder = str(tmp_path / "run")
 
-    def crash():
-        raise CrashError
-
-    def run_until(step):
+    def run(step=-1, what=None, **changed):
         with pytest.MonkeyPatch.context() as patch:
-            stop_at(step, patch, crash)
-            with pytest.raises(CrashError):
-                tiny.pretrain(model_dir=folder, data_dir=records_dir)
+            stop_at(step, patch, what)
+            return tiny.pretrain(
+                model_dir=folder, data_dir=records_dir, **changed
+            )
+
+    def run_until_crash(step):
+        def crash():
+            raise CrashError
+
+        with pytest.raises(CrashError):
+            run(step, crash)
         assert tiny.metrics(folder)[-1]["step"] == step
 
-    run_until(5)  # The first checkpoint would be step 7's.
+    def terminate():
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    run_until_crash(5)  # The first checkpoint would be step 7's.
+    terminated = run(5, terminate, preempted_exit_code=42)
+    assert terminated.code == 42
+    assert "going on" not in terminated.err
+    assert "saved at step 5" in terminated.err
+    # stop_at_step keeps the schedule, and writes no line of its own.
+    for _ in range(2):  # The second has nothing to do.
+        stopped = run(stop_at_step=11)
+        assert stopped.code == 0, stopped.err
+        assert "stopped; saved at step 11" in stopped.err
+        latest = tf.train.latest_checkpoint(f"{folder}/checkpoints")
+        assert latest.endswith("step-11")
     # Lines up to step 20 are written, the last checkpoint is step 14's, and
     # it holds the sums of four steps since the line before it.
-    run_until(20)
+    run_until_crash(20)
     with open(os.path.join(folder, "metrics.jsonl"), "a") as file:
         file.write('{"step": 21, "lo')  # A line that a kill cut off.
     saving = pathlib.Path(folder, "checkpoints", "step-21_temp")
     saving.mkdir()
     (saving / "part-00000-of-00001").write_text("half")
-    finished = tiny.pretrain(model_dir=folder, data_dir=records_dir)
-    assert finished.code == 0, finished.err
-    assert "going on from the checkpoint of step 14" in finished.err
+    terminated = run(20, terminate)
+    assert terminated.code == 0
+    assert "going on from the checkpoint of step 14" in terminated.err
+    assert "saved at step 20" in terminated.err
     assert not saving.exists()
+    assert run(stop_at_step=tiny.STEPS).code == 0
     tiny.assert_same_end(folder, tiny_run.folder)
 
 
@@ -391,17 +392,3 @@ def authors_example(rng, vocab) -> bytes:
     }
     example = tf.train.Example(features=tf.train.Features(feature=features))
     return example.SerializeToString()
-
-
-def test_a_run_in_parts_is_the_run_in_one(tiny_run, records_dir, tmp_path):
-    """stop_at_step keeps the schedule, and writes no line of its own."""
-    folder = tmp_path / "run"
-    given = {"model_dir": folder, "data_dir": records_dir}
-    for _ in range(2):  # the second has nothing to do
-        stopped = tiny.pretrain(**given, stop_at_step=11)
-        assert stopped.code == 0, stopped.err
-        assert "stopped; saved at step 11" in stopped.err
-        latest = tf.train.latest_checkpoint(f"{folder}/checkpoints")
-        assert latest.endswith("step-11")
-    assert tiny.pretrain(**given, stop_at_step=tiny.STEPS).code == 0
-    tiny.assert_same_end(folder, tiny_run.folder)

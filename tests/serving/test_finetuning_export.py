@@ -12,8 +12,7 @@ import tiny
 from electra_tf.errors import InputError
 from electra_tf.finetune.models.optimizer import create_optimizer
 from electra_tf.pretrained import finetuning_encoder
-from electra_tf.serving.export import export_for_finetuning
-from electra_tf.serving.saved_model_encoder import SavedModelEncoder
+from electra_tf.serving.export import SavedModelEncoder, export_for_finetuning
 
 STEPS = 20
 LENGTH, WIDTH = 12, tiny.FLAGS["hidden_size"]

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from electra_tf.serving.forward import Forward, row_lengths
-from electra_tf.serving.stored_weights import StoredWeights
+from electra_tf.serving.forward import Forward, StoredWeights, row_lengths
 
 LENGTHS = [1, 32, 33, 64, 65, 129, 256, 257, 300, 32]
 LONGEST = 300

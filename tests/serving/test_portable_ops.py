@@ -5,8 +5,11 @@ import tensorflow as tf
 import tensorflow_text as tf_text
 
 from electra_tf.errors import InputError
-from electra_tf.serving import portable_ops
-from electra_tf.serving.saved_model import write_saved_model
+from electra_tf.serving.saved_model import (
+    graph_ops,
+    is_portable,
+    write_saved_model,
+)
 
 TEXT = tf.TensorSpec([None], tf.string, "text")
 
@@ -62,7 +65,7 @@ def test_ops_inside_functions_are_listed(tmp_path):
             return tf.cond(x > 0, lambda: inner(x), lambda: x)
 
     tf.saved_model.save(Nested(), str(tmp_path))
-    ops = portable_ops.graph_ops(str(tmp_path))
+    ops = graph_ops(str(tmp_path))
     assert {"LeftShift", "Greater", "PartitionedCall"} <= ops
     assert not [op for op in ops if op.startswith("__inference")]
 
@@ -82,4 +85,4 @@ def test_ops_inside_functions_are_listed(tmp_path):
     ],
 )
 def test_what_counts_as_portable(op, portable):
-    assert portable_ops.is_portable(op) == portable
+    assert is_portable(op) == portable

@@ -12,7 +12,7 @@ import tiny
 
 from electra_tf.serving import warmup
 from electra_tf.serving.saved_model import next_version
-from electra_tf.serving.verify import distance
+from electra_tf.serving.warmup import distance
 
 pytest.importorskip("tensorflow_serving")
 

@@ -17,15 +17,12 @@ from tiny_finetune import LENGTH, id_batch
 
 from electra_tf.data.tokenizers.tokenizer import Tokenizer
 from electra_tf.errors import InputError
-from electra_tf.finetune.models.heads import Classifier, Regressor, Tagger
+from electra_tf.finetune.models.classifiers import Classifier, Regressor, Tagger
 from electra_tf.finetune.models.span_qa import SpanQA
-from electra_tf.serving import answer as answer_export
-from electra_tf.serving.finetuned import (
-    TagModule,
-    begins_word,
-    export_finetuned,
-)
-from electra_tf.serving.verify import verify_saved_model
+from electra_tf.finetune.models.windows import make_windows
+from electra_tf.serving.export import export_finetuned
+from electra_tf.serving.finetuned import TagModule, begins_word
+from electra_tf.serving.warmup import verify_saved_model
 
 TEXTS = [
     "The state of the union is strong.",
@@ -36,12 +33,14 @@ TEXTS = [
 PAIRS = ["Congress", "the war", "", "peace and war and work " * 4]
 QUESTIONS = ["what of the union?", "", "the people and the war " * 20, "who"]
 SPAN = {"num_beams": 5, "max_answer_length": 4}
+# Of the second model: windows that overlap, and questions cut at another place.
+CUT = {"max_query_length": 6, "doc_stride": 2}
 MODELS = {
     "classify": (Classifier, {"labels": ("bad", "g\u00f6od", "so so")}),
     "regress": (Regressor, {}),
     "tag": (Tagger, {"labels": ("O", "B-X", "I-X")}),
     "answer": (SpanQA, {"head": "joint", **SPAN}),
-    "answer_plain": (SpanQA, {"head": "plain", **SPAN}),
+    "answer_plain": (SpanQA, {"head": "plain", **SPAN, **CUT}),
 }
 CLIENT = """
 folder, asked, out = sys.argv[1:]
@@ -263,12 +262,16 @@ def brute_force_answer(model, question, context):
     """Every window in turn, every beam in turn."""
     tokenizer = model.preprocessor.tokenizer
     q = tokenizer.tokenize([question])[0].numpy().tolist()
-    q = q[: min(64, (LENGTH - 3) // 2)]
+    # Half of the row where it is too short for the default of 64.
+    longest, stride = ((LENGTH - 3) // 2, 128)
+    if model.window_settings.doc_stride != 128:
+        longest, stride = CUT["max_query_length"], CUT["doc_stride"]
+    q = q[:longest]
     tokens, starts, ends = (
         x[0].numpy() for x in tokenizer.tokenize_with_offsets([context])
     )
     room = LENGTH - 3 - len(q)
-    step = min(128, max(room // 2, 1))
+    step = min(stride, room)
     windows, first = [], 0
     while True:
         windows.append((first, min(room, len(tokens) - first)))
@@ -294,6 +297,11 @@ def brute_force_answer(model, question, context):
             "input_ids": ids + [0] * (LENGTH - len(ids)),
             "input_mask": mask,
             "segment_ids": segments + [0] * (LENGTH - len(segments)),
+            # As in training, not at the last [SEP].
+            "answer_mask": [
+                int(p == 0 or begin <= p < begin + length)
+                for p in range(LENGTH)
+            ],
         }
         row = {n: tf.constant([v], tf.int32) for n, v in row.items()}
         beams = {n: v.numpy()[0] for n, v in model(row).items()}
@@ -301,11 +309,12 @@ def brute_force_answer(model, question, context):
         for i, start in enumerate(beams["start_index"]):
             for j, end in enumerate(beams["end_index"][i]):
                 s, e = first + start - begin, first + end - begin
-                most = max(context_of(w, s) for w in windows)
+                contexts = [context_of(w, s) for w in windows]
+                owner = windows[int(np.argmax(contexts))]
                 if (
                     begin <= start <= end < begin + length
                     and end - start < SPAN["max_answer_length"]
-                    and context_of((first, length), s) >= most - 1e-6
+                    and owner == (first, length)
                 ):
                     score = beams["start_log_probs"][i]
                     score = score + beams["end_log_probs"][i, j]
@@ -336,8 +345,8 @@ def test_answer_reads_every_window(name, models, answers):
 def test_windows_cover_every_token():
     for room in range(1, 9):
         for tokens in range(30):
-            found = answer_export.make_windows(
-                tf.constant([2]), tf.constant([tokens]), room + 5, stride=4
+            found = make_windows(
+                tf.constant([2]), tf.constant([tokens]), room + 5, 4
             )
             covered = set()
             for first, length in zip(
@@ -352,7 +361,7 @@ def test_windows_cover_every_token():
 
 def test_a_model_without_preprocessor_needs_one(models, tmp_path):
     bare = Regressor(models["regress"].encoder)
-    with pytest.raises(InputError, match="pass preprocessor="):
+    with pytest.raises(InputError, match="must be given a preprocessor"):
         export_finetuned(bare, str(tmp_path / "out"))
     given = models["regress"].preprocessor
     export_finetuned(bare, str(tmp_path / "out"), given)

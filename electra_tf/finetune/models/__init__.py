@@ -1,9 +1,246 @@
-"""Keras models of the fine-tuning tasks.
+"""What every fine-tuned model is: preprocessor, encoder, a head."""
 
-`keras.models.load_model` knows only classes that were imported, so importing
-one model brings the others and their optimizer along.
-"""
+import abc
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any, Self
 
-from electra_tf.finetune.models import heads, optimizer, span_qa
+import keras
+import numpy as np
+import tensorflow as tf
 
-__all__ = ["heads", "optimizer", "span_qa"]
+from electra_tf.errors import InputError
+from electra_tf.finetune.preprocessor import TEXT_NAMES, TextPreprocessor
+from electra_tf.modeling.encoder import Encoder
+from electra_tf.pretrained import finetuning_encoder, from_pretrained
+
+Inputs = tf.Tensor | Mapping[str, tf.Tensor]
+
+
+class TaskModel(keras.Model, abc.ABC):
+    """An encoder and a task's head, trained by ordinary `fit`.
+
+    `compile(optimizer)` alone picks the task's own loss; a loss given to
+    `compile` wins.
+
+    Args:
+      encoder: ids, mask, segments [B, L] -> [B, L, H].
+      preprocessor: lets the model take strings; None: ids only.
+
+    Call arguments:
+      inputs: a dict of `input_ids`, `input_mask`, `segment_ids`, int [B, L];
+        or strings [B]; or a dict of `text` and `text_pair`, strings [B].
+        `fit`, `evaluate` and `predict` take lists of str as well.
+      training: whether to drop.
+
+    Attributes:
+      encoder, preprocessor: as given.
+      truncated: how many texts the preprocessor has cut since the model was
+        made or loaded; the first is announced on standard error.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        preprocessor: TextPreprocessor | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        # Built at once, so that paths do not depend on who calls first.
+        if not encoder.built:
+            encoder.build()
+        self.encoder = encoder
+        self._set_preprocessor(preprocessor)
+        # Not a metric: `loss, accuracy = evaluate(...)` shall go on working.
+        self._truncated = tf.Variable(
+            0,
+            trainable=False,
+            dtype=tf.int64,
+            synchronization=tf.VariableSynchronization.ON_READ,
+            aggregation=tf.VariableAggregation.SUM,
+        )
+        if preprocessor is not None:
+            _check_length(preprocessor.max_seq_length, encoder)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name_or_path: str | os.PathLike,
+        *,
+        max_seq_length: int = 128,
+        dropout: float = 0.1,
+        load_weights: bool = True,
+        **head: Any,
+    ) -> Self:
+        """A model on a pre-trained encoder, its head fresh.
+
+        Args:
+          name_or_path: whatever `electra_tf.from_pretrained` takes.
+          max_seq_length: L that texts are padded or cut to.
+          dropout: rate in the encoder and before the head, whatever the rate
+            in pre-training was (ELECTRA, Table 7).
+          load_weights: False keeps sizes and vocabulary, but starts from
+            fresh weights.
+          **head: the class's own arguments.
+
+        Raises:
+          InputError: no such model, or a length beyond its position table.
+        """
+        pretrained = from_pretrained(name_or_path)
+        encoder = finetuning_encoder(pretrained, dropout, load_weights)
+        _check_length(max_seq_length, encoder)
+        preprocessor = TextPreprocessor(pretrained.tokenizer, max_seq_length)
+        return cls._on_pretrained(encoder, preprocessor, dropout, **head)
+
+    @classmethod
+    def _on_pretrained(cls, encoder, preprocessor, dropout, **head):
+        """Heads without dropout of their own leave the rate aside."""
+        return cls(encoder, preprocessor=preprocessor, **head)
+
+    @property
+    def truncated(self) -> int:
+        return int(self._truncated.read_value())
+
+    def remove_preprocessor(self) -> TextPreprocessor:
+        """Takes the preprocessor out; the model then takes ids alone."""
+        if self.preprocessor is None:
+            raise InputError(
+                "remove_preprocessor needs a model with a preprocessor; "
+                "received one without"
+            )
+        preprocessor = self.preprocessor
+        self._set_preprocessor(None)
+        return preprocessor
+
+    def _set_preprocessor(self, preprocessor: TextPreprocessor | None) -> None:
+        # Past Keras' tracking, which never forgets a layer: it has no weights.
+        vars(self)["preprocessor"] = preprocessor
+        self.supports_jit = preprocessor is None
+
+    def features(self, inputs: Inputs) -> dict[str, tf.Tensor]:
+        """Ids as given, or made of strings; other inputs stay beside them.
+
+        A `truncated` among them, as the preprocessor gives, is counted.
+        """
+        if not isinstance(inputs, Mapping):
+            inputs = {"text": inputs}
+        if "input_ids" in inputs:
+            features = dict(inputs)
+        elif self.preprocessor is None:
+            raise InputError(
+                "without preprocessor the inputs must be a dict of input_ids, "
+                "input_mask and segment_ids; received "
+                f"{', '.join(sorted(inputs))}"
+            )
+        else:
+            texts = {n: x for n, x in inputs.items() if n in TEXT_NAMES}
+            features = {**inputs, **self.preprocessor(texts)}
+        if "truncated" in features:
+            length = tf.shape(features["input_ids"])[1]
+            self._count(features.pop("truncated"), length)
+        return features
+
+    def _count(self, truncated: tf.Tensor, length: tf.Tensor) -> None:
+        """Adds to `truncated`; says so the first time."""
+        if tf.distribute.in_cross_replica_context():
+            return  # a call outside of fit, evaluate and predict
+        before = self._truncated.read_value()
+        cut = tf.math.count_nonzero(truncated)
+        self._truncated.assign_add(cut)
+        tf.cond(
+            (before == 0) & (cut > 0),
+            lambda: tf.print(
+                "note: texts are cut to max_seq_length =",
+                length,
+                "tokens; model.truncated counts them",
+                output_stream=sys.stderr,
+            ),
+            tf.no_op,
+        )
+
+    def states(
+        self, features: Mapping[str, tf.Tensor], training: bool
+    ) -> tf.Tensor:
+        """The encoder's last layer: float [B, L, H]."""
+        names = ("input_ids", "input_mask", "segment_ids")
+        ids = (tf.cast(features[name], tf.int32) for name in names)
+        return self.encoder(*ids, training=training)
+
+    def fit(self, x=None, *args, validation_data=None, **kwargs):
+        if isinstance(validation_data, (tuple, list)):
+            held_out, *rest = validation_data
+            validation_data = (self._ready(held_out), *rest)
+        elif validation_data is not None:
+            validation_data = self._ready(validation_data)
+        return super().fit(
+            self._ready(x), *args, validation_data=validation_data, **kwargs
+        )
+
+    def evaluate(self, x=None, *args, **kwargs):
+        return super().evaluate(self._ready(x), *args, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        return super().predict(self._ready(x), *args, **kwargs)
+
+    def _ready(self, data: Any) -> Any:
+        """Strings as Keras takes them; for several replicas, ids.
+
+        Before it distributes, Keras averages a batch, and strings have no
+        mean.
+        """
+        data = _strings(data)
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        if self.preprocessor is None or replicas == 1:
+            return data
+        if isinstance(data, tf.data.Dataset):
+            return data.map(lambda x, *rest: (self._ids(x), *rest))
+        return self._ids(data)
+
+    def _ids(self, x: Inputs) -> Inputs:
+        is_ids = isinstance(x, Mapping) and "input_ids" in x
+        return x if is_ids else self.preprocessor(x)
+
+    @abc.abstractmethod
+    def default_loss(self, y, y_pred, sample_weight) -> tf.Tensor:
+        """The task's own loss, a scalar."""
+
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        if self.loss is None:
+            return self.default_loss(y, y_pred, sample_weight)
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
+
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        parts = {"encoder": self.encoder, "preprocessor": self.preprocessor}
+        return {
+            **super().get_config(),
+            **{name: serialize(part) for name, part in parts.items()},
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        deserialize = keras.saving.deserialize_keras_object
+        parts = {n: config.pop(n) for n in ("encoder", "preprocessor")}
+        return cls(**{n: deserialize(p) for n, p in parts.items()}, **config)
+
+
+def _check_length(max_seq_length: int, encoder: Encoder) -> None:
+    rows = encoder.embeddings.max_position_embeddings
+    if max_seq_length > rows:
+        raise InputError(
+            "max_seq_length must not exceed the model's "
+            f"max_position_embeddings ({rows}); received {max_seq_length}"
+        )
+
+
+def _strings(x: Any) -> Any:
+    """Lists of str and NumPy's str arrays as tensors, which Keras takes."""
+    if isinstance(x, Mapping):
+        return {name: _strings(value) for name, value in x.items()}
+    is_list = isinstance(x, (list, tuple)) and x and isinstance(x[0], str)
+    if is_list or (isinstance(x, np.ndarray) and x.dtype.kind in "US"):
+        return tf.constant(x, tf.string)
+    return x

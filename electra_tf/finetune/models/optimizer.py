@@ -36,7 +36,9 @@ def layer_depths(model: keras.Model) -> dict[str, int]:
     for variable in model.trainable_variables:
         path = variable.path
         if path in depths:
-            raise InputError(f"two variables must not share the path {path!r}")
+            raise InputError(
+                f"no two variables may have one path; received {path!r} twice"
+            )
         depths[path] = _depth(path, head)
     return depths
 
@@ -48,8 +50,8 @@ def _depth(path: str, head: int) -> int:
         return int(found[2]) + 1
     if _ENCODER.search(path):
         raise InputError(
-            f"variable {path!r} is neither of the embeddings nor of a block: "
-            "it has no layer-wise rate"
+            "a variable of the encoder must be of its embeddings or of a "
+            f"block; received {path!r}"
         )
     return head
 
@@ -78,8 +80,8 @@ class LayerwiseAdamW(AdamW):
             odd = sorted(set(paths) ^ set(self.factors)) or ["(one twice)"]
             raise InputError(
                 "the optimizer must be given the trainable variables it was "
-                f"created for; these differ: {', '.join(odd[:3])}. Create it "
-                "anew after freezing layers or changing the head"
+                "created for (create it anew after freezing layers or changing "
+                f"the head); received a difference in {', '.join(odd[:3])}"
             )
         self._rate_factors = [self.factors[path] for path in paths]
         super().build(variables)

@@ -1,14 +1,16 @@
 """Question answering: the span of the passage that answers."""
 
+import dataclasses
 from collections.abc import Mapping
 
 import keras
 import tensorflow as tf
 
 from electra_tf.errors import InputError
-from electra_tf.finetune.models.preprocessor import TextPreprocessor
+from electra_tf.finetune.models import TaskModel
 from electra_tf.finetune.models.span_heads import JointSpanHead, PlainSpanHead
-from electra_tf.finetune.models.task_model import TaskModel
+from electra_tf.finetune.models.windows import WindowSettings
+from electra_tf.finetune.preprocessor import TextPreprocessor
 from electra_tf.modeling.encoder import Encoder
 
 HEADS = ("joint", "plain")
@@ -27,7 +29,9 @@ class SpanQA(TaskModel):
         answerability; or "plain", BERT's.
       num_beams: K, starts that prediction follows, and ends for each.
       max_answer_length: tokens of an answer, for the plain head's
-        answerability.
+        answerability, and what an export answers.
+      max_query_length, doc_stride: how an export cuts questions and slides
+        over long passages, in tokens: as when the model was measured.
       preprocessor: see `TaskModel`; `text` is the question, `text_pair` the
         passage.
 
@@ -59,6 +63,8 @@ class SpanQA(TaskModel):
         head: str = "joint",
         num_beams: int = 20,
         max_answer_length: int = 30,
+        max_query_length: int = 64,
+        doc_stride: int = 128,
         preprocessor: TextPreprocessor | None = None,
         **kwargs,
     ):
@@ -69,6 +75,7 @@ class SpanQA(TaskModel):
             )
         self.num_beams = num_beams
         self.max_answer_length = max_answer_length
+        self.window_settings = WindowSettings(doc_stride, max_query_length)
         self.head_kind = head
         if head == "joint":
             self.head = JointSpanHead(name="task_head")
@@ -108,6 +115,7 @@ class SpanQA(TaskModel):
             "head": self.head_kind,
             "num_beams": self.num_beams,
             "max_answer_length": self.max_answer_length,
+            **dataclasses.asdict(self.window_settings),
         }
 
 

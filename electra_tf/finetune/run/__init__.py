@@ -1,0 +1,213 @@
+"""What the trials in a folder have in common, and their results summed up.
+
+results.json, results.md and, for GLUE, submission.zip are made of the trials'
+own files (see trials.py).
+"""
+
+import dataclasses
+import hashlib
+import io
+import json
+import os
+import re
+import statistics
+import zipfile
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from electra_tf.config.finetuning import TaskOptions, TrainingOptions
+from electra_tf.errors import InputError
+from electra_tf.files import write_bytes, write_text
+from electra_tf.finetune.tasks import Task
+from electra_tf.finetune.tasks.glue_specs import GLUE
+
+SETTINGS, RESULT, TEST = "settings.json", "result.json", "test"
+RESULTS, TABLE, SUBMISSION = "results.json", "results.md", "submission.zip"
+# Where something lies; what it holds has a fingerprint.
+_PLACES = (
+    "init_checkpoint data_dir train_file dev_file test_file tfds_data_dir"
+).split()
+# What may differ between the commands that fill one folder.
+_FREE = ("num_trials", "save_model")
+_TRIAL = re.compile(r"trial_(\d+)/?$")
+
+
+def trial_name(number: int) -> str:
+    """The folder of a trial, counted from 1."""
+    return f"trial_{number}"
+
+
+def read_trials(folder: str) -> list[dict[str, Any]]:
+    """The finished trials of a task's folder, in order."""
+    if not tf.io.gfile.exists(folder):
+        return []
+    found = map(_TRIAL.match, tf.io.gfile.listdir(folder))
+    numbers = sorted(int(match[1]) for match in found if match)
+    paths = [os.path.join(folder, trial_name(n), RESULT) for n in numbers]
+    return [read_json(path) for path in paths if tf.io.gfile.exists(path)]
+
+
+def summarize(values: Sequence[float]) -> dict[str, float | None]:
+    """Median, mean, deviation and best of the trials.
+
+    The deviation is the sample's, with n - 1; None for one trial.
+    """
+    return {
+        "median": statistics.median(values),
+        "mean": statistics.fmean(values),
+        "deviation": statistics.stdev(values) if len(values) > 1 else None,
+        "best": max(values),
+    }
+
+
+def write_results(output_dir: str) -> None:
+    """Writes `results.json`, `results.md` and, where test sets of GLUE were
+    predicted, `submission.zip`, of all tasks in the folder."""
+    found = {}
+    for name in sorted(tf.io.gfile.listdir(output_dir)):
+        folder = os.path.join(output_dir, name.rstrip("/"))
+        path = os.path.join(folder, SETTINGS)
+        if tf.io.gfile.exists(path):
+            trials = read_trials(folder)
+            if trials:
+                found[name.rstrip("/")] = _task_result(path, trials)
+    text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+    write_text(os.path.join(output_dir, RESULTS), text)
+    write_text(os.path.join(output_dir, TABLE), _table(found))
+    if files := _submission_files(output_dir, found):
+        write_bytes(os.path.join(output_dir, SUBMISSION), _zip(files))
+
+
+def read_results(output_dir: str) -> str:
+    """The content of `results.md`."""
+    with tf.io.gfile.GFile(os.path.join(output_dir, TABLE)) as file:
+        return file.read()
+
+
+def read_json(path: str) -> dict[str, Any]:
+    """A file of ours.
+
+    Raises:
+      InputError: it is damaged.
+    """
+    try:
+        with tf.io.gfile.GFile(path) as file:
+            return json.loads(file.read())
+    except ValueError:
+        raise InputError(
+            f"{path} must be JSON (remove its folder, and run again); received "
+            "a damaged file"
+        ) from None
+
+
+def _task_result(path: str, trials: list[dict[str, Any]]) -> dict[str, Any]:
+    settings = read_json(path)
+    metric = settings["metric"]
+    names = trials[0]["metrics"]
+    best = max(trials, key=lambda trial: trial["metrics"][metric])
+    return {
+        "metric": metric,
+        "best_trial": best["trial"],
+        "summary": {
+            name: summarize([trial["metrics"][name] for trial in trials])
+            for name in [metric, *(n for n in names if n != metric)]
+        },
+        "trials": trials,
+        "settings": settings,
+    }
+
+
+def _table(found: dict[str, Any]) -> str:
+    lines = [
+        "| task | metric | median | mean | deviation | best | trials |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    columns = ("median", "mean", "deviation", "best")
+    for task, result in found.items():
+        for metric, summary in result["summary"].items():
+            values = [_shown(summary[column]) for column in columns]
+            cells = [task, metric, *values, str(len(result["trials"]))]
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _shown(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
+
+
+def _submission_files(
+    output_dir: str, found: dict[str, Any]
+) -> dict[str, bytes]:
+    """The best trials' test predictions of GLUE tasks, by file name."""
+    files = {}
+    for task, result in found.items():
+        if task.removeprefix("glue_") not in GLUE:
+            continue
+        trial = trial_name(result["best_trial"])
+        folder = os.path.join(output_dir, task, trial, TEST)
+        if tf.io.gfile.exists(folder):
+            for name in sorted(tf.io.gfile.listdir(folder)):
+                path = os.path.join(folder, name)
+                with tf.io.gfile.GFile(path, "rb") as file:
+                    files[name] = file.read()
+    return files
+
+
+def _zip(files: dict[str, bytes]) -> bytes:
+    """A zip file with no times in it: equal content, equal bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name), content)
+    return buffer.getvalue()
+
+
+def fingerprint(parts: Sequence[Any]) -> str:
+    """A digest of examples or weights, to know them again."""
+    digest = hashlib.sha256()
+    for part in parts:
+        is_array = isinstance(part, np.ndarray)
+        digest.update(part.tobytes() if is_array else repr(part).encode())
+    return digest.hexdigest()[:16]
+
+
+def settings_of(
+    task: Task, plan: TrainingOptions, task_options: TaskOptions, weights: str
+) -> dict[str, Any]:
+    """What trials of one folder must have in common."""
+    splits = task.splits
+    return {
+        "task": task.name,
+        "metric": task.metric,
+        "weights": weights,
+        "num_train": len(splits.train),
+        "data": fingerprint([*splits.train, *splits.dev.items()]),
+        **{n: v for n, v in dataclasses.asdict(plan).items() if n not in _FREE},
+        **dataclasses.asdict(task_options),
+    }
+
+
+def changed_settings(
+    old: Mapping[str, Any], new: Mapping[str, Any]
+) -> list[str]:
+    """What differs between two `settings_of`, where it defines trials."""
+    return [
+        f"{name} was {old.get(name)!r}, now {value!r}"
+        for name, value in new.items()
+        if old.get(name) != value and name not in _PLACES
+    ]
+
+
+def train_examples(
+    plan: TrainingOptions, examples: Sequence[Any]
+) -> Sequence[Any]:
+    """Those to learn from: all, or as many as were asked for, drawn by the
+    seed of the first trial, in the file's order."""
+    limit = plan.max_train_examples
+    if limit is None or limit >= len(examples):
+        return examples
+    order = np.random.default_rng(plan.seed).permutation(len(examples))
+    return [examples[index] for index in np.sort(order[:limit])]

@@ -1,27 +1,76 @@
-"""One trial: a fresh head on a pre-trained encoder, trained and measured."""
+"""How a task is learned: the paper's values, and the training of a trial."""
 
+import dataclasses
 import math
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import tensorflow as tf
 from tqdm import tqdm
 
-from electra_tf.data.records.shards import naming_write_errors
+from electra_tf.config.finetuning import TrainingOptions
 from electra_tf.errors import InputError
+from electra_tf.files import replacing
 from electra_tf.finetune.models.optimizer import create_optimizer
-from electra_tf.finetune.run.plan import Plan
-from electra_tf.finetune.tasks.task import Encoded, Evaluation, Task
+from electra_tf.finetune.tasks import Encoded, Evaluation, Task
+from electra_tf.pretrained import PretrainedElectra
 from electra_tf.training.console import say
+
+# ELECTRA, Table 7: widest model, (peak rate, factor from layer to layer).
+_BY_HIDDEN_SIZE = (
+    (511, (3e-4, 0.8)),  # Small has 256
+    (1023, (1e-4, 0.8)),  # Base has 768
+    (2**31, (5e-5, 0.9)),  # Large has 1024
+)
+_SMALL_RATE_GOOGLE = 1e-4
+
+
+def make_plan(
+    task: Task, options: TrainingOptions, pretrained: PretrainedElectra
+) -> TrainingOptions:
+    """The options, with what the user left open filled in.
+
+    Raises:
+      InputError: max_seq_length is not between what the task needs and what
+        the model has.
+
+    Reference: ELECTRA, Table 7.
+    """
+    model = pretrained.config.model
+    rate, decay = next(
+        values
+        for widest, values in _BY_HIDDEN_SIZE
+        if model.hidden_size <= widest
+    )
+    is_google = options.compat == "google"
+    if is_google and model.hidden_size <= _BY_HIDDEN_SIZE[0][0]:
+        rate = _SMALL_RATE_GOOGLE
+    most = model.max_position_embeddings
+    usual = {
+        "learning_rate": rate,
+        "layerwise_lr_decay": decay,
+        "num_train_epochs": task.epochs,
+        "weight_decay_rate": 0.01 if is_google else 0.0,
+        "max_seq_length": min(task.max_seq_length, most),
+    }
+    is_open = [name for name in usual if getattr(options, name) is None]
+    plan = dataclasses.replace(options, **{n: usual[n] for n in is_open})
+    if not task.least_length <= plan.max_seq_length <= most:
+        raise InputError(
+            f"max_seq_length must lie between {task.least_length}, which "
+            f"{task.name} needs, and {most}, the model's "
+            f"max_position_embeddings; received {plan.max_seq_length}"
+        )
+    return plan
 
 
 def train(
     task: Task,
-    plan: Plan,
+    plan: TrainingOptions,
     seed: int,
     examples: Encoded,
     dev: Encoded,
@@ -31,7 +80,7 @@ def train(
 
     Args:
       task: what to learn.
-      plan: how.
+      plan: how; see `make_plan`.
       seed: of the head, the order of the examples and dropout.
       examples: to learn from, with targets.
       dev: to stop early by, where the plan says so.
@@ -43,7 +92,7 @@ def train(
     """
     keras.utils.clear_session()  # lets go of the trial before
     keras.utils.set_random_seed(seed)
-    model = task.build_model(plan.model_settings())
+    model = task.build_model(plan)
     num_rows = len(examples.inputs["input_ids"])
     steps_per_epoch = math.ceil(num_rows / plan.train_batch_size)
     num_steps = steps_per_epoch * plan.num_train_epochs
@@ -52,13 +101,7 @@ def train(
     model.fit(
         training_batches(examples, plan.train_batch_size, seed),
         epochs=plan.num_train_epochs,
-        callbacks=[
-            *_early_stop(task, plan, model, dev),
-            keras.callbacks.TensorBoard(
-                log_dir, write_graph=False, update_freq=plan.log_every_steps
-            ),
-            Progress(num_steps),
-        ],
+        callbacks=_callbacks(task, plan, model, dev, num_steps, log_dir),
         shuffle=False,  # the batches are shuffled already
         verbose=0,
     )
@@ -66,7 +109,7 @@ def train(
 
 
 def _optimizer(
-    plan: Plan, model: keras.Model, num_steps: int
+    plan: TrainingOptions, model: keras.Model, num_steps: int
 ) -> keras.optimizers.Optimizer:
     return create_optimizer(
         model,
@@ -79,25 +122,42 @@ def _optimizer(
     )
 
 
-def _early_stop(
-    task: Task, plan: Plan, model: keras.Model, dev: Encoded
+def _callbacks(
+    task: Task,
+    plan: TrainingOptions,
+    model: keras.Model,
+    dev: Encoded,
+    num_steps: int,
+    log_dir: str,
 ) -> list[keras.callbacks.Callback]:
-    """What measures on dev after each epoch and stops; none if not asked."""
+    shared = [
+        keras.callbacks.TensorBoard(
+            log_dir, write_graph=False, update_freq=plan.log_every_steps
+        ),
+        Progress(num_steps),
+    ]
     if not plan.early_stop_patience:
-        return []
+        return shared
     name = f"dev_{task.metric}"
+
+    def measure(epoch: int, logs: dict[str, float]) -> None:
+        found = evaluate(task, plan, model, dev).metrics
+        logs[name] = found[task.metric]
+
+    # In this order: what is measured is judged and shown.
     return [
-        MeasureOnDev(name, lambda: evaluate(task, plan, model, dev)),
+        keras.callbacks.LambdaCallback(on_epoch_end=measure),
         keras.callbacks.EarlyStopping(
             name,
             mode="max",
             patience=plan.early_stop_patience,
             restore_best_weights=True,
         ),
+        *shared,
     ]
 
 
-def predict(plan: Plan, model: keras.Model, encoded: Encoded) -> Any:
+def predict(plan: TrainingOptions, model: keras.Model, encoded: Encoded) -> Any:
     """What the model says of examples."""
     return model.predict(
         dict(encoded.inputs), batch_size=plan.eval_batch_size, verbose=0
@@ -105,7 +165,7 @@ def predict(plan: Plan, model: keras.Model, encoded: Encoded) -> Any:
 
 
 def evaluate(
-    task: Task, plan: Plan, model: keras.Model, encoded: Encoded
+    task: Task, plan: TrainingOptions, model: keras.Model, encoded: Encoded
 ) -> Evaluation:
     """Metrics of the model on examples."""
     return task.evaluate(encoded, predict(plan, model, encoded))
@@ -138,23 +198,6 @@ def training_batches(
     return order.batch(batch_size).map(batch).prefetch(2)
 
 
-class MeasureOnDev(keras.callbacks.Callback):
-    """Puts a metric into the logs of each epoch.
-
-    Args:
-      name: in the logs.
-      measure: gives the evaluation; `name` without "dev_" is its metric.
-    """
-
-    def __init__(self, name: str, measure: Callable[[], Evaluation]):
-        super().__init__()
-        self.name, self.measure = name, measure
-
-    def on_epoch_end(self, epoch, logs=None):
-        metrics = self.measure().metrics
-        logs[self.name] = metrics[self.name.removeprefix("dev_")]
-
-
 class Progress(keras.callbacks.Callback):
     """A bar on a terminal, else a line an epoch; on standard error.
 
@@ -181,8 +224,8 @@ class Progress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if not math.isfinite(logs["loss"]):
             raise InputError(
-                f"the loss became {logs['loss']} in epoch {epoch + 1}; a "
-                "smaller learning_rate may help"
+                "the loss must stay finite (a smaller learning_rate may help); "
+                f"received {logs['loss']} in epoch {epoch + 1}"
             )
         text = shown(logs)
         self.bar.set_postfix_str(text)
@@ -212,6 +255,5 @@ def save(model: keras.Model, path: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         local = os.path.join(folder, "model.keras")
         model.save(local)
-        with naming_write_errors(os.path.dirname(path)):
-            tf.io.gfile.copy(local, f"{path}.tmp", overwrite=True)
-            tf.io.gfile.rename(f"{path}.tmp", path, overwrite=True)
+        with replacing(path) as temporary:
+            tf.io.gfile.copy(local, temporary, overwrite=True)

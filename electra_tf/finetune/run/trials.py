@@ -7,7 +7,6 @@
 <output_dir>/<task>/trial_1/...        predictions, tensorboard/
 """
 
-import dataclasses
 import json
 import os
 import time
@@ -18,20 +17,51 @@ import keras
 import tensorflow as tf
 
 from electra_tf.config.finetuning import TaskOptions, TrainingOptions
-from electra_tf.data.records.shards import naming_write_errors
 from electra_tf.errors import InputError
-from electra_tf.finetune.run import learner, results
-from electra_tf.finetune.run.plan import Plan, fingerprint, make_plan
-from electra_tf.finetune.tasks.registry import open_task
-from electra_tf.finetune.tasks.task import Encoded, Task
+from electra_tf.files import check_path, locked, naming_write_errors, write_text
+from electra_tf.finetune.run import (
+    RESULT,
+    SETTINGS,
+    TEST,
+    changed_settings,
+    fingerprint,
+    learner,
+    read_json,
+    read_results,
+    read_trials,
+    settings_of,
+    train_examples,
+    trial_name,
+    write_results,
+)
+from electra_tf.finetune.tasks import (
+    SPLITS,
+    TASKS,
+    Encoded,
+    Task,
+    glue,
+    question_answering,
+    tagging,
+    text_task,
+)
 from electra_tf.pretrained import PretrainedElectra, from_pretrained
 from electra_tf.training.console import duration, say
-from electra_tf.training.run_folder import write_text
 
-# Where something lies; what it holds has a fingerprint.
-_PLACES = (
-    "init_checkpoint data_dir train_file dev_file test_file tfds_data_dir"
-).split()
+# Imported for the names that they register.
+_BUILT_IN = (glue, question_answering, tagging, text_task)
+
+
+def open_task(name: str, options: TaskOptions) -> Task:
+    """Reads a task's examples.
+
+    Raises:
+      InputError: there is no such task, or its files are not as they must be.
+    """
+    if name not in TASKS:
+        raise InputError(
+            f"task must be one of {', '.join(sorted(TASKS))}; received {name!r}"
+        )
+    return TASKS[name](options)
 
 
 def finetune(
@@ -51,9 +81,10 @@ def finetune(
       InputError: an input is not as it must be, or `output_dir` holds trials
         of other settings.
     """
-    if len(names) > 1 and _own_files(task_options):
+    files = [getattr(task_options, f"{split}_file") for split in SPLITS]
+    if len(names) > 1 and any(files):
         raise InputError(
-            "train_file, dev_file and test_file are of one task; received "
+            "train_file, dev_file and test_file must be of one task; received "
             f"{len(names)} tasks: {', '.join(names)}"
         )
     pretrained = from_pretrained(options.init_checkpoint)
@@ -66,14 +97,16 @@ def finetune(
     runs = []
     for name in dict.fromkeys(names):
         task = open_task(name, task_options)
-        plan = make_plan(task, options, pretrained)
-        run = TaskRun(task, plan, os.path.join(output_dir, _folder(name)))
-        run.check(_settings(task, plan, task_options, weights))
+        plan = learner.make_plan(task, options, pretrained)
+        folder = os.path.join(output_dir, name.replace("/", "_"))
+        run = TaskRun(task, plan, folder)
+        run.check(settings_of(task, plan, task_options, weights))
         runs.append(run)
-    for run in runs:
-        run.run_missing(options.num_trials, options.save_model, pretrained)
-        results.write(output_dir)
-    return results.read_table(output_dir)
+    with locked(check_path("output_dir", output_dir)):
+        for run in runs:
+            run.run_missing(options.num_trials, options.save_model, pretrained)
+            write_results(output_dir)
+        return read_results(output_dir)
 
 
 class TaskRun:
@@ -85,27 +118,22 @@ class TaskRun:
       folder: for all that is written.
     """
 
-    def __init__(self, task: Task, plan: Plan, folder: str):
+    def __init__(self, task: Task, plan: TrainingOptions, folder: str):
         self.task, self.plan, self.folder = task, plan, folder
         self.settings: dict[str, Any] = {}
 
     def check(self, settings: dict[str, Any]) -> None:
         """Refuses a folder whose trials had other settings."""
         self.settings = settings
-        path = os.path.join(self.folder, results.SETTINGS)
+        path = os.path.join(self.folder, SETTINGS)
         if not tf.io.gfile.exists(path):
             return
-        old = results.read_json(path)
-        changed = [
-            f"{name} was {old.get(name)!r}, now {value!r}"
-            for name, value in settings.items()
-            if old.get(name) != value and name not in _PLACES
-        ]
+        changed = changed_settings(read_json(path), settings)
         if changed:
             raise InputError(
-                f"{self.folder!r} holds trials that differ in what defines "
-                f"them: {'; '.join(changed)}. Use another output_dir, or the "
-                "old values"
+                f"all trials in {self.folder!r} must be of the same settings "
+                "(use another output_dir, or the old values); received "
+                f"{', '.join(changed)}"
             )
 
     def run_missing(
@@ -115,7 +143,7 @@ class TaskRun:
         missing = [
             number
             for number in range(1, num_trials + 1)
-            if not tf.io.gfile.exists(self._path(number, results.RESULT))
+            if not tf.io.gfile.exists(self._path(number, RESULT))
         ]
         if not missing:
             say(f"{self.task.name}: all {num_trials} trials are there")
@@ -125,7 +153,7 @@ class TaskRun:
             tf.io.gfile.makedirs(self.folder)
         described = {**self.settings, "notes": notes}
         text = json.dumps(described, indent=2, ensure_ascii=False) + "\n"
-        write_text(os.path.join(self.folder, results.SETTINGS), text)
+        write_text(os.path.join(self.folder, SETTINGS), text)
         for number in missing:
             say(f"{self.task.name}: trial {number} of {num_trials}")
             self._run(number, examples, dev, test, save_model)
@@ -154,7 +182,7 @@ class TaskRun:
         for name, encoded in test.items():
             outputs = learner.predict(plan, model, encoded)
             files = task.predictions(name, encoded, outputs, metrics)
-            self._write(number, results.TEST, files)
+            self._write(number, TEST, files)
         if save_model and self._is_best(metrics):
             learner.save(model, os.path.join(self.folder, "model.keras"))
         result = {
@@ -164,7 +192,7 @@ class TaskRun:
             "seconds": round(time.monotonic() - begin, 1),
             "metrics": metrics,
         }
-        self._write(number, "", {results.RESULT: json.dumps(result, indent=2)})
+        self._write(number, "", {RESULT: json.dumps(result, indent=2)})
         took = duration(result["seconds"])
         shown = learner.shown(metrics)
         say(f"{task.name}: trial {number}: {shown} ({took})")
@@ -205,7 +233,7 @@ class TaskRun:
             notes.extend(f"{name}: {note}" for note in encoded.notes)
             return encoded
 
-        examples = encode("train", plan.train_examples(splits.train), True)
+        examples = encode("train", train_examples(plan, splits.train), True)
         dev = {name: encode(name, e) for name, e in splits.dev.items()}
         test = {name: encode(name, e) for name, e in splits.test.items()}
         for note in notes:
@@ -213,12 +241,12 @@ class TaskRun:
         return examples, dev, test, notes
 
     def _is_best(self, metrics: dict[str, float]) -> bool:
-        others = results.read_trials(self.folder)
+        others = read_trials(self.folder)
         name = self.task.metric
         return all(metrics[name] > other["metrics"][name] for other in others)
 
     def _path(self, number: int, *names: str) -> str:
-        return os.path.join(self.folder, results.trial_name(number), *names)
+        return os.path.join(self.folder, trial_name(number), *names)
 
     def _write(self, number: int, part: str, files: dict[str, str]) -> None:
         for name, content in files.items():
@@ -226,27 +254,3 @@ class TaskRun:
             with naming_write_errors(os.path.dirname(path)):
                 tf.io.gfile.makedirs(os.path.dirname(path))
             write_text(path, content)
-
-
-def _settings(
-    task: Task, plan: Plan, task_options: TaskOptions, weights: str
-) -> dict[str, Any]:
-    """What trials of one folder must have in common."""
-    splits = task.splits
-    return {
-        "task": task.name,
-        "metric": task.metric,
-        "weights": weights,
-        "num_train": len(splits.train),
-        "data": fingerprint([*splits.train, *splits.dev.items()]),
-        **dataclasses.asdict(plan),
-        **dataclasses.asdict(task_options),
-    }
-
-
-def _own_files(options: TaskOptions) -> bool:
-    return bool(options.train_file or options.dev_file or options.test_file)
-
-
-def _folder(task_name: str) -> str:
-    return task_name.replace("/", "_")

@@ -1,0 +1,206 @@
+"""What a task is, and how it gets its name on the command line.
+
+A new task is a file: beside this one, or in a plugin of your own. It
+registers a function that reads the examples, and most often needs no class:
+
+    @register("mood")
+    def open_mood(options: TaskOptions) -> Task:
+        files = find_files("mood", {"train": ["mood.txt"], ...}, options)
+        ...
+        return Classification(("bad", "good"), name="mood", splits=splits,
+                              metric="accuracy")
+"""
+
+import abc
+import dataclasses
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from electra_tf.config.finetuning import TaskOptions, TrainingOptions
+from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.errors import InputError
+from electra_tf.finetune.models import TaskModel
+
+SPLITS = ("train", "dev", "test")
+
+
+@dataclasses.dataclass(frozen=True)
+class Splits:
+    """A task's examples.
+
+    Attributes:
+      train: to learn from.
+      dev: name -> examples to measure on; the first is the task's own.
+      test: name -> examples to predict.
+      notes: what a reader of the results must know, such as rows left out.
+    """
+
+    train: Sequence[Any]
+    dev: Mapping[str, Sequence[Any]]
+    test: Mapping[str, Sequence[Any]]
+    notes: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Encoded:
+    """Examples as the model takes them; N rows.
+
+    Attributes:
+      examples: what they were made of.
+      inputs: `input_ids`, `input_mask`, `segment_ids` and what else the model
+        takes; int32 [N, L].
+      targets: arrays [N, ...], one or by name; None where there are none.
+      num_cut: examples that were cut to fit.
+      rows: what tells of which example, and of which part of it, a row is.
+      notes: what a reader of the results must know.
+    """
+
+    examples: Sequence[Any]
+    inputs: Mapping[str, np.ndarray]
+    targets: np.ndarray | Mapping[str, np.ndarray] | None
+    num_cut: int
+    rows: Any = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """How good predictions are.
+
+    Attributes:
+      metrics: times 100, as the paper prints them.
+      files: what else is to be written, name -> content.
+    """
+
+    metrics: dict[str, float]
+    files: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+class Task(abc.ABC):
+    """A task; a new kind of task is a subclass.
+
+    Attributes:
+      name: its name on the command line.
+      metric: the key of its main metric; the higher, the better.
+      splits: its examples.
+      epochs: the paper's number for it.
+      max_seq_length: the usual length of an input.
+      least_length: an input must have.
+    """
+
+    name: str
+    metric: str
+    splits: Splits
+    epochs: int = 3
+    max_seq_length: int = 128
+    least_length: int = 5
+
+    @abc.abstractmethod
+    def encode(
+        self,
+        tokenizer: Tokenizer,
+        examples: Sequence[Any],
+        max_seq_length: int,
+        is_training: bool = False,
+    ) -> Encoded:
+        """Examples to arrays; with targets where `is_training`."""
+
+    @abc.abstractmethod
+    def build_model(self, plan: TrainingOptions) -> TaskModel:
+        """A model of the task, its encoder pre-trained; see `build`."""
+
+    @abc.abstractmethod
+    def evaluate(self, encoded: Encoded, outputs: Any) -> Evaluation:
+        """Metrics of `outputs = model.predict(encoded.inputs)`."""
+
+    @abc.abstractmethod
+    def predictions(
+        self,
+        test_set: str,
+        encoded: Encoded,
+        outputs: Any,
+        metrics: Mapping[str, float],
+    ) -> dict[str, str]:
+        """Files for a test set, name -> content; `metrics` are dev's."""
+
+
+def build(kind: type[TaskModel], plan: TrainingOptions, **head: Any):
+    """A model of a class as a plan says, `head` the class's own arguments."""
+    return kind.from_pretrained(
+        plan.init_checkpoint,
+        max_seq_length=plan.max_seq_length,
+        dropout=plan.hidden_dropout_prob,
+        load_weights=not plan.from_scratch,
+        **head,
+    )
+
+
+Opener = Callable[[TaskOptions], Task]
+TASKS: dict[str, Opener] = {}
+
+
+def register(name: str) -> Callable[[Opener], Opener]:
+    """Gives a function that reads a task the name for `--task`.
+
+    Raises:
+      InputError: the name is taken.
+    """
+
+    def add(opener: Opener) -> Opener:
+        if name in TASKS:
+            raise InputError(
+                f"a task must have a name of its own; received {name!r}, "
+                "which is registered already"
+            )
+        TASKS[name] = opener
+        return opener
+
+    return add
+
+
+def find_files(
+    name: str, usual: Mapping[str, Sequence[str]], options: TaskOptions
+) -> dict[str, str]:
+    """Split -> path: as given, or the first usual one that is there.
+
+    Args:
+      name: the task's, for messages.
+      usual: split -> names of files below `--data_dir`.
+      options: `test` is left out unless `do_predict`.
+
+    Raises:
+      InputError: a split has no file.
+    """
+    files = {}
+    for split in SPLITS:
+        if split == "test" and not options.do_predict:
+            continue
+        if path := getattr(options, f"{split}_file"):
+            files[split] = path
+            continue
+        require_data_dir(name, options)
+        paths = [os.path.join(options.data_dir, f) for f in usual[split]]
+        found = next(filter(tf.io.gfile.exists, paths), None)
+        if found is None:
+            raise InputError(
+                f"{name} must have a {split} split (--{split}_file); received "
+                f"none of {', '.join(paths)}"
+            )
+        files[split] = found
+    return files
+
+
+def require_data_dir(name: str, options: TaskOptions) -> None:
+    """Raises an InputError unless `--data_dir` is a folder."""
+    if not options.data_dir:
+        raise InputError(
+            f"{name} needs --data_dir, the folder of its files; received ''"
+        )
+    if not tf.io.gfile.isdir(options.data_dir):
+        raise InputError(
+            f"data_dir must be a folder; received {options.data_dir!r}"
+        )

@@ -1,13 +1,61 @@
-"""From a model's scores of spans to answers, cut from the text as given."""
+"""Between the characters of texts and the tokens that a model points at."""
 
 import dataclasses
-import heapq
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import tensorflow as tf
 
+from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.finetune.models.windows import (
+    Windows,
+    WindowSettings,
+    make_windows,
+    rank_spans,
+    window_rows,
+)
+from electra_tf.finetune.preprocessor import joined_rows
 from electra_tf.finetune.tasks.squad import Question
-from electra_tf.finetune.tasks.windows import Window
+
+_TEXTS_AT_ONCE = 256
+_WINDOWS_AT_ONCE = 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class Passage:
+    """A text's tokens and the characters that they come from; T tokens.
+
+    Attributes:
+      ids: int32 [T].
+      starts, ends: int32 [T]; token t is `text[starts[t]:ends[t]]`, in
+        Python's characters (code points).
+    """
+
+    ids: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+
+    def tokens_of(self, start: int, end: int) -> tuple[int, int] | None:
+        """First and last token of characters [start, end): the fewest tokens
+        that cover them; None where no token does."""
+        first = int(np.searchsorted(self.ends, start, side="right"))
+        last = int(np.searchsorted(self.starts, end, side="left")) - 1
+        return (first, last) if first <= last else None
+
+
+@dataclasses.dataclass(frozen=True)
+class CutQuestions:
+    """Questions as rows of a model; Q questions.
+
+    Attributes:
+      windows: of all questions, in order.
+      passages: those of the questions, Q of them.
+      num_cut: questions that were too long.
+    """
+
+    windows: Windows
+    passages: list[Passage]
+    num_cut: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,8 +95,99 @@ class Answered:
         ]
 
 
+def tokenize_passages(
+    tokenizer: Tokenizer, texts: Sequence[str]
+) -> list[Passage]:
+    """Tokens with character offsets."""
+    passages = []
+    for begin in range(0, len(texts), _TEXTS_AT_ONCE):
+        # A lone surrogate, which JSON may hold, is no reason to stop.
+        raw = [
+            text.encode("utf-8", "surrogatepass")
+            for text in texts[begin : begin + _TEXTS_AT_ONCE]
+        ]
+        columns = tokenizer.tokenize_with_offsets(tf.constant(raw))
+        rows = zip(raw, *map(_split, columns), strict=True)
+        passages += [_in_characters(*row) for row in rows]
+    return passages
+
+
+def cut_questions(
+    tokenizer: Tokenizer,
+    questions: Sequence[Question],
+    max_seq_length: int,
+    settings: WindowSettings,
+) -> tuple[CutQuestions, dict[str, np.ndarray]]:
+    """Windows of all questions, in order, and their rows.
+
+    Args:
+      tokenizer: the model's.
+      questions: what to cut.
+      max_seq_length: of a row.
+      settings: how to cut.
+
+    Returns:
+      the windows, N of them; `input_ids`, `input_mask`, `segment_ids` and
+      `answer_mask` (see `window_rows`), int32 [N, L], L the longest row.
+    """
+    longest = settings.longest_query(max_seq_length)
+    contexts = list(dict.fromkeys(q.context for q in questions))
+    of_context = dict(
+        zip(contexts, tokenize_passages(tokenizer, contexts), strict=True)
+    )
+    passages = [of_context[question.context] for question in questions]
+    asked = tokenize_passages(tokenizer, [q.question for q in questions])
+    queries = _ragged([query.ids[:longest] for query in asked])
+    tokens = _ragged([passage.ids for passage in passages])
+    windows = make_windows(
+        queries.row_lengths(),
+        tokens.row_lengths(),
+        max_seq_length,
+        settings.doc_stride,
+    )
+    parts = [
+        window_rows(
+            tokenizer,
+            queries,
+            tokens,
+            windows.part(begin, begin + _WINDOWS_AT_ONCE),
+            max_seq_length,
+        )
+        for begin in range(0, len(windows.row), _WINDOWS_AT_ONCE)
+    ]
+    num_cut = sum(len(query.ids) > longest for query in asked)
+    return CutQuestions(windows, passages, num_cut), joined_rows(parts)
+
+
+def window_targets(
+    cut: CutQuestions, questions: Sequence[Question]
+) -> dict[str, np.ndarray]:
+    """`start`, `end` (places in the row) and `is_impossible`, int32 [N].
+
+    A window that does not hold the whole answer has none: start and end are
+    [CLS].
+    """
+    missing = (-1, -1)
+    tokens = [
+        (question.span and passage.tokens_of(*question.span)) or missing
+        for question, passage in zip(questions, cut.passages, strict=True)
+    ]
+    windows = cut.windows
+    first = windows.first.numpy()
+    start, end = np.array(tokens, np.int32)[windows.row.numpy()].T - first
+    is_inside = (start >= 0) & (end < windows.length.numpy())
+    place = windows.begin.numpy()
+    # Differs from TF1: there is_impossible is the question's, so that
+    # windows beside the answer are called answerable, at [CLS].
+    return {
+        "start": np.where(is_inside, start + place, 0),
+        "end": np.where(is_inside, end + place, 0),
+        "is_impossible": np.int32(~is_inside),
+    }
+
+
 def answer_questions(
-    windows: Sequence[Window],
+    cut: CutQuestions,
     outputs: Mapping[str, np.ndarray],
     questions: Sequence[Question],
     max_answer_length: int = 30,
@@ -56,66 +195,52 @@ def answer_questions(
 ) -> Answered:
     """The best answers of each question, over all of its windows.
 
-    A span counts in the window that has the most context for its start. A
-    question is as answerable as its most answerable window.
-
     Args:
-      windows: N of `cut_windows`.
-      outputs: of `SpanQA` for them: `start_log_probs`, `start_index` [N, K],
-        `end_log_probs`, `end_index` [N, K, K], `answerability` [N].
-      questions: Q that the windows are of.
+      cut: of `cut_questions`.
+      outputs: of `SpanQA` for its rows.
+      questions: that were cut.
       max_answer_length: in tokens.
       num_best: answers to keep, all of different text.
     """
-    spans: list[list[tuple[float, int, int]]] = [[] for _ in questions]
-    null_odds = np.full(len(questions), np.inf)
-    for row, window in enumerate(windows):
-        scored = _spans(window, outputs, row, max_answer_length)
-        spans[window.question] += scored
-        null_odds[window.question] = min(
-            null_odds[window.question], outputs["answerability"][row]
-        )
-    best = [
-        _best(question.context, found, num_best)
-        for question, found in zip(questions, spans, strict=True)
-    ]
-    return Answered(best, null_odds)
-
-
-def _spans(
-    window: Window,
-    outputs: Mapping[str, np.ndarray],
-    row: int,
-    max_answer_length: int,
-) -> list[tuple[float, int, int]]:
-    """(score, first character, end) of a window's allowed spans."""
-    scores = outputs["start_log_probs"][row][:, None]  # [K, 1]
-    scores = scores + outputs["end_log_probs"][row]  # [K, K]
-    start = outputs["start_index"][row][:, None] - window.offset
-    end = outputs["end_index"][row] - window.offset
-    start = np.broadcast_to(start, end.shape)
-    allowed = (
-        (start >= 0)
-        & (start <= end)
-        & (end < window.length)
-        & (end - start < max_answer_length)
-    )
-    scores, start, end = scores[allowed], start[allowed], end[allowed]
-    mine = window.owned[start]
-    first = window.passage.starts[start[mine] + window.begin]
-    last = window.passage.ends[end[mine] + window.begin]
-    columns = (scores[mine].tolist(), first.tolist(), last.tolist())
-    return list(zip(*columns, strict=True))
-
-
-def _best(
-    context: str, spans: list[tuple[float, int, int]], num_best: int
-) -> list[Answer]:
-    best: dict[str, Answer] = {}
+    beams = {name: tf.constant(array) for name, array in outputs.items()}
+    spans = rank_spans(cut.windows, beams, max_answer_length)
     # Few texts stand at several places: look a little further than asked.
-    for score, start, end in heapq.nlargest(4 * num_best, spans):
-        text = context[start:end]
+    columns = (
+        _split(x[:, : 4 * num_best])
+        for x in (spans.score, spans.first, spans.last)
+    )
+    rows = zip(questions, cut.passages, *columns, strict=True)
+    best = [_answers(*row)[:num_best] for row in rows]
+    return Answered(best, spans.null_score.numpy().astype(np.float64))
+
+
+def _answers(question, passage, scores, first, last) -> list[Answer]:
+    """Spans of a passage as answers, each text once."""
+    best: dict[str, Answer] = {}
+    starts, ends = passage.starts[first], passage.ends[last]
+    columns = (scores.tolist(), starts.tolist(), ends.tolist())
+    for score, start, end in zip(*columns, strict=True):
+        text = question.context[start:end]
         best.setdefault(text, Answer(text, start, end, score))
-    if not best:
-        return [Answer("", 0, 0, -np.inf)]
-    return list(best.values())[:num_best]
+    return list(best.values()) or [Answer("", 0, 0, -np.inf)]
+
+
+def _ragged(rows: Sequence[np.ndarray]) -> tf.RaggedTensor:
+    lengths = np.array([len(row) for row in rows], np.int64)
+    return tf.RaggedTensor.from_row_lengths(np.concatenate(rows), lengths)
+
+
+def _split(ragged: tf.RaggedTensor) -> list[np.ndarray]:
+    """The rows."""
+    return np.split(ragged.values.numpy(), ragged.row_splits.numpy()[1:-1])
+
+
+def _in_characters(
+    content: bytes, ids: np.ndarray, starts: np.ndarray, ends: np.ndarray
+) -> Passage:
+    """Byte offsets to those of code points."""
+    codes = np.frombuffer(content, np.uint8)
+    # Bytes 10xxxxxx continue a character.
+    begun = np.concatenate([[0], np.cumsum((codes & 0xC0) != 0x80)])
+    columns = (ids, begun[starts], begun[ends])
+    return Passage(*(column.astype(np.int32) for column in columns))

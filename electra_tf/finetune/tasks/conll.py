@@ -1,12 +1,20 @@
-"""Sentences of CoNLL-style files: a word a line, its tag in a column."""
+"""CoNLL-style files, a word a line and its tag in a column; schemes of tags.
+
+Tags of spans come as any of IOB, BIO and BIOES and go as BIO or BIOES. A
+span's type follows the first hyphen: B-creative-work.
+"""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+
+from seqeval.metrics.sequence_labeling import get_entities
 
 from electra_tf.errors import InputError
 from electra_tf.finetune.tasks.tables import read_lines
 
 _DOCUMENT_MARK = "-DOCSTART-"
+OUTSIDE = "O"
+_PREFIXES = ("B", "I", "E", "S")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +65,7 @@ def read_conll(
             sentences.append(Sentence(words, tags[0] if tags else None, where))
             gathered = []
     if not sentences:
-        raise InputError(f"{path} holds no sentences")
+        raise InputError(f"{path} must hold sentences; received none")
     return sentences
 
 
@@ -78,7 +86,10 @@ def _cells(path: str, needed: list[int]) -> Iterator[list[str] | None]:
             )
         found = [cells[column] for column in needed]
         if not all(found):
-            raise InputError(f"{where}: the word or its tag is empty")
+            raise InputError(
+                f"{where}: a word and its tag must not be empty; received "
+                f"{text!r}"
+            )
         if found[0] != _DOCUMENT_MARK:
             yield [where, *found]
 
@@ -87,7 +98,57 @@ def _checked(num_columns: int, needed: list[int], where: str) -> int:
     for column in needed:
         if not -num_columns <= column < num_columns:
             raise InputError(
-                f"{where}: has {num_columns} columns, so there is no column "
-                f"{column} (--word_column, --tag_column)"
+                f"{where}: must have a column {column} (--word_column, "
+                f"--tag_column); received {num_columns} columns"
             )
     return num_columns
+
+
+def are_spans(tags: Iterable[str]) -> bool:
+    """Whether all tags are "O" or have a prefix, and some have one."""
+    tags = set(tags) - {OUTSIDE}
+    return bool(tags) and all(
+        tag.partition("-")[0] in _PREFIXES and tag.partition("-")[2]
+        for tag in tags
+    )
+
+
+def to_bioes(tags: Sequence[str]) -> list[str]:
+    """Begin, inside, end, single.
+
+    Spans are found as `conlleval` does: I after O, or after another type,
+    begins one.
+
+    Example:
+      >>> to_bioes(["I-NP", "I-NP", "B-NP", "O"])
+      ['B-NP', 'E-NP', 'S-NP', 'O']
+    """
+    written = to_bio(tags)
+    for kind, first, last in get_entities(list(tags)):
+        if first == last:
+            written[last] = f"S-{kind}"
+        else:
+            written[last] = f"E-{kind}"
+    return written
+
+
+def to_bio(tags: Sequence[str]) -> list[str]:
+    """Begin, inside; from any scheme.
+
+    Example:
+      >>> to_bio(["B-NP", "E-NP", "S-NP", "O"])
+      ['B-NP', 'I-NP', 'B-NP', 'O']
+    """
+    written = [OUTSIDE] * len(tags)
+    for kind, first, last in get_entities(list(tags)):
+        written[first : last + 1] = [f"I-{kind}"] * (last + 1 - first)
+        written[first] = f"B-{kind}"
+    return written
+
+
+def bioes_labels(tags: Iterable[str]) -> list[str]:
+    """ "O" and the four tags of each type that occurs, whether all occur or
+    not: a type seen in long spans only can stand in a short one later."""
+    kinds = {tag.partition("-")[2] for tag in set(tags) - {OUTSIDE}}
+    found = [f"{prefix}-{kind}" for kind in kinds for prefix in _PREFIXES]
+    return [OUTSIDE, *sorted(found)]

@@ -1,23 +1,29 @@
 """GLUE from its official files, or from TensorFlow Datasets."""
 
+import functools
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 
+from electra_tf.config.finetuning import TaskOptions
 from electra_tf.data.text.tfds import open_tfds
 from electra_tf.errors import InputError
-from electra_tf.finetune.tasks.glue_specs import GlueSpec
+from electra_tf.finetune.tasks import (
+    SPLITS,
+    Splits,
+    register,
+    require_data_dir,
+)
+from electra_tf.finetune.tasks.glue_specs import GLUE, GlueSpec
 from electra_tf.finetune.tasks.tables import Table, read_table
-from electra_tf.finetune.tasks.task import Splits
 from electra_tf.finetune.tasks.text_task import (
     Classification,
     Regression,
     TextExample,
     TextTask,
-    check_texts,
-    number,
+    table_examples,
 )
 
 _LARGEST_SCORE = 5.0  # of STS-B
@@ -75,7 +81,7 @@ def read_files(spec: GlueSpec, data_dir: str, with_test: bool) -> Splits:
     return Splits(
         train=read("train.tsv", False),
         dev={name: read(file, False) for name, file in spec.dev.items()},
-        test={name: read(file, True) for name, file in spec.test.items()}
+        test={name: read(file, True) for name, file in spec.test_files.items()}
         if with_test
         else {},
         notes=tuple(notes),
@@ -105,7 +111,7 @@ def read_tfds(spec: GlueSpec, data_dir: str | None, with_test: bool) -> Splits:
         to_label = _tfds_label(spec, info.features["label"])
         return _tfds_examples(names, to_label, records, f"{name} {split}")
 
-    tests = spec.tfds_test or dict.fromkeys(spec.test, "test")
+    tests = spec.tfds_test or dict.fromkeys(spec.test_files, "test")
     return Splits(
         train=read("train"),
         dev={name: read(split) for name, split in spec.tfds_dev.items()},
@@ -132,27 +138,15 @@ def _beside(folder: str, file: str) -> str:
 def _examples(
     spec: GlueSpec, table: Table, is_test: bool, notes: list[str]
 ) -> list[TextExample]:
-    table.require(spec.texts if is_test else (*spec.texts, spec.label))
-    examples = []
-    for row in table.rows:
-        label = None if is_test else row.values[spec.label]
-        if label is not None and not spec.labels:
-            label = number(label, row.where)
-        texts = [row.values[name] for name in spec.texts]
-        examples.append(TextExample(texts[0], _second(texts), label, row.where))
-    num_skipped = table.num_skipped
-    if spec.has_broken_rows and not is_test:
-        whole = [e for e in examples if e.text.strip() and e.text_pair.strip()]
-        num_skipped += len(examples) - len(whole)
-        examples = whole
+    label = None if is_test else spec.label
+    is_broken = spec.has_broken_rows and not is_test
+    examples = table_examples(
+        table, spec.texts, label, not spec.labels, skip_blank=is_broken
+    )
+    num_skipped = table.num_skipped + len(table.rows) - len(examples)
     if num_skipped:
         notes.append(f"{table.path}: {num_skipped} broken rows were left out")
-    check_texts(examples)
     return examples
-
-
-def _second(texts: Sequence[str]) -> str | None:
-    return texts[1] if len(texts) > 1 else None
 
 
 def _tfds_label(spec: GlueSpec, feature: Any) -> Callable[[Any], Any]:
@@ -174,10 +168,37 @@ def _tfds_examples(
 ) -> list[TextExample]:
     examples = []
     for index, record in enumerate(records):
-        found = [record[name].decode("utf-8") for name in texts]
+        found = (record[name].decode("utf-8") for name in texts)
+        text, pair = [*found, None][:2]
         label = to_label(record["label"])
         place = f"{where}, record {index}"
-        examples.append(TextExample(found[0], _second(found), label, place))
+        examples.append(TextExample(text, pair, label, place))
     if not examples:
-        raise InputError(f"{where} holds no records")
+        raise InputError(f"{where} must hold records; received none")
     return examples
+
+
+def open_files(spec: GlueSpec, options: TaskOptions) -> TextTask:
+    """The task of a spec, from the official files in `--data_dir`."""
+    given = [f"{s}_file" for s in SPLITS if getattr(options, f"{s}_file")]
+    if given:
+        raise InputError(
+            f"{spec.name} reads the official files of --data_dir (for files "
+            f"of your own use --task=custom); received --{given[0]}"
+        )
+    require_data_dir(spec.name, options)
+    splits = read_files(spec, options.data_dir, options.do_predict)
+    return glue_task(spec, splits, options.double_unordered)
+
+
+def open_dataset(spec: GlueSpec, options: TaskOptions) -> TextTask:
+    """The task of a spec, from TensorFlow Datasets."""
+    data_dir = options.tfds_data_dir or None
+    splits = read_tfds(spec, data_dir, options.do_predict)
+    return glue_task(spec, splits, options.double_unordered)
+
+
+for _name, _spec in GLUE.items():
+    register(_name)(functools.partial(open_files, _spec))
+for _name, _spec in GLUE.items():
+    register(f"glue/{_name}")(functools.partial(open_dataset, _spec))

@@ -23,8 +23,8 @@ class GlueSpec:
       columns: of training and dev files that do not name them.
       epochs: ELECTRA, Table 7.
       dev: dev set -> file; the first is the task's own.
-      test: test set -> file, or the places it may be; the set's name is also
-        its file's in a submission.
+      test: test set -> file, or the places it may be (default: folder ->
+        test.tsv); the set's name is also its file's in a submission.
       is_symmetric: the order of the pair means nothing.
       has_broken_rows: the official file has some; they are left out.
       tfds_texts, tfds_dev, tfds_test: features and splits in TensorFlow
@@ -34,7 +34,6 @@ class GlueSpec:
     name: str
     folder: str
     texts: tuple[str, ...]
-    test: Mapping[str, str | tuple[str, ...]]
     label: str = "label"
     labels: tuple[str, ...] = _BINARY
     metric: str = "accuracy"
@@ -43,6 +42,7 @@ class GlueSpec:
     dev: Mapping[str, str] = dataclasses.field(
         default_factory=lambda: {"dev": "dev.tsv"}
     )
+    test: Mapping[str, str | tuple[str, ...]] | None = None
     is_symmetric: bool = False
     has_broken_rows: bool = False
     tfds_texts: tuple[str, ...] = ()
@@ -51,8 +51,13 @@ class GlueSpec:
     )
     tfds_test: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
+    @property
+    def test_files(self) -> Mapping[str, str | tuple[str, ...]]:
+        """Test set -> file, or the places it may be."""
+        return self.test or {self.folder: "test.tsv"}
 
-_PAIR = ("sentence1", "sentence2")
+
+_TEXT, _PAIR = ("sentence",), ("sentence1", "sentence2")
 _MNLI = {
     "folder": "MNLI",
     "texts": _PAIR,
@@ -61,20 +66,12 @@ _MNLI = {
     "tfds_texts": ("premise", "hypothesis"),
 }
 _SPECS = (
-    GlueSpec(
-        "cola",
-        "CoLA",
-        ("sentence",),
-        {"CoLA": "test.tsv"},
-        metric="mcc",
-        columns=_COLA_COLUMNS,
-    ),
-    GlueSpec("sst2", "SST-2", ("sentence",), {"SST-2": "test.tsv"}),
+    GlueSpec("cola", "CoLA", _TEXT, metric="mcc", columns=_COLA_COLUMNS),
+    GlueSpec("sst2", "SST-2", _TEXT),
     GlueSpec(
         "mrpc",
         "MRPC",
         ("#1 String", "#2 String"),
-        {"MRPC": "test.tsv"},
         label="Quality",
         is_symmetric=True,
         tfds_texts=_PAIR,
@@ -83,7 +80,6 @@ _SPECS = (
         "stsb",
         "STS-B",
         _PAIR,
-        {"STS-B": "test.tsv"},
         label="score",
         labels=(),
         metric="spearman",
@@ -94,7 +90,6 @@ _SPECS = (
         "qqp",
         "QQP",
         ("question1", "question2"),
-        {"QQP": "test.tsv"},
         label="is_duplicate",
         has_broken_rows=True,
     ),
@@ -115,22 +110,9 @@ _SPECS = (
         tfds_test={"MNLI-m": "test_matched", "MNLI-mm": "test_mismatched"},
         **_MNLI,
     ),
-    GlueSpec(
-        "qnli",
-        "QNLI",
-        ("question", "sentence"),
-        {"QNLI": "test.tsv"},
-        labels=_ENTAILMENT,
-    ),
-    GlueSpec(
-        "rte",
-        "RTE",
-        _PAIR,
-        {"RTE": "test.tsv"},
-        labels=_ENTAILMENT,
-        epochs=10,
-    ),
-    GlueSpec("wnli", "WNLI", _PAIR, {"WNLI": "test.tsv"}),
+    GlueSpec("qnli", "QNLI", ("question", "sentence"), labels=_ENTAILMENT),
+    GlueSpec("rte", "RTE", _PAIR, labels=_ENTAILMENT, epochs=10),
+    GlueSpec("wnli", "WNLI", _PAIR),
     # The diagnostic set has no training data of its own: MNLI's is learned,
     # and dev is MNLI's, too.
     GlueSpec(

@@ -1,9 +1,14 @@
-"""The tasks' metrics, from scikit-learn, SciPy and seqeval.
+"""The tasks' metrics: scikit-learn's, SciPy's, seqeval's, and SQuAD's own.
 
-All are times 100, as the paper prints them.
+All are times 100, as the paper prints them. Exact match and F1 of answers are
+those of the official SQuAD and MRQA scripts (Rajpurkar et al. 2018,
+`evaluate-v2.0.py`).
 """
 
-from collections.abc import Sequence
+import collections
+import re
+import string
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -15,9 +20,12 @@ try:
     from sklearn import metrics as class_metrics
 except ImportError as error:
     raise InputError(
-        f"fine-tuning needs the package {error.name}: pip install "
-        '"electra_tf[finetune]"'
+        f"fine-tuning needs the package {error.name} (pip install "
+        '"electra_tf[finetune]"); received none'
     ) from None
+
+_ARTICLES = re.compile(r"\b(a|an|the)\b", re.UNICODE)
+_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 def classification_metrics(
@@ -72,3 +80,118 @@ def entity_metrics(
             ("recall", sequence_metrics.recall_score),
         )
     }
+
+
+def normalize_answer(text: str) -> str:
+    """Lower case, no ASCII punctuation, no articles, single spaces.
+
+    Example:
+      >>> normalize_answer("The  U.S.-based “cat”, a cat")
+      'usbased “cat” cat'
+    """
+    text = text.lower().translate(_PUNCTUATION)
+    return " ".join(_ARTICLES.sub(" ", text).split())
+
+
+def exact_match(gold: str, predicted: str) -> float:
+    """1.0 where the normalised texts are equal, else 0.0."""
+    return float(normalize_answer(gold) == normalize_answer(predicted))
+
+
+def token_f1(gold: str, predicted: str) -> float:
+    """F1 of the bags of words of the normalised texts.
+
+    If either is empty ("no answer"), 1.0 where both are, else 0.0.
+    """
+    gold_words = normalize_answer(gold).split()
+    words = normalize_answer(predicted).split()
+    if not gold_words or not words:
+        return float(gold_words == words)
+    shared = collections.Counter(gold_words) & collections.Counter(words)
+    num_shared = shared.total()
+    if not num_shared:
+        return 0.0
+    precision = num_shared / len(words)
+    recall = num_shared / len(gold_words)
+    return 2 * precision * recall / (precision + recall)
+
+
+def answer_scores(
+    gold: Sequence[Sequence[str]], predicted: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """(exact match, F1) of each question, against its best gold answer.
+
+    Args:
+      gold: the answers of each question; none for "no answer". Answers that
+        normalise to nothing are left out, unless none is left.
+      predicted: the answers given; "" for "no answer".
+
+    Returns:
+      two float arrays [N] in [0, 1].
+    """
+    exact, f1 = [], []
+    for answers, answer in zip(gold, predicted, strict=True):
+        answers = [a for a in answers if normalize_answer(a)] or [""]
+        exact.append(max(exact_match(a, answer) for a in answers))
+        f1.append(max(token_f1(a, answer) for a in answers))
+    return np.array(exact), np.array(f1)
+
+
+def best_threshold(
+    null_odds: Sequence[float], scores: np.ndarray, is_answerable: np.ndarray
+) -> float:
+    """The threshold above which "no answer" gives the best mean score.
+
+    Args:
+      null_odds: [N], the higher, the likelier there is no answer.
+      scores: [N], what each answer is worth if it is given; 0 .. 1.
+      is_answerable: bool [N]; without an answer, "no answer" is worth 1.
+
+    Returns:
+      t: questions with null_odds > t get no answer. Halfway between two
+      odds, as odds on other data fall on either side.
+    """
+    odds = np.asarray(null_odds, np.float64)
+    order = np.argsort(odds, kind="stable")
+    # gains[k]: score if just the k questions with the least odds are answered.
+    gain = np.where(is_answerable, scores, -1.0)[order]
+    gains = np.concatenate([[0.0], np.cumsum(gain)])
+    odds = odds[order]
+    # Equal odds cannot be told apart: a cut lies where they change.
+    can_cut = np.concatenate([[True], odds[1:] > odds[:-1], [True]])
+    best = int(np.argmax(np.where(can_cut, gains, -np.inf)))
+    if best == 0:
+        return float(odds[0] - 1.0)
+    if best == len(odds):
+        return float(odds[-1] + 1.0)
+    return float((odds[best - 1] + odds[best]) / 2)
+
+
+def answer_metrics(
+    gold: Mapping[str, Sequence[str]], predicted: Mapping[str, str]
+) -> dict[str, float]:
+    """Means over all questions and over those with and without an answer.
+
+    Args:
+      gold: question id -> its answers; none for "no answer".
+      predicted: question id -> the answer given; a question that is missing
+        counts as wrong.
+
+    Returns:
+      `exact`, `f1`; where some questions have no answer also
+      `has_answer_exact`, `has_answer_f1` and `no_answer_f1`.
+    """
+    ids = list(gold)
+    exact, f1 = answer_scores(
+        [gold[i] for i in ids], [predicted.get(i, "") for i in ids]
+    )
+    given = np.array([i in predicted for i in ids])
+    exact, f1 = exact * given, f1 * given
+    answerable = np.array([bool(gold[i]) for i in ids])
+    found = {"exact": exact.mean(), "f1": f1.mean()}
+    if not answerable.all():
+        found["no_answer_f1"] = f1[~answerable].mean()
+        if answerable.any():
+            found["has_answer_exact"] = exact[answerable].mean()
+            found["has_answer_f1"] = f1[answerable].mean()
+    return {name: 100 * float(value) for name, value in found.items()}

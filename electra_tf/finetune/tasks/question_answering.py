@@ -1,26 +1,41 @@
 """Tasks about a passage: SQuAD 1.1, SQuAD 2.0 and the MRQA sets."""
 
+import dataclasses
+import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-import keras
 import numpy as np
 
+from electra_tf.config.finetuning import TaskOptions, TrainingOptions
 from electra_tf.finetune.models.span_qa import SpanQA
-from electra_tf.finetune.tasks import squad_metrics
-from electra_tf.finetune.tasks.answers import Answered, answer_questions
-from electra_tf.finetune.tasks.squad import Question
-from electra_tf.finetune.tasks.task import (
+from electra_tf.finetune.models.windows import WindowSettings
+from electra_tf.finetune.tasks import (
+    SPLITS,
     Encoded,
     Evaluation,
-    ModelSettings,
     Splits,
     Task,
+    build,
+    find_files,
+    register,
 )
-from electra_tf.finetune.tasks.windows import (
-    WindowSettings,
-    cut_windows,
+from electra_tf.finetune.tasks.answers import (
+    Answered,
+    answer_questions,
+    cut_questions,
     window_targets,
+)
+from electra_tf.finetune.tasks.metrics import (
+    answer_metrics,
+    answer_scores,
+    best_threshold,
+)
+from electra_tf.finetune.tasks.squad import (
+    Question,
+    Questions,
+    read_mrqa,
+    read_squad,
 )
 
 THRESHOLD = "null_threshold"
@@ -35,70 +50,54 @@ class QuestionAnswering(Task):
     Args:
       name: on the command line.
       splits: of `Question`s.
-      window_settings: how passages are cut.
-      head: "joint" or "plain", see `SpanQA`.
-      num_beams: of the joint head.
-      max_answer_length: in tokens.
-      num_best: answers to write into nbest_predictions.json.
+      options: how passages are cut and answers are found.
     """
 
     metric = "f1"
     epochs = 2
     max_seq_length = 512
 
-    def __init__(
-        self,
-        name: str,
-        splits: Splits,
-        window_settings: WindowSettings,
-        head: str = "joint",
-        num_beams: int = 20,
-        max_answer_length: int = 30,
-        num_best: int = 20,
-    ):
-        self.name, self.splits = name, splits
-        self.window_settings = window_settings
-        self.least_length = window_settings.least_length
-        self.head, self.num_beams = head, num_beams
-        self.max_answer_length, self.num_best = max_answer_length, num_best
+    def __init__(self, name: str, splits: Splits, options: TaskOptions):
+        self.name, self.splits, self.options = name, splits, options
+        self.window_settings = WindowSettings(
+            options.doc_stride, options.max_query_length
+        )
+        self.least_length = self.window_settings.least_length
 
     def encode(self, tokenizer, examples, max_seq_length, is_training=False):
-        windows, inputs, num_cut = cut_windows(
+        cut, inputs = cut_questions(
             tokenizer, examples, max_seq_length, self.window_settings
         )
-        targets = window_targets(windows, examples) if is_training else None
-        return Encoded(examples, inputs, targets, num_cut, windows)
+        targets = window_targets(cut, examples) if is_training else None
+        return Encoded(examples, inputs, targets, cut.num_cut, cut)
 
-    def build_model(self, settings: ModelSettings) -> keras.Model:
-        return SpanQA.from_pretrained(
-            settings.init_checkpoint,
-            head=self.head,
-            num_beams=self.num_beams,
-            max_answer_length=self.max_answer_length,
-            max_seq_length=settings.max_seq_length,
-            dropout=settings.dropout,
-            load_weights=not settings.from_scratch,
+    def build_model(self, plan: TrainingOptions) -> SpanQA:
+        return build(
+            SpanQA,
+            plan,
+            head=self.options.qa_head,
+            num_beams=self.options.num_beams,
+            max_answer_length=self.options.max_answer_length,
+            **dataclasses.asdict(self.window_settings),
         )
 
     def evaluate(self, encoded, outputs):
         answered = self._answered(encoded, outputs)
         questions = encoded.examples
         gold = [question.answers for question in questions]
-        metrics, threshold = {}, np.inf
+        found, threshold = {}, np.inf
         if not all(gold):
-            _, f1 = squad_metrics.answer_scores(gold, answered.texts())
+            _, f1 = answer_scores(gold, answered.texts())
             answerable = np.array([bool(answers) for answers in gold])
-            threshold = squad_metrics.best_threshold(
-                answered.null_odds, f1, answerable
-            )
-            metrics[THRESHOLD] = threshold
+            threshold = best_threshold(answered.null_odds, f1, answerable)
+            found[THRESHOLD] = threshold
         ids = [question.id for question in questions]
         texts = answered.texts(threshold)
-        metrics |= squad_metrics.summarize(
+        found |= answer_metrics(
             dict(zip(ids, gold, strict=True)),
             dict(zip(ids, texts, strict=True)),
         )
-        return Evaluation(metrics, self._files(questions, answered, threshold))
+        return Evaluation(found, self._files(questions, answered, threshold))
 
     def predictions(self, test_set, encoded, outputs, metrics):
         del test_set
@@ -111,8 +110,8 @@ class QuestionAnswering(Task):
             encoded.rows,
             outputs,
             encoded.examples,
-            self.max_answer_length,
-            self.num_best,
+            self.options.max_answer_length,
+            self.options.n_best_size,
         )
 
     def _files(
@@ -158,3 +157,44 @@ def _with_probabilities(answers: Sequence) -> list[dict]:
             answers, weights / weights.sum(), strict=True
         )
     ]
+
+
+def open_questions(
+    name: str,
+    read: Callable[[str, bool], Questions],
+    usual: dict[str, Sequence[str]],
+    options: TaskOptions,
+) -> QuestionAnswering:
+    """A task of files of questions.
+
+    Args:
+      name: on the command line.
+      read: (path, whether it is to learn from) -> what the file holds.
+      usual: split -> names of its file.
+      options: where the files are, and how answers are found.
+    """
+    files = find_files(name, usual, options)
+    train = read(files["train"], True)
+    dev = read(files["dev"], False)
+    notes = []
+    if train.num_left_out:
+        notes.append(
+            f"{files['train']}: {train.num_left_out} questions were left out: "
+            "their answer is not where the file says"
+        )
+    test = {}
+    if "test" in files:
+        test["test"] = read(files["test"], False).questions
+    splits = Splits(train.questions, {"dev": dev.questions}, test, tuple(notes))
+    return QuestionAnswering(name, splits, options)
+
+
+_MRQA = {split: [f"{split}.jsonl", f"{split}.jsonl.gz"] for split in SPLITS}
+_SQUAD1 = {split: [f"{split}-v1.1.json"] for split in SPLITS}
+_SQUAD2 = {split: [f"{split}-v2.0.json"] for split in SPLITS}
+for _name, _read, _usual in (
+    ("squad1", read_squad, _SQUAD1),
+    ("squad2", read_squad, _SQUAD2),
+    ("mrqa", read_mrqa, _MRQA),
+):
+    register(_name)(functools.partial(open_questions, _name, _read, _usual))

@@ -1,12 +1,14 @@
 """Questions of SQuAD 1.1 and 2.0 (JSON) and of MRQA 2019 (JSON lines)."""
 
+import contextlib
 import dataclasses
 import json
+import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from electra_tf.errors import InputError
-from electra_tf.finetune.tasks.squad_metrics import normalize_answer
+from electra_tf.finetune.tasks.metrics import normalize_answer
 from electra_tf.finetune.tasks.tables import json_records, read_text
 
 
@@ -57,7 +59,7 @@ def read_squad(path: str, is_training: bool = False) -> Questions:
     try:
         content = json.loads(read_text(path))
     except ValueError as error:
-        raise InputError(f"{path} is not JSON: {error}") from None
+        raise InputError(f"{path} must be JSON; received {error}") from None
     records = _squad_records(path, content)
     return _questions(path, records, is_training, _is_in_place)
 
@@ -84,18 +86,21 @@ def _questions(
     num_left_out = 0
     for question in records:
         if question.id in found:
-            raise InputError(f"{path}: the id {question.id!r} stands twice")
+            raise InputError(
+                f"{path}: ids must differ; received {question.id!r} twice"
+            )
         for name in ("context", "question"):
             if not getattr(question, name).strip():
                 raise InputError(
-                    f"{path}: the {name} of {question.id!r} is empty"
+                    f"{path}: the {name} of {question.id!r} must not be "
+                    f"empty; received {getattr(question, name)!r}"
                 )
         if is_training and not is_learnable(question):
             num_left_out += 1
             continue
         found[question.id] = question
     if not found:
-        raise InputError(f"{path} holds no questions")
+        raise InputError(f"{path} must hold questions; received none")
     return Questions(list(found.values()), num_left_out)
 
 
@@ -109,19 +114,14 @@ def _is_in_place(question: Question) -> bool:
 
 
 def _squad_records(path: str, content: Any) -> Iterator[Question]:
-    where = path
-    try:
+    with _format_of("SQuAD", path) as place:
         for article in content["data"]:
             for number, paragraph in enumerate(article["paragraphs"]):
                 title = article.get("title", "")
-                where = f"{path}, {title!r}, paragraph {number}"
+                place.where = f"{path}, {title!r}, paragraph {number}"
                 for record in paragraph["qas"]:
-                    where = f"{path}, question {record['id']!r}"
+                    place.where = f"{path}, question {record['id']!r}"
                     yield _squad_question(paragraph["context"], record)
-    except (KeyError, TypeError, IndexError, AttributeError) as error:
-        raise InputError(
-            f"{where}: this is not SQuAD's format: {_fault(error)}"
-        ) from None
 
 
 def _squad_question(context: str, record: Mapping[str, Any]) -> Question:
@@ -139,18 +139,13 @@ def _squad_question(context: str, record: Mapping[str, Any]) -> Question:
 
 
 def _mrqa_records(path: str) -> Iterator[Question]:
-    where = path
-    try:
-        for place, record in json_records(path):
-            where = place
+    with _format_of("MRQA", path) as place:
+        for where, record in json_records(path):
+            place.where = where
             if "header" in record:
                 continue
             for qa in record["qas"]:
                 yield _mrqa_question(record["context"], qa)
-    except (KeyError, TypeError, IndexError, AttributeError) as error:
-        raise InputError(
-            f"{where}: this is not MRQA's format: {_fault(error)}"
-        ) from None
 
 
 def _mrqa_question(context: str, record: Mapping[str, Any]) -> Question:
@@ -172,7 +167,14 @@ def _span(context: str, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
-def _fault(error: Exception) -> str:
-    if isinstance(error, KeyError):
-        return f"{error} is missing"
-    return str(error)
+@contextlib.contextmanager
+def _format_of(name: str, path: str) -> Iterator[types.SimpleNamespace]:
+    """Names the format and the place, `where`, of what is missing."""
+    place = types.SimpleNamespace(where=path)
+    try:
+        yield place
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        found = f"no {error}" if isinstance(error, KeyError) else error
+        raise InputError(
+            f"{place.where}: must be in {name}'s format; received {found}"
+        ) from None

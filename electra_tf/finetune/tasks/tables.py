@@ -49,7 +49,7 @@ class Table:
         for name in names:
             if name not in self.columns:
                 raise InputError(
-                    f"{self.path} must have a column {name!r}; it has "
+                    f"{self.path} must have a column {name!r}; received "
                     f"{', '.join(map(repr, self.columns))}"
                 )
 
@@ -86,7 +86,7 @@ def read_table(
     if columns is None:
         _, columns = next(cells, (0, None))
     if columns is None:
-        raise InputError(f"{path} is empty")
+        raise InputError(f"{path} must hold rows; received an empty file")
     return _table(path, tuple(columns), cells, skip_malformed)
 
 
@@ -109,7 +109,7 @@ def _table(
                 f"received {len(values)}"
             )
     if not rows:
-        raise InputError(f"{path} holds no rows")
+        raise InputError(f"{path} must hold rows; received none")
     return Table(path, columns, rows, num_skipped)
 
 
@@ -130,7 +130,8 @@ def read_lines(path: str) -> list[str]:
             decoded.append(line.decode("utf-8").removesuffix("\r"))
         except UnicodeDecodeError:
             raise InputError(
-                f"{path}, line {number}: text must be UTF-8; convert the file"
+                f"{path}, line {number}: text must be UTF-8; received "
+                f"{line[:20]!r}"
             ) from None
     return decoded
 
@@ -145,14 +146,17 @@ def _read_bytes(path: str) -> bytes:
         with tf.io.gfile.GFile(path, "rb") as file:
             content = file.read()
     except (tf.errors.NotFoundError, tf.errors.FailedPreconditionError):
-        raise InputError(f"there is no file {path!r}") from None
+        raise InputError(f"a file must exist; received {path!r}") from None
     if path.endswith(".gz"):
         try:
             content = gzip.decompress(content)
         except (OSError, EOFError):
-            raise InputError(f"{path} is damaged, or no gzip file") from None
+            raise InputError(
+                f"{path} must be a whole gzip file; received a damaged one, or "
+                "none"
+            ) from None
     if content.startswith(_UTF16_MARKS):
-        raise InputError(f"{path} is UTF-16; convert it to UTF-8")
+        raise InputError(f"{path} must be UTF-8; received UTF-16")
     return content.removeprefix(b"\xef\xbb\xbf")
 
 
@@ -172,7 +176,9 @@ def _csv_cells(
                 yield first, values
             first = reader.line_num + 1
     except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: {error}") from None
+        raise InputError(
+            f"{path}, line {reader.line_num}: must be CSV; received {error}"
+        ) from None
 
 
 def _read_jsonl(path: str) -> Table:
@@ -184,7 +190,7 @@ def _read_jsonl(path: str) -> Table:
         }
         rows.append(Row(where, values))
     if not rows:
-        raise InputError(f"{path} holds no rows")
+        raise InputError(f"{path} must hold rows; received none")
     columns = tuple(rows[0].values)
     for row in rows:
         if row.values.keys() != rows[0].values.keys():
@@ -208,7 +214,11 @@ def json_records(path: str) -> Iterator[tuple[str, dict]]:
         try:
             record = json.loads(line)
         except ValueError as error:
-            raise InputError(f"{where}: not JSON: {error}") from None
+            raise InputError(
+                f"{where}: must be JSON; received {error}"
+            ) from None
         if not isinstance(record, dict):
-            raise InputError(f"{where}: must be a JSON object")
+            raise InputError(
+                f"{where}: must be a JSON object; received {record!r}"
+            )
         yield where, record

@@ -1,24 +1,29 @@
 """Tasks about each word: chunks, entities, or any other tags."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
 
-import keras
 import numpy as np
 import tensorflow as tf
 
+from electra_tf.config.finetuning import TaskOptions, TrainingOptions
+from electra_tf.data.tokenizers.packing import pack_segments
 from electra_tf.data.tokenizers.tokenizer import Tokenizer
 from electra_tf.errors import InputError
-from electra_tf.finetune.models.heads import Tagger
-from electra_tf.finetune.tasks import tag_schemes
-from electra_tf.finetune.tasks.conll import Sentence
-from electra_tf.finetune.tasks.metrics import entity_metrics
-from electra_tf.finetune.tasks.task import (
+from electra_tf.finetune.models.classifiers import Tagger
+from electra_tf.finetune.tasks import (
+    SPLITS,
     Encoded,
     Evaluation,
-    ModelSettings,
     Splits,
     Task,
+    build,
+    conll,
+    find_files,
+    register,
 )
+from electra_tf.finetune.tasks.conll import Sentence, read_conll
+from electra_tf.finetune.tasks.metrics import entity_metrics
 
 _WORDS_AT_ONCE = 8192
 _IGNORED = -1
@@ -43,11 +48,11 @@ class Tagging(Task):
     def __init__(self, name: str, splits: Splits):
         self.name, self.splits = name, splits
         tags = {tag for sentence in splits.train for tag in sentence.tags}
-        self.has_spans = tag_schemes.are_spans(tags)
+        self.has_spans = conll.are_spans(tags)
         self.metric = "f1" if self.has_spans else "accuracy"
         self.labels = sorted(tags)
         if self.has_spans:
-            self.labels = tag_schemes.bioes_labels(tags)
+            self.labels = conll.bioes_labels(tags)
         if len(self.labels) < 2:
             raise InputError(
                 "the training file must hold two tags or more; received only "
@@ -59,7 +64,7 @@ class Tagging(Task):
     def encode(self, tokenizer, examples, max_seq_length, is_training=False):
         pieces = word_pieces(tokenizer, examples)
         heads = [_heads(words, max_seq_length) for words in pieces]
-        inputs = _arrays(tokenizer, pieces, max_seq_length)
+        inputs = _rows(tokenizer, pieces, max_seq_length)
         targets = None
         if is_training:
             targets = np.full(inputs["input_ids"].shape, _IGNORED, np.int32)
@@ -75,14 +80,8 @@ class Tagging(Task):
             notes = (f"{sum(lost)} words were cut off; they count as errors",)
         return Encoded(examples, inputs, targets, num_cut, heads, notes)
 
-    def build_model(self, settings: ModelSettings) -> keras.Model:
-        return Tagger.from_pretrained(
-            settings.init_checkpoint,
-            labels=self.labels,
-            max_seq_length=settings.max_seq_length,
-            dropout=settings.dropout,
-            load_weights=not settings.from_scratch,
-        )
+    def build_model(self, plan: TrainingOptions) -> Tagger:
+        return build(Tagger, plan, labels=self.labels)
 
     def evaluate(self, encoded, outputs):
         gold = [self._learned(s.tags) for s in encoded.examples]
@@ -106,18 +105,18 @@ class Tagging(Task):
         predicted = self._tags(encoded, outputs)
         for sentence, tags in zip(encoded.examples, predicted, strict=True):
             if self.has_spans:
-                tags = tag_schemes.to_bio(tags)
+                tags = conll.to_bio(tags)
             pairs = zip(sentence.words, tags, strict=True)
             lines += [f"{word}\t{tag}\n" for word, tag in pairs] + ["\n"]
         return {f"{self.name}.conll": "".join(lines)}
 
     def _learned(self, tags: Sequence[str]) -> Sequence[str]:
-        return tag_schemes.to_bioes(tags) if self.has_spans else tags
+        return conll.to_bioes(tags) if self.has_spans else tags
 
     def _tags(self, encoded: Encoded, outputs: np.ndarray) -> list[list[str]]:
         """The tags of all words, also of those that were cut off."""
         numbers = np.argmax(outputs, axis=-1)
-        missing = tag_schemes.OUTSIDE if self.has_spans else _UNTAGGED
+        missing = conll.OUTSIDE if self.has_spans else _UNTAGGED
         found = []
         for row, places in enumerate(encoded.rows):
             tags = [self.labels[n] for n in numbers[row, places]]
@@ -130,8 +129,8 @@ class Tagging(Task):
             unseen = set(self._learned(sentence.tags)) - set(self.labels)
             if unseen:
                 raise InputError(
-                    f"{sentence.where}: the sentence holds the tag "
-                    f"{min(unseen)!r}, which no training sentence has"
+                    f"{sentence.where}: tags must occur in the training file; "
+                    f"received {min(unseen)!r}"
                 )
 
 
@@ -160,21 +159,54 @@ def _heads(pieces: Sequence[np.ndarray], max_seq_length: int) -> np.ndarray:
     return places[places < max_seq_length - 1]
 
 
-def _arrays(
+def _rows(
     tokenizer: Tokenizer,
     pieces: Sequence[Sequence[np.ndarray]],
     max_seq_length: int,
 ) -> dict[str, np.ndarray]:
-    ids = [np.concatenate(words)[: max_seq_length - 2] for words in pieces]
-    longest = max(map(len, ids)) + 2
-    arrays = {
-        name: np.zeros([len(ids), longest], np.int32)
-        for name in ("input_ids", "input_mask", "segment_ids")
-    }
-    arrays["input_ids"][:] = tokenizer.pad_id
-    for row, values in enumerate(ids):
-        end = len(values) + 2
-        whole = [[tokenizer.cls_id], values, [tokenizer.sep_id]]
-        arrays["input_ids"][row, :end] = np.concatenate(whole)
-        arrays["input_mask"][row, :end] = 1
-    return arrays
+    """Ids of whole sentences, cut; int32 [N, L], L the longest of them."""
+    ids = [np.concatenate(words) for words in pieces]
+    ragged = tf.RaggedTensor.from_row_lengths(
+        np.concatenate(ids), [len(row) for row in ids]
+    )
+    packed = pack_segments(tokenizer, ragged, None, max_seq_length)
+    return {name: rows.numpy() for name, rows in packed.trimmed().items()}
+
+
+def open_tagging(
+    name: str, usual: Mapping[str, Sequence[str]], options: TaskOptions
+) -> Tagging:
+    """A task of CoNLL-style files.
+
+    Args:
+      name: on the command line.
+      usual: split -> names of its file.
+      options: where the files are, and their columns.
+    """
+    files = find_files(name, usual, options)
+    columns = (options.word_column, options.tag_column)
+    train, dev = (read_conll(files[s], *columns) for s in ("train", "dev"))
+    test = {}
+    if "test" in files:
+        test["test"] = read_conll(files["test"], *columns, with_tags=False)
+    return Tagging(name, Splits(train, {"dev": dev}, test))
+
+
+_PLAIN = {split: [f"{split}.txt"] for split in SPLITS}
+_CONLL2003 = {
+    "train": ["eng.train", "train.txt"],
+    "dev": ["eng.testa", "valid.txt"],
+    "test": ["eng.testb", "test.txt"],
+}
+_WNUT17 = {
+    "train": ["wnut17train.conll"],
+    "dev": ["emerging.dev.conll"],
+    "test": ["emerging.test.annotated"],
+}
+for _name, _usual in (
+    ("chunk", _PLAIN),
+    ("conll2003", _CONLL2003),
+    ("wnut17", _WNUT17),
+    ("tagging", _PLAIN),
+):
+    register(_name)(functools.partial(open_tagging, _name, _usual))

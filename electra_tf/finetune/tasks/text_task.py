@@ -1,30 +1,34 @@
-"""Tasks about a whole text, or a pair: a class or a number for each."""
+"""Tasks about a whole text, or a pair; `custom`, of a user's own tables."""
 
 import abc
 import dataclasses
+import itertools
 from collections.abc import Sequence
 
-import keras
 import numpy as np
-import tensorflow as tf
 
-from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.config.finetuning import TaskOptions, TrainingOptions
 from electra_tf.errors import InputError
-from electra_tf.finetune.models.heads import Classifier, Regressor
-from electra_tf.finetune.models.preprocessor import TextPreprocessor
+from electra_tf.finetune.models.classifiers import Classifier, Regressor
+from electra_tf.finetune.preprocessor import encode_texts
+from electra_tf.finetune.tasks import (
+    SPLITS,
+    Encoded,
+    Evaluation,
+    Splits,
+    Task,
+    build,
+    find_files,
+    register,
+)
 from electra_tf.finetune.tasks.metrics import (
     classification_metrics,
     regression_metrics,
 )
-from electra_tf.finetune.tasks.task import (
-    Encoded,
-    Evaluation,
-    ModelSettings,
-    Splits,
-    Task,
-)
+from electra_tf.finetune.tasks.tables import KINDS, Table, read_table
 
-_TEXTS_AT_ONCE = 2048
+_ENDINGS = (*KINDS, *(f"{kind}.gz" for kind in KINDS))
+_FILES = {split: [split + ending for ending in _ENDINGS] for split in SPLITS}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,11 +74,15 @@ class TextTask(Task):
 
     def encode(self, tokenizer, examples, max_seq_length, is_training=False):
         if is_training and self.double_unordered:
-            examples = [*examples, *map(_swapped, examples)]
-        inputs, num_cut = encode_texts(tokenizer, examples, max_seq_length)
+            swapped = (
+                dataclasses.replace(e, text=e.text_pair, text_pair=e.text)
+                for e in examples
+            )
+            examples = [*examples, *swapped]
+        pairs = [(e.text, e.text_pair) for e in examples]
+        inputs, num_cut = encode_texts(tokenizer, pairs, max_seq_length)
         labels = [example.label for example in examples]
-        known = None not in labels
-        targets = self.targets(labels) if known else None
+        targets = None if None in labels else self.targets(labels)
         return Encoded(examples, inputs, targets, num_cut)
 
     @abc.abstractmethod
@@ -87,8 +95,8 @@ class TextTask(Task):
 
     def predictions(self, test_set, encoded, outputs, metrics):
         del encoded, metrics
-        rows = enumerate(self.answers(outputs))
-        lines = [f"{index}\t{answer}\n" for index, answer in rows]
+        answers = enumerate(self.answers(outputs))
+        lines = [f"{index}\t{answer}\n" for index, answer in answers]
         return {f"{test_set}.tsv": "".join(["index\tprediction\n", *lines])}
 
 
@@ -106,17 +114,16 @@ class Classification(TextTask):
     def __init__(self, labels: Sequence[str], **shared):
         super().__init__(**shared)
         self.labels = tuple(labels)
-        for examples in (self.splits.train, *self.splits.dev.values()):
-            check_labels(examples, self.labels)
+        known = (self.splits.train, *self.splits.dev.values())
+        for example in itertools.chain.from_iterable(known):
+            if example.label not in self.labels:
+                raise InputError(
+                    f"{example.where}: the label must be one of "
+                    f"{', '.join(self.labels)}; received {example.label!r}"
+                )
 
-    def build_model(self, settings: ModelSettings) -> keras.Model:
-        return Classifier.from_pretrained(
-            settings.init_checkpoint,
-            labels=self.labels,
-            max_seq_length=settings.max_seq_length,
-            dropout=settings.dropout,
-            load_weights=not settings.from_scratch,
-        )
+    def build_model(self, plan: TrainingOptions) -> Classifier:
+        return build(Classifier, plan, labels=self.labels)
 
     def targets(self, labels):
         number = {label: n for n, label in enumerate(self.labels)}
@@ -150,13 +157,8 @@ class Regression(TextTask):
         super().__init__(**shared)
         self.scale, self.bounds = scale, bounds
 
-    def build_model(self, settings: ModelSettings) -> keras.Model:
-        return Regressor.from_pretrained(
-            settings.init_checkpoint,
-            max_seq_length=settings.max_seq_length,
-            dropout=settings.dropout,
-            load_weights=not settings.from_scratch,
-        )
+    def build_model(self, plan: TrainingOptions) -> Regressor:
+        return build(Regressor, plan)
 
     def targets(self, labels):
         return np.array(labels, np.float32) / self.scale
@@ -171,66 +173,89 @@ class Regression(TextTask):
         return Evaluation(regression_metrics(encoded.targets, outputs))
 
 
-def encode_texts(
-    tokenizer: Tokenizer, examples: Sequence[TextExample], max_seq_length: int
-) -> tuple[dict[str, np.ndarray], int]:
-    """Texts, or pairs, to ids.
+def table_examples(
+    table: Table,
+    texts: Sequence[str],
+    label: str | None,
+    is_number: bool,
+    skip_blank: bool = False,
+) -> list[TextExample]:
+    """The rows of a table as examples.
 
-    Returns:
-      `input_ids`, `input_mask`, `segment_ids`, int32 [N, L], L the longest of
-      them, and how many were cut to `max_seq_length`.
-    """
-    preprocessor = TextPreprocessor(tokenizer, max_seq_length)
-    parts = []
-    for first in range(0, len(examples), _TEXTS_AT_ONCE):
-        some = examples[first : first + _TEXTS_AT_ONCE]
-        texts = {"text": tf.constant([e.text for e in some])}
-        if some[0].text_pair is not None:
-            texts["text_pair"] = tf.constant([e.text_pair for e in some])
-        packed = preprocessor(texts)
-        parts.append({name: array.numpy() for name, array in packed.items()})
-    whole = {n: np.concatenate([p[n] for p in parts]) for n in parts[0]}
-    num_cut = int(whole.pop("truncated").sum())
-    length = int(whole["input_mask"].sum(axis=1).max())
-    return {name: array[:, :length] for name, array in whole.items()}, num_cut
-
-
-def check_labels(
-    examples: Sequence[TextExample], labels: Sequence[str]
-) -> None:
-    """Raises an InputError at the first label that is none of `labels`."""
-    for example in examples:
-        if example.label not in labels:
-            raise InputError(
-                f"{example.where}: the label must be one of "
-                f"{', '.join(labels)}; received {example.label!r}"
-            )
-
-
-def check_texts(examples: Sequence[TextExample]) -> None:
-    """Raises an InputError at the first text that is empty."""
-    for example in examples:
-        for text in (example.text, example.text_pair):
-            if text is not None and not text.strip():
-                raise InputError(f"{example.where}: the text is empty")
-
-
-def number(text: str, where: str) -> float:
-    """The finite number that a label must be.
+    Args:
+      table: what was read.
+      texts: the column of the text, or the two of the pair.
+      label: column of the label; None where none is known.
+      is_number: whether labels are numbers.
+      skip_blank: leave out rows with an empty text.
 
     Raises:
-      InputError: it is none.
+      InputError: a column is missing; a text or a label is empty, or a label
+        no number.
     """
+    table.require(texts if label is None else [*texts, label])
+    examples = []
+    for row in table.rows:
+        found = [row.values[name] for name in texts]
+        if not all(map(str.strip, found)):
+            if skip_blank:
+                continue
+            raise InputError(
+                f"{row.where}: texts must not be empty; received {found!r}"
+            )
+        value = None if label is None else row.values[label]
+        if value is not None and is_number:
+            value = _number(value, row.where)
+        elif value is not None and not value.strip():
+            raise InputError(
+                f"{row.where}: the label must not be empty; received {value!r}"
+            )
+        examples.append(TextExample(*[*found, None][:2], value, row.where))
+    return examples
+
+
+def _number(text: str, where: str) -> float:
     try:
         value = float(text)
     except ValueError:
         value = np.nan
     if not np.isfinite(value):
-        raise InputError(f"{where}: must be a number; received {text!r}")
+        raise InputError(
+            f"{where}: the label must be a number; received {text!r}"
+        )
     return value
 
 
-def _swapped(example: TextExample) -> TextExample:
-    return dataclasses.replace(
-        example, text=example.text_pair, text_pair=example.text
-    )
+@register("custom")
+def open_custom(options: TaskOptions) -> TextTask:
+    """A user's own tables, with named columns.
+
+    The test file needs no labels. The classes are those of the training file.
+
+    Raises:
+      InputError: a file or a column is missing; a text is empty; there is one
+        class only; a dev label is none of the training file's.
+    """
+    files = find_files("custom", _FILES, options)
+    is_number = options.label_kind == "number"
+    texts = [options.text_column, options.text_pair_column]
+
+    def read(split: str, label: str | None) -> list[TextExample]:
+        columns = list(filter(None, texts))
+        return table_examples(
+            read_table(files[split]), columns, label, is_number
+        )
+
+    train, dev = (read(s, options.label_column) for s in ("train", "dev"))
+    test = {"custom": read("test", None)} if "test" in files else {}
+    shared = {"name": "custom", "splits": Splits(train, {"dev": dev}, test)}
+    if is_number:
+        scale = max(abs(example.label) for example in train) or 1.0
+        return Regression(scale, metric="spearman", **shared)
+    labels = sorted({example.label for example in train})
+    if len(labels) < 2:
+        raise InputError(
+            f"{files['train']}: column {options.label_column!r} must hold two "
+            f"classes or more; received only {labels[0]!r}"
+        )
+    return Classification(labels, metric="accuracy", **shared)

@@ -9,7 +9,7 @@ import tensorflow as tf
 import tiny_finetune
 
 from electra_tf.errors import InputError
-from electra_tf.finetune.models.heads import Classifier
+from electra_tf.finetune.models.classifiers import Classifier
 from electra_tf.finetune.models.optimizer import (
     LayerwiseAdamW,
     create_optimizer,
@@ -172,8 +172,12 @@ class Odd(keras.Model):
 @pytest.mark.parametrize(
     ("scope", "name", "message"),
     [
-        ("electra", "pooler", "neither of the embeddings nor of a block"),
-        ("electra/embeddings", "word_embeddings", "share the path"),
+        ("electra", "pooler", "must be of its embeddings or of a block"),
+        (
+            "electra/embeddings",
+            "word_embeddings",
+            "no two variables may have one path",
+        ),
     ],
 )
 def test_a_variable_of_no_layer_or_a_twin_is_refused(

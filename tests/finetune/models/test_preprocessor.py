@@ -9,7 +9,7 @@ import tiny
 from electra_tf.data.tokenizers.packing import pack_segments
 from electra_tf.data.tokenizers.tokenizer import Tokenizer
 from electra_tf.errors import InputError
-from electra_tf.finetune.models.preprocessor import TextPreprocessor
+from electra_tf.finetune.preprocessor import TextPreprocessor
 
 CLS, SEP = 2, 3
 TOKENIZER = Tokenizer(tiny.vocab())

@@ -27,12 +27,20 @@ def error(tmp_path, *given):
 @pytest.mark.parametrize(
     ("train", "dev", "told"),
     [
-        (ROWS, None, "custom has no dev split"),
-        (ROWS, f"{ROWS}\ty\n", "dev.tsv, line 4: the text is empty"),
+        (ROWS, None, "custom must have a dev split"),
+        (
+            ROWS,
+            f"{ROWS}\ty\n",
+            "dev.tsv, line 4: texts must not be empty; received ['']",
+        ),
         (ROWS, f"{ROWS}a\tz\n", "line 4: the label must be one of x, y; "),
         (ROWS, "text\tkind\na\tx\n", "dev.tsv must have a column 'label'"),
         (ROWS + "a\n", ROWS, "train.tsv, line 4: must have 2 columns"),
-        (ROWS + "a\t\n", ROWS, "train.tsv, line 4: the label is empty"),
+        (
+            ROWS + "a\t\n",
+            ROWS,
+            "train.tsv, line 4: the label must not be empty; received ''",
+        ),
         ("text\tlabel\na\tx\n", ROWS, "two classes or more; received only 'x'"),
     ],
 )
@@ -56,16 +64,19 @@ def test_numbers(checkpoint, tmp_path):
         f"--data_dir={tmp_path}",
         f"--init_checkpoint={checkpoint}",
     )
-    assert "train.tsv, line 2: must be a number; received 'x'" in line
+    assert "train.tsv, line 2: the label must be a number; received 'x'" in line
 
 
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"task": "colla"}, "task must be one of cola, "),
+        ({"task": "colla"}, "task must be one of ax, chunk, cola, "),
         ({"task": ""}, "task must be given; received ()"),
         ({"data_dir": ""}, "--data_dir"),
-        ({"data_dir": "/no/such/folder"}, "no folder '/no/such/folder'"),
+        (
+            {"data_dir": "/no/such/folder"},
+            "data_dir must be a folder; received '/no/such/folder'",
+        ),
         ({"init_checkpoint": ""}, "init_checkpoint must be given; received ''"),
         ({"init_checkpoint": "/no/model"}, "received '/no/model'"),
         ({"max_seq_length": 41}, "lie between 5, which cola needs, and 40"),
@@ -80,7 +91,10 @@ def test_numbers(checkpoint, tmp_path):
         ({"compat": "bert"}, "one of none, google; received 'bert'"),
         ({"train_file": "a.tsv"}, "use --task=custom"),
         ({"task": "chunk,wnut17", "dev_file": "x"}, "received 2 tasks"),
-        ({"task": "chunk", "dev_file": "/none"}, "no file '/none'"),
+        (
+            {"task": "chunk", "dev_file": "/none"},
+            "a file must exist; received '/none'",
+        ),
         ({"task": "mnli,sst3"}, "received 'sst3'"),
     ],
 )
@@ -124,11 +138,14 @@ def squad(*questions, context="The cat sat."):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ({"version": "1.1"}, "not SQuAD's format: 'data' is missing"),
-        ([1], "not SQuAD's format"),
-        (squad(question(question=None)), "'q1': this is not SQuAD's format"),
-        (squad(question(), question()), "the id 'q1' stands twice"),
-        (squad(question(question=" ")), "the question of 'q1' is empty"),
+        ({"version": "1.1"}, "must be in SQuAD's format; received no 'data'"),
+        ([1], "must be in SQuAD's format"),
+        (squad(question(question=None)), "'q1': must be in SQuAD's format"),
+        (squad(question(), question()), "ids must differ; received 'q1' twice"),
+        (
+            squad(question(question=" ")),
+            "the question of 'q1' must not be empty; received ' '",
+        ),
         (squad(question(), context="  "), "at characters 4 to 7 of 2"),
         (
             squad(question(answers=[{"text": "cat", "answer_start": 10}])),
@@ -136,9 +153,9 @@ def squad(*questions, context="The cat sat."):
         ),
         (
             squad(question(answers=[{"text": "cat", "answer_start": 5}])),
-            "holds no questions",
+            "must hold questions; received none",
         ),
-        (squad(), "holds no questions"),
+        (squad(), "must hold questions; received none"),
     ],
 )
 def test_squad_files(content, told, checkpoint, tmp_path):
@@ -158,8 +175,11 @@ def test_squad_files(content, told, checkpoint, tmp_path):
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("{", "line 2: not JSON"),
-        ('{"context": "a b"}', "line 2: this is not MRQA's format: 'qas'"),
+        ("{", "line 2: must be JSON"),
+        (
+            '{"context": "a b"}',
+            "line 2: must be in MRQA's format; received no 'qas'",
+        ),
         (
             json.dumps(
                 {
@@ -175,7 +195,7 @@ def test_squad_files(content, told, checkpoint, tmp_path):
                     ],
                 }
             ),
-            "line 2: this is not MRQA's format: an answer at characters 2 to 4",
+            "must be in MRQA's format; received an answer at characters 2 to 4",
         ),
     ],
 )

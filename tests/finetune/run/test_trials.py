@@ -1,5 +1,6 @@
 """The command from its flags to its files: trials, results, resuming."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -19,8 +20,13 @@ import tiny
 
 from electra_tf.config.finetuning import HEADS, TaskOptions, TrainingOptions
 from electra_tf.errors import InputError
-from electra_tf.finetune.run import learner, results
-from electra_tf.finetune.run.plan import make_plan
+from electra_tf.finetune.run import (
+    learner,
+    read_json,
+    summarize,
+    train_examples,
+)
+from electra_tf.finetune.run.learner import make_plan
 
 ROOT = pathlib.Path(__file__).parents[3]
 COLA = ("--task=cola", "--num_trials=2", "--do_predict")
@@ -263,37 +269,37 @@ def test_early_stopping_keeps_the_best_epoch(checkpoint, task_files):
         "--early_stop_patience=1",
         "--learning_rate=1e-9",
     )
-    result = results.read_json(f"{out}/rte/trial_1/result.json")
+    result = read_json(f"{out}/rte/trial_1/result.json")
     assert result["steps"] == 6  # two of eight epochs of three steps
     assert tf.io.gfile.exists(f"{out}/rte/model.keras")
     assert tf.io.gfile.exists(f"{out}/results.json")
 
 
 def test_from_scratch_and_the_drawn_examples(checkpoint):
-    from electra_tf.finetune.tasks.custom import Classification
-    from electra_tf.finetune.tasks.task import ModelSettings, Splits
+    from electra_tf.finetune.tasks import Splits
+    from electra_tf.finetune.tasks.text_task import Classification
     from electra_tf.pretrained import from_pretrained
 
     task = Classification(
         ("a", "b"), name="t", splits=Splits([], {}, {}), metric="accuracy"
     )
+    options = TrainingOptions(init_checkpoint=checkpoint, max_train_examples=4)
+    plan = make_plan(task, options, from_pretrained(checkpoint))
     kernel = "electra/encoder/layer_0/attention/self/query/kernel"
     old, kept, fresh = (
         {v.path: v.numpy() for v in model.variables}[kernel]
         for model in (
             from_pretrained(checkpoint).encoder,
-            task.build_model(ModelSettings(checkpoint, 16, 0.1, False)),
-            task.build_model(ModelSettings(checkpoint, 16, 0.1, True)),
+            task.build_model(dataclasses.replace(plan, from_scratch=False)),
+            task.build_model(dataclasses.replace(plan, from_scratch=True)),
         )
     )
     np.testing.assert_array_equal(kept, old)
     assert np.abs(fresh - old).max() > 0.1
-    options = TrainingOptions(init_checkpoint=checkpoint, max_train_examples=4)
-    plan = make_plan(task, options, from_pretrained(checkpoint))
-    drawn = plan.train_examples(list(range(100)))
+    drawn = train_examples(plan, list(range(100)))
     assert len(set(drawn)) == 4
-    assert drawn == sorted(drawn) == plan.train_examples(list(range(100)))
-    assert plan.train_examples([1, 2]) == [1, 2]
+    assert drawn == sorted(drawn) == train_examples(plan, list(range(100)))
+    assert train_examples(plan, [1, 2]) == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -310,10 +316,8 @@ def test_the_paper_s_values_by_size(
     hidden_size, compat, rate, decay, weight_decay, checkpoint
 ):
     """ELECTRA, Table 7, and the authors' code."""
-    import dataclasses
-
-    from electra_tf.finetune.tasks.custom import Classification
-    from electra_tf.finetune.tasks.task import Splits
+    from electra_tf.finetune.tasks import Splits
+    from electra_tf.finetune.tasks.text_task import Classification
     from electra_tf.pretrained import from_pretrained
 
     task = Classification(
@@ -345,12 +349,12 @@ def test_a_loss_that_is_no_number_stops_the_command():
     progress.set_params({"epochs": 2})
     progress.on_train_begin()
     progress.on_epoch_end(0, {"loss": 1.0})
-    with pytest.raises(InputError, match="became nan in epoch 2"):
+    with pytest.raises(InputError, match="received nan in epoch 2"):
         progress.on_epoch_end(1, {"loss": float("nan")})
 
 
 def test_a_summary_of_one_trial_has_no_deviation():
-    assert results.summarize([1.0]) == {
+    assert summarize([1.0]) == {
         "median": 1.0,
         "mean": 1.0,
         "deviation": None,

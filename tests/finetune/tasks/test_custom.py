@@ -3,16 +3,23 @@
 import numpy as np
 import pytest
 
+from electra_tf.config.finetuning import TaskOptions
 from electra_tf.errors import InputError
-from electra_tf.finetune.tasks.custom import custom_task
+from electra_tf.finetune.tasks.text_task import open_custom
 
 
 def task(folder, label_kind, pair="", **contents):
-    files = {}
     for name, content in contents.items():
-        files[name] = str(folder / f"{name}.jsonl")
         (folder / f"{name}.jsonl").write_text(content)
-    return custom_task(files, "a", pair, "y", label_kind)
+    options = TaskOptions(
+        data_dir=str(folder),
+        do_predict="test" in contents,
+        text_column="a",
+        text_pair_column=pair,
+        label_column="y",
+        label_kind=label_kind,
+    )
+    return open_custom(options)
 
 
 def test_classes_are_those_of_the_training_file(tmp_path):
@@ -53,5 +60,5 @@ def test_pairs_and_test_rows_without_labels(tmp_path):
 
 def test_a_pair_with_an_empty_side_is_refused(tmp_path):
     row = '{"a": "x", "b": "%s", "y": "p"}\n'
-    with pytest.raises(InputError, match=r"line 2: the text is empty"):
+    with pytest.raises(InputError, match=r"line 2: texts must not be empty"):
         task(tmp_path, "class", pair="b", train=row % "z" + row % " ", dev=row)

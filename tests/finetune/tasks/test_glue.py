@@ -7,9 +7,9 @@ import tensorflow as tf
 
 from electra_tf.config.finetuning import TaskOptions
 from electra_tf.errors import InputError
+from electra_tf.finetune.run.trials import open_task
 from electra_tf.finetune.tasks.glue import glue_task, read_files, read_tfds
 from electra_tf.finetune.tasks.glue_specs import GLUE
-from electra_tf.finetune.tasks.registry import open_task
 
 FILES = {
     "cola": ("CoLA", "gj04\t1\t\tShe ran.\ngj04\t0\t*\tHer ran."),
@@ -117,9 +117,9 @@ def test_all_test_files_are_read_without_labels(task_files):
     ("task", "old", "new", "told"),
     [
         ("rte", "entailment\n", "maybe\n", "line 2.*label.*'not_maybe'"),
-        ("stsb", "3.800", "high", "line 2: must be a number.*'high'"),
-        ("stsb", "3.800", "nan", "line 2: must be a number"),
-        ("sst2", 'so " fine', " ", "line 2: the text is empty"),
+        ("stsb", "3.800", "high", "line 2: the label must be a number.*'high'"),
+        ("stsb", "3.800", "nan", "line 2: the label must be a number"),
+        ("sst2", 'so " fine', " ", "line 2: texts must not be empty"),
         ("mrpc", "Quality", "Label", "column 'Quality'.*'Label'"),
         ("cola", "1\t\tShe", "1\tShe", "line 1: must have 4.*received 3"),
     ],

@@ -8,12 +8,11 @@ import string
 import numpy as np
 import pytest
 
-from electra_tf.finetune.tasks import squad_metrics
-from electra_tf.finetune.tasks.squad_metrics import (
+from electra_tf.finetune.tasks.metrics import (
+    answer_metrics,
     answer_scores,
     best_threshold,
     normalize_answer,
-    summarize,
 )
 
 
@@ -125,7 +124,7 @@ def test_the_threshold_lies_between_the_odds():
 def test_means_over_kinds_of_questions():
     gold = {"a": ["x"], "b": ["y z"], "c": [], "d": []}
     said = {"a": "x", "b": "z", "c": "", "d": "w"}
-    found = summarize(gold, said)
+    found = answer_metrics(gold, said)
     assert found == pytest.approx(
         {
             "exact": 50.0,
@@ -138,12 +137,12 @@ def test_means_over_kinds_of_questions():
 
 
 def test_a_question_without_prediction_is_wrong():
-    assert summarize({"a": ["x"], "b": ["x"]}, {"a": "x"})["exact"] == 50.0
-    assert summarize({"a": [], "b": []}, {"a": ""})["f1"] == 50.0
+    assert answer_metrics({"a": ["x"], "b": ["x"]}, {"a": "x"})["exact"] == 50.0
+    assert answer_metrics({"a": [], "b": []}, {"a": ""})["f1"] == 50.0
 
 
 def test_only_sets_with_unanswerable_questions_have_their_figures():
-    assert set(squad_metrics.summarize({"a": ["x"]}, {"a": "x"})) == {
+    assert set(answer_metrics({"a": ["x"]}, {"a": "x"})) == {
         "exact",
         "f1",
     }

@@ -71,15 +71,15 @@ def test_packed_files(tmp_path):
         ("a.tsv", "a\tb\n1\t2\t3\n", "line 2: must have 2 columns; received 3"),
         ("a.csv", 'a,b\n1,"x\ny"\n3\n', "line 4: must have 2 columns"),
         ("a.csv", 'a,b\n1,"x"y\n', "line 2"),
-        ("a.tsv", "", "is empty"),
-        ("a.csv", "\n\n", "is empty"),
-        ("a.tsv", "a\tb\n", "holds no rows"),
-        ("a.jsonl", "\n", "holds no rows"),
+        ("a.tsv", "", "must hold rows; received an empty file"),
+        ("a.csv", "\n\n", "must hold rows; received an empty file"),
+        ("a.tsv", "a\tb\n", "must hold rows; received none"),
+        ("a.jsonl", "\n", "must hold rows; received none"),
         ("a.jsonl", '{"a": 1}\n[2]\n', "line 2: must be a JSON object"),
-        ("a.jsonl", '{"a": 1}\n{"a": \n', "line 2: not JSON"),
+        ("a.jsonl", '{"a": 1}\n{"a": \n', "line 2: must be JSON"),
         ("a.jsonl", '{"a": 1}\n{"b": 1}\n', "line 2: must have the keys a"),
         ("a.xlsx", "x", "must end in .tsv"),
-        ("a.tsv.gz", "no gzip", "is damaged"),
+        ("a.tsv.gz", "no gzip", "must be a whole gzip file"),
         ("a.tsv", b"a\nb\xff\n", "line 2: text must be UTF-8"),
         ("a.tsv", "a\nb".encode("utf-16"), "UTF-16"),
     ],
@@ -100,9 +100,9 @@ def test_broken_rows_may_be_left_out_and_are_counted(tmp_path):
 
 
 def test_missing_files_and_columns(tmp_path):
-    with pytest.raises(InputError, match="no file"):
+    with pytest.raises(InputError, match="a file must exist; received"):
         read_lines(str(tmp_path / "none.tsv"))
-    with pytest.raises(InputError, match="no file"):
+    with pytest.raises(InputError, match="a file must exist; received"):
         read_lines(str(tmp_path))
     table = read_table(write(tmp_path, "a.tsv", "a\tb\n1\t2\n"))
     with pytest.raises(InputError, match=r"column 'c'.*'a', 'b'"):

@@ -6,10 +6,15 @@ import pytest
 
 from electra_tf.data.tokenizers.tokenizer import Tokenizer
 from electra_tf.errors import InputError
-from electra_tf.finetune.tasks.conll import Sentence, read_conll
-from electra_tf.finetune.tasks.tag_schemes import are_spans, to_bio, to_bioes
+from electra_tf.finetune.tasks import Splits
+from electra_tf.finetune.tasks.conll import (
+    Sentence,
+    are_spans,
+    read_conll,
+    to_bio,
+    to_bioes,
+)
 from electra_tf.finetune.tasks.tagging import Tagging
-from electra_tf.finetune.tasks.task import Splits
 
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
@@ -78,9 +83,13 @@ def test_words_with_spaces_in_files_with_tabs(tmp_path):
     [
         ("a O\nb\n", {}, "line 2: must have 2 columns.*received 1"),
         ("a  O\nb O\n", {}, "line 2: must have 3 columns.*received 2"),
-        ("a O\n", {"tag_column": 2}, "line 1: has 2 columns.*no column 2"),
-        ("a\t\n", {}, "line 1: the word or its tag is empty"),
-        ("\n \n", {}, "holds no sentences"),
+        (
+            "a O\n",
+            {"tag_column": 2},
+            "line 1: must have a column 2.*received 2 columns",
+        ),
+        ("a\t\n", {}, "line 1: a word and its tag must not be empty"),
+        ("\n \n", {}, "must hold sentences"),
     ],
 )
 def test_wrong_conll_files(content, options, told, tmp_path):
@@ -172,7 +181,9 @@ def test_unseen_tags_and_types():
     train = sentence("a b", "B-LOC O")
     # A longer span of a known type is nothing new.
     task(train, sentence("a b c", "B-LOC I-LOC I-LOC"))
-    with pytest.raises(InputError, match=r"line 1.*PER.*no training"):
+    with pytest.raises(
+        InputError, match=r"line 1: .*training file; received .*PER"
+    ):
         task(train, sentence("a", "B-PER"))
     with pytest.raises(InputError, match="two tags or more"):
         task(sentence("a b", "O O"))

@@ -10,13 +10,13 @@ import pytest
 import squad_alignment
 
 from electra_tf.data.tokenizers.tokenizer import Tokenizer
-from electra_tf.finetune.tasks.squad import Question, read_squad
-from electra_tf.finetune.tasks.windows import (
-    WindowSettings,
-    cut_windows,
+from electra_tf.finetune.models.windows import WindowSettings, most_context
+from electra_tf.finetune.tasks.answers import (
+    cut_questions,
     tokenize_passages,
     window_targets,
 )
+from electra_tf.finetune.tasks.squad import Question, read_squad
 
 WORDS = "zero one two three four five six seven eight nine".split()
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -59,7 +59,7 @@ def question(context, answer=None, asked="zero"):
 def test_the_layout_of_rows(tokenizer):
     asked = question("one two three four five", asked="zero nine")
     settings = WindowSettings(doc_stride=2, max_query_length=4)
-    windows, arrays, num_cut = cut_windows(tokenizer, [asked], 8, settings)
+    cut, arrays = cut_questions(tokenizer, [asked], 8, settings)
     cls, sep = tokenizer.cls_id, tokenizer.sep_id
     ids = {word: tokenizer.vocab.index(word) for word in WORDS}
     head = [cls, ids["zero"], ids["nine"], sep]
@@ -70,32 +70,30 @@ def test_the_layout_of_rows(tokenizer):
     assert arrays["input_mask"].tolist() == [[1] * 8] * 2
     assert arrays["segment_ids"].tolist() == [[0] * 4 + [1] * 4] * 2
     assert arrays["answer_mask"].tolist() == [[1, 0, 0, 0, 1, 1, 1, 0]] * 2
-    assert [(w.begin, w.length, w.offset) for w in windows] == [
-        (0, 3, 4),
-        (2, 3, 4),
-    ]
-    assert num_cut == 0
+    assert cut.windows.first.numpy().tolist() == [0, 2]
+    assert cut.windows.length.numpy().tolist() == [3, 3]
+    assert cut.windows.begin.numpy().tolist() == [4, 4]
+    assert cut.num_cut == 0
 
 
 def test_short_rows_are_padded_and_long_questions_cut(tokenizer):
     texts = [question("one two three"), question("one", asked="two " * 5)]
-    windows, arrays, num_cut = cut_windows(
-        tokenizer, texts, 32, WindowSettings(2, 3)
-    )
-    assert num_cut == 1
+    cut, arrays = cut_questions(tokenizer, texts, 32, WindowSettings(2, 3))
+    assert cut.num_cut == 1
     assert arrays["input_ids"].shape == (2, 7)  # the longest row
     assert arrays["input_mask"].sum(axis=1).tolist() == [7, 7]
-    assert [window.question for window in windows] == [0, 1]
+    assert cut.windows.row.numpy().tolist() == [0, 1]
 
 
 def test_each_token_counts_where_it_has_the_most_context(tokenizer):
     asked = question(" ".join(WORDS))
     # Windows 0-4, 2-6, 4-8, 6-9; the lesser side's context decides, and then
     # the first; the last window is shorter.
-    windows, _, _ = cut_windows(tokenizer, [asked], 9, WindowSettings(2, 1))
+    cut, _ = cut_questions(tokenizer, [asked], 9, WindowSettings(2, 1))
+    first = cut.windows.first.numpy()
     owner = {}
-    for number, window in enumerate(windows):
-        for token in np.flatnonzero(window.owned) + window.begin:
+    for number, owned in enumerate(most_context(cut.windows).to_list()):
+        for token in np.flatnonzero(owned) + first[number]:
             assert token not in owner
             owner[int(token)] = number
     assert [owner[t] for t in range(10)] == [0, 0, 0, 0, 1, 1, 2, 2, 3, 3]
@@ -108,8 +106,8 @@ def test_targets_are_places_in_the_row(tokenizer):
         question(context, "three four"),
         question(context),  # no answer
     ]
-    windows, _, _ = cut_windows(tokenizer, asked, 7, WindowSettings(2, 1))
-    targets = window_targets(windows, asked)
+    cut, _ = cut_questions(tokenizer, asked, 7, WindowSettings(2, 1))
+    targets = window_targets(cut, asked)
     # Rows: [CLS] zero [SEP] x y z [SEP], with one two three, three four five.
     assert targets["start"].tolist() == [4, 0, 0, 3, 0, 0]
     assert targets["end"].tolist() == [5, 0, 0, 4, 0, 0]
@@ -133,9 +131,9 @@ def test_lone_surrogates_do_no_harm(letters):
 
 def test_a_passage_of_which_nothing_is_left(tokenizer):
     asked = [question("\u200b\u200b", "\u200b")]
-    windows, arrays, _ = cut_windows(tokenizer, asked, 32, WindowSettings())
+    cut, arrays = cut_questions(tokenizer, asked, 32, WindowSettings())
     assert arrays["answer_mask"].tolist() == [[1, 0, 0, 0]]
-    targets = window_targets(windows, asked)
+    targets = window_targets(cut, asked)
     assert [targets[n].tolist() for n in targets] == [[0], [0], [1]]
 
 
@@ -183,7 +181,7 @@ def test_the_check_sees_a_shifted_offset(letters, monkeypatch):
         ]
 
     monkeypatch.setattr(
-        "electra_tf.finetune.tasks.windows.tokenize_passages", in_bytes
+        "electra_tf.finetune.tasks.answers.tokenize_passages", in_bytes
     )
     found = squad_alignment.check(letters, questions, 128, 30)
     assert found["misaligned"] > 5

@@ -1,8 +1,10 @@
 """Strings to model inputs, as a layer that can stand inside a model."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from electra_tf.data.tokenizers.packing import pack_segments
@@ -11,6 +13,7 @@ from electra_tf.errors import InputError
 
 Texts = tf.Tensor | Mapping[str, tf.Tensor]
 TEXT_NAMES = ("text", "text_pair")
+_TEXTS_AT_ONCE = 2048
 
 
 @keras.saving.register_keras_serializable("electra_tf")
@@ -95,3 +98,51 @@ class TextPreprocessor(keras.layers.Layer):
         names = ("vocab", "do_lower_case", "strip_accents")
         tokenizer = Tokenizer(**{name: config.pop(name) for name in names})
         return cls(tokenizer, **config)
+
+
+def encode_texts(
+    tokenizer: Tokenizer,
+    texts: Sequence[tuple[str, str | None]],
+    max_seq_length: int,
+) -> tuple[dict[str, np.ndarray], int]:
+    """Texts, or pairs, to ids.
+
+    Args:
+      tokenizer: the model's.
+      texts: (text, second text or None), all with or all without a second.
+      max_seq_length: they are cut to.
+
+    Returns:
+      `input_ids`, `input_mask`, `segment_ids`, int32 [N, L], L the longest of
+      them, and how many were cut.
+    """
+    preprocessor = TextPreprocessor(tokenizer, max_seq_length)
+    parts = []
+    for begin in range(0, len(texts), _TEXTS_AT_ONCE):
+        some = texts[begin : begin + _TEXTS_AT_ONCE]
+        columns = dict(zip(TEXT_NAMES, zip(*some, strict=True), strict=True))
+        parts.append(
+            preprocessor(
+                {
+                    n: tf.constant(x)
+                    for n, x in columns.items()
+                    if x[0] is not None
+                }
+            )
+        )
+    rows = joined_rows(parts)
+    return rows, int(rows.pop("truncated").sum())
+
+
+def joined_rows(parts: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    """Batches of rows as one, each array as wide as the longest row.
+
+    Args:
+      parts: name -> tensor [B, ...], `input_mask` [B, L] among them.
+    """
+    whole = {n: np.concatenate([p[n].numpy() for p in parts]) for n in parts[0]}
+    length = int(whole["input_mask"].sum(axis=1).max())
+    return {
+        name: array[:, :length] if array.ndim > 1 else array
+        for name, array in whole.items()
+    }

@@ -1,15 +1,15 @@
-"""Models for whole texts and for their tokens: Dense layers on the encoder."""
+"""Classes or a number for texts, and classes for tokens: Dense layers."""
 
 from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
 
-from electra_tf.finetune.models.labels import label_names
-from electra_tf.finetune.models.preprocessor import TextPreprocessor
-from electra_tf.finetune.models.task_model import TaskModel
-from electra_tf.modeling.dropout import Dropout
+from electra_tf.errors import InputError
+from electra_tf.finetune.models import TaskModel
+from electra_tf.finetune.preprocessor import TextPreprocessor
 from electra_tf.modeling.encoder import Encoder
+from electra_tf.modeling.layers import Dropout
 
 
 class _OnClsVector(TaskModel):
@@ -163,3 +163,29 @@ class Tagger(TaskModel):
 
     def get_config(self):
         return {**super().get_config(), "labels": list(self.labels)}
+
+
+def label_names(
+    labels: Sequence[str] | None, num_classes: int | None
+) -> tuple[str, ...]:
+    """The classes' names; numbers where only their count is given.
+
+    Raises:
+      InputError: neither or contradicting arguments, fewer than two labels,
+        or one twice.
+    """
+    if labels is None and num_classes is None:
+        raise InputError("labels or num_classes must be given; received none")
+    if labels is None:
+        labels = [str(number) for number in range(num_classes)]
+    labels = tuple(labels)
+    if num_classes not in (None, len(labels)):
+        raise InputError(
+            f"num_classes must be the number of labels ({len(labels)}); "
+            f"received {num_classes}"
+        )
+    if len(labels) < 2 or len(set(labels)) < len(labels):
+        raise InputError(
+            f"labels must be two or more, all different; received {labels}"
+        )
+    return labels
