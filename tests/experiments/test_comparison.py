@@ -145,9 +145,11 @@ def test_a_flagfile_gives_a_comparison(path, monkeypatch):
         return ""
 
     monkeypatch.setattr("electra_tf.experiments.compare.compare", keep)
-    finished = tiny.command("compare_objectives", f"--flagfile={path}")
+    given = (f"--flagfile={path}", "--plugin=json")
+    finished = tiny.command("compare_objectives", *given)
     assert finished.code == 0, finished.err
     (found,) = made
+    assert found.plugins == ("json",)
     assert len(found.systems) == {
         "table5": 5, "figure3_generators": 5, "figure3_systems": 4, "tying": 4
     }[path.stem]  # fmt: skip
