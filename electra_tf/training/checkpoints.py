@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from electra_tf.errors import InputError
 from electra_tf.pretraining.pretrainer import Pretrainer
-from electra_tf.training.loss_scaling import LOSS_SCALE, LossScaledAdamW
+from electra_tf.training.optimizers import LOSS_SCALE, LossScaledAdamW
 
 FOLDER = "checkpoints"
 
