@@ -14,10 +14,10 @@ from electra_tf.config import Options, field
 from electra_tf.errors import InputError
 
 ROOT = pathlib.Path(__file__).parents[2]
+# No commands: a tool of ours, and old names that only say the new ones.
+OTHERS = {"build_embedded_corpus", "export_weights", "export_tflite"}
 COMMANDS = sorted(
-    path.stem
-    for path in (ROOT / "scripts").glob("*.py")
-    if path.stem != "build_embedded_corpus"
+    {path.stem for path in (ROOT / "scripts").glob("*.py")} - OTHERS
 )
 
 
