@@ -18,11 +18,11 @@ from electra_tf.config.pretraining import (
     flat_values,
     make_config,
 )
-from electra_tf.data.records.shards import naming_write_errors
 from electra_tf.errors import InputError
 from electra_tf.experiments import results
 from electra_tf.experiments.comparison import Comparison, Point, Probe
 from electra_tf.experiments.processes import Processes
+from electra_tf.files import check_path
 from electra_tf.finetune.run import read_trials
 from electra_tf.finetune.run.trials import open_task
 from electra_tf.training.checkpoints import latest_checkpoint
@@ -70,9 +70,8 @@ def compare(comparison: Comparison, draw: results.Draw) -> str:
         except InputError as error:
             raise InputError(f"probe {probe.name}: {error}") from None
     comparison = _with_records(comparison)
-    with naming_write_errors(comparison.output_dir):
-        tf.io.gfile.makedirs(comparison.output_dir)
-    processes = Processes(comparison.output_dir, comparison.plugins)
+    folder = check_path("output_dir", comparison.output_dir)
+    processes = Processes(folder, comparison.plugins)
     with processes.sitting():
         _check_folders(comparison)
         jobs = missing_jobs(comparison, processes)

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from electra_tf.data.records.shards import naming_write_errors
-from electra_tf.training.run_folder import write_text
+from electra_tf.files import naming_write_errors, write_text
 
 METRICS, TIMING = "metrics.jsonl", "timing.jsonl"
 

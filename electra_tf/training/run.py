@@ -1,5 +1,6 @@
 """A pre-training run on one page: data, model, weights, loop, result."""
 
+import contextlib
 import json
 import zlib
 from collections.abc import Callable
@@ -9,6 +10,7 @@ import tensorflow as tf
 
 from electra_tf.config.pretraining import PretrainingConfig, to_json
 from electra_tf.errors import InputError
+from electra_tf.files import check_path, locked
 from electra_tf.pretraining.factory import build_pretrainer
 from electra_tf.pretraining.metrics import unigram_log_probs
 from electra_tf.pretraining.pretrainer import Pretrainer
@@ -48,7 +50,10 @@ def pretrain(
     """
     if not config.run.model_dir:
         raise InputError("model_dir must name a folder; received ''")
-    with joined_workers(config.execution) as distribution:
+    with (
+        joined_workers(config.execution) as distribution,
+        _alone(distribution, check_path("model_dir", config.run.model_dir)),
+    ):
         if not distribution.is_chief:
             mute()
         say(f"devices: {distribution}{gpu_note()}")
@@ -60,6 +65,15 @@ def pretrain(
             if distribution.is_chief:
                 print(result_text(folder.path))
                 _demonstrate(source, pretrainer)
+
+
+def _alone(
+    distribution: Distribution, model_dir: str
+) -> contextlib.AbstractContextManager:
+    """Holds the run's folder; of several workers, the chief does."""
+    if distribution.is_chief:
+        return locked(model_dir)
+    return contextlib.nullcontext()
 
 
 def _open_chief_first(

@@ -11,9 +11,9 @@ from electra_tf.config.pretraining import (
     from_json,
     to_json,
 )
-from electra_tf.data.records.shards import naming_write_errors, remove_quietly
 from electra_tf.data.tokenizers.tokenizer import Tokenizer
 from electra_tf.errors import InputError
+from electra_tf.files import is_empty, make_folder, read_json, write_text
 
 CONFIG, RECORDS = "config.json", "records.json"
 
@@ -50,11 +50,10 @@ class RunFolder:
         Raises:
           InputError: the folder cannot be written; a new one is removed.
         """
-        is_new = not tf.io.gfile.exists(self.path)
+        is_new = is_empty(self.path)
         try:
-            with naming_write_errors(self.path):
-                tf.io.gfile.makedirs(self.path)
-                self.tokenizer.save(self.path)
+            make_folder(self.path)
+            self.tokenizer.save(self.path)
             records = {"fingerprint": self.fingerprint}
             self.write(RECORDS, json.dumps(records) + "\n")
             self.write(CONFIG, to_json(self.config))
@@ -89,7 +88,8 @@ class RunFolder:
             if saved.get(name) != value:
                 changed[f"tokenizer {name}"] = (saved.get(name), value)
         if tf.io.gfile.exists(self.file(RECORDS)):
-            records = self._old_fingerprint()
+            remedy = "restore it, or use another model_dir"
+            records = read_json(self.file(RECORDS), remedy).get("fingerprint")
             if records != fingerprint:
                 changed["records' fingerprint"] = (records, fingerprint)
         if changed:
@@ -102,16 +102,6 @@ class RunFolder:
                 f"defines it: {listed}. Use another model_dir, or the old "
                 "values"
             )
-
-    def _old_fingerprint(self) -> str:
-        path = self.file(RECORDS)
-        try:
-            with tf.io.gfile.GFile(path) as file:
-                return json.loads(file.read())["fingerprint"]
-        except (ValueError, TypeError, KeyError):
-            raise InputError(
-                f"{path!r} is damaged: restore it, or use another model_dir"
-            ) from None
 
 
 def read_config(model_dir: str) -> PretrainingConfig:
@@ -130,25 +120,3 @@ def read_config(model_dir: str) -> PretrainingConfig:
             return from_json(file.read())
     except ValueError as error:  # text that is not UTF-8, too
         raise InputError(f"cannot read {path!r}: {error}") from None
-
-
-def write_text(path: str, text: str) -> None:
-    """Writes a text file whole or not at all.
-
-    Raises:
-      InputError: it cannot be written; the old file is still whole.
-    """
-    write_bytes(path, text.encode("utf-8"))
-
-
-def write_bytes(path: str, content: bytes) -> None:
-    """As `write_text`."""
-    temporary = f"{path}.tmp"
-    try:
-        with naming_write_errors(os.path.dirname(path)):
-            with tf.io.gfile.GFile(temporary, "wb") as file:
-                file.write(content)
-            tf.io.gfile.rename(temporary, path, overwrite=True)
-    except InputError:
-        remove_quietly(temporary)
-        raise

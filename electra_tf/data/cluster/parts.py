@@ -23,11 +23,8 @@ from electra_tf.data.records.index import (
     load_index,
     save_index,
 )
-from electra_tf.data.records.shards import (
-    TEMPORARY,
-    Shards,
-    naming_write_errors,
-)
+from electra_tf.data.records.shards import TEMPORARY, Shards
+from electra_tf.files import naming_write_errors
 
 
 class Part(NamedTuple):

@@ -1,26 +1,37 @@
-"""What trials leave in a folder, summed up.
+"""What the trials in a folder have in common, and their results summed up.
 
 results.json, results.md and, for GLUE, submission.zip are made of the trials'
 own files (see trials.py).
 """
 
+import dataclasses
+import hashlib
 import io
 import json
 import os
 import re
 import statistics
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
+from electra_tf.config.finetuning import TaskOptions, TrainingOptions
 from electra_tf.errors import InputError
+from electra_tf.files import write_bytes, write_text
+from electra_tf.finetune.tasks import Task
 from electra_tf.finetune.tasks.glue_specs import GLUE
-from electra_tf.training.run_folder import write_bytes, write_text
 
 SETTINGS, RESULT, TEST = "settings.json", "result.json", "test"
 RESULTS, TABLE, SUBMISSION = "results.json", "results.md", "submission.zip"
+# Where something lies; what it holds has a fingerprint.
+_PLACES = (
+    "init_checkpoint data_dir train_file dev_file test_file tfds_data_dir"
+).split()
+# What may differ between the commands that fill one folder.
+_FREE = ("num_trials", "save_model")
 _TRIAL = re.compile(r"trial_(\d+)/?$")
 
 
@@ -152,3 +163,51 @@ def _zip(files: dict[str, bytes]) -> bytes:
         for name, content in files.items():
             archive.writestr(zipfile.ZipInfo(name), content)
     return buffer.getvalue()
+
+
+def fingerprint(parts: Sequence[Any]) -> str:
+    """A digest of examples or weights, to know them again."""
+    digest = hashlib.sha256()
+    for part in parts:
+        is_array = isinstance(part, np.ndarray)
+        digest.update(part.tobytes() if is_array else repr(part).encode())
+    return digest.hexdigest()[:16]
+
+
+def settings_of(
+    task: Task, plan: TrainingOptions, task_options: TaskOptions, weights: str
+) -> dict[str, Any]:
+    """What trials of one folder must have in common."""
+    splits = task.splits
+    return {
+        "task": task.name,
+        "metric": task.metric,
+        "weights": weights,
+        "num_train": len(splits.train),
+        "data": fingerprint([*splits.train, *splits.dev.items()]),
+        **{n: v for n, v in dataclasses.asdict(plan).items() if n not in _FREE},
+        **dataclasses.asdict(task_options),
+    }
+
+
+def changed_settings(
+    old: Mapping[str, Any], new: Mapping[str, Any]
+) -> list[str]:
+    """What differs between two `settings_of`, where it defines trials."""
+    return [
+        f"{name} was {old.get(name)!r}, now {value!r}"
+        for name, value in new.items()
+        if old.get(name) != value and name not in _PLACES
+    ]
+
+
+def train_examples(
+    plan: TrainingOptions, examples: Sequence[Any]
+) -> Sequence[Any]:
+    """Those to learn from: all, or as many as were asked for, drawn by the
+    seed of the first trial, in the file's order."""
+    limit = plan.max_train_examples
+    if limit is None or limit >= len(examples):
+        return examples
+    order = np.random.default_rng(plan.seed).permutation(len(examples))
+    return [examples[index] for index in np.sort(order[:limit])]

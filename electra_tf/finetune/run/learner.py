@@ -1,5 +1,6 @@
-"""One trial: a fresh head on a pre-trained encoder, trained and measured."""
+"""How a task is learned: the paper's values, and the training of a trial."""
 
+import dataclasses
 import math
 import os
 import sys
@@ -12,11 +13,59 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from electra_tf.config.finetuning import TrainingOptions
-from electra_tf.data.records.shards import naming_write_errors
 from electra_tf.errors import InputError
+from electra_tf.files import replacing
 from electra_tf.finetune.models.optimizer import create_optimizer
-from electra_tf.finetune.tasks import Encoded, Evaluation, ModelSettings, Task
+from electra_tf.finetune.tasks import Encoded, Evaluation, Task
+from electra_tf.pretrained import PretrainedElectra
 from electra_tf.training.console import say
+
+# ELECTRA, Table 7: widest model, (peak rate, factor from layer to layer).
+_BY_HIDDEN_SIZE = (
+    (511, (3e-4, 0.8)),  # Small has 256
+    (1023, (1e-4, 0.8)),  # Base has 768
+    (2**31, (5e-5, 0.9)),  # Large has 1024
+)
+_SMALL_RATE_GOOGLE = 1e-4
+
+
+def make_plan(
+    task: Task, options: TrainingOptions, pretrained: PretrainedElectra
+) -> TrainingOptions:
+    """The options, with what the user left open filled in.
+
+    Raises:
+      InputError: max_seq_length is not between what the task needs and what
+        the model has.
+
+    Reference: ELECTRA, Table 7.
+    """
+    model = pretrained.config.model
+    rate, decay = next(
+        values
+        for widest, values in _BY_HIDDEN_SIZE
+        if model.hidden_size <= widest
+    )
+    is_google = options.compat == "google"
+    if is_google and model.hidden_size <= _BY_HIDDEN_SIZE[0][0]:
+        rate = _SMALL_RATE_GOOGLE
+    most = model.max_position_embeddings
+    usual = {
+        "learning_rate": rate,
+        "layerwise_lr_decay": decay,
+        "num_train_epochs": task.epochs,
+        "weight_decay_rate": 0.01 if is_google else 0.0,
+        "max_seq_length": min(task.max_seq_length, most),
+    }
+    is_open = [name for name in usual if getattr(options, name) is None]
+    plan = dataclasses.replace(options, **{n: usual[n] for n in is_open})
+    if not task.least_length <= plan.max_seq_length <= most:
+        raise InputError(
+            f"max_seq_length must lie between {task.least_length}, which "
+            f"{task.name} needs, and {most}, the model's "
+            f"max_position_embeddings; received {plan.max_seq_length}"
+        )
+    return plan
 
 
 def train(
@@ -43,14 +92,7 @@ def train(
     """
     keras.utils.clear_session()  # lets go of the trial before
     keras.utils.set_random_seed(seed)
-    model = task.build_model(
-        ModelSettings(
-            plan.init_checkpoint,
-            plan.max_seq_length,
-            plan.hidden_dropout_prob,
-            plan.from_scratch,
-        )
-    )
+    model = task.build_model(plan)
     num_rows = len(examples.inputs["input_ids"])
     steps_per_epoch = math.ceil(num_rows / plan.train_batch_size)
     num_steps = steps_per_epoch * plan.num_train_epochs
@@ -59,13 +101,7 @@ def train(
     model.fit(
         training_batches(examples, plan.train_batch_size, seed),
         epochs=plan.num_train_epochs,
-        callbacks=[
-            *_early_stop(task, plan, model, dev),
-            keras.callbacks.TensorBoard(
-                log_dir, write_graph=False, update_freq=plan.log_every_steps
-            ),
-            Progress(num_steps),
-        ],
+        callbacks=_callbacks(task, plan, model, dev, num_steps, log_dir),
         shuffle=False,  # the batches are shuffled already
         verbose=0,
     )
@@ -86,18 +122,29 @@ def _optimizer(
     )
 
 
-def _early_stop(
-    task: Task, plan: TrainingOptions, model: keras.Model, dev: Encoded
+def _callbacks(
+    task: Task,
+    plan: TrainingOptions,
+    model: keras.Model,
+    dev: Encoded,
+    num_steps: int,
+    log_dir: str,
 ) -> list[keras.callbacks.Callback]:
-    """What measures on dev after each epoch and stops; none if not asked."""
+    shared = [
+        keras.callbacks.TensorBoard(
+            log_dir, write_graph=False, update_freq=plan.log_every_steps
+        ),
+        Progress(num_steps),
+    ]
     if not plan.early_stop_patience:
-        return []
+        return shared
     name = f"dev_{task.metric}"
 
     def measure(epoch: int, logs: dict[str, float]) -> None:
         found = evaluate(task, plan, model, dev).metrics
         logs[name] = found[task.metric]
 
+    # In this order: what is measured is judged and shown.
     return [
         keras.callbacks.LambdaCallback(on_epoch_end=measure),
         keras.callbacks.EarlyStopping(
@@ -106,6 +153,7 @@ def _early_stop(
             patience=plan.early_stop_patience,
             restore_best_weights=True,
         ),
+        *shared,
     ]
 
 
@@ -207,6 +255,5 @@ def save(model: keras.Model, path: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         local = os.path.join(folder, "model.keras")
         model.save(local)
-        with naming_write_errors(os.path.dirname(path)):
-            tf.io.gfile.copy(local, f"{path}.tmp", overwrite=True)
-            tf.io.gfile.rename(f"{path}.tmp", path, overwrite=True)
+        with replacing(path) as temporary:
+            tf.io.gfile.copy(local, temporary, overwrite=True)

@@ -17,25 +17,22 @@ import keras
 import tensorflow as tf
 
 from electra_tf.config.finetuning import TaskOptions, TrainingOptions
-from electra_tf.data.records.shards import naming_write_errors
 from electra_tf.errors import InputError
+from electra_tf.files import check_path, locked, naming_write_errors, write_text
 from electra_tf.finetune.run import (
     RESULT,
     SETTINGS,
     TEST,
+    changed_settings,
+    fingerprint,
     learner,
     read_json,
     read_results,
     read_trials,
-    trial_name,
-    write_results,
-)
-from electra_tf.finetune.run.plan import (
-    changed_settings,
-    fingerprint,
-    make_plan,
     settings_of,
     train_examples,
+    trial_name,
+    write_results,
 )
 from electra_tf.finetune.tasks import (
     SPLITS,
@@ -49,7 +46,6 @@ from electra_tf.finetune.tasks import (
 )
 from electra_tf.pretrained import PretrainedElectra, from_pretrained
 from electra_tf.training.console import duration, say
-from electra_tf.training.run_folder import write_text
 
 # Imported for the names that they register.
 _BUILT_IN = (glue, question_answering, tagging, text_task)
@@ -101,15 +97,16 @@ def finetune(
     runs = []
     for name in dict.fromkeys(names):
         task = open_task(name, task_options)
-        plan = make_plan(task, options, pretrained)
+        plan = learner.make_plan(task, options, pretrained)
         folder = os.path.join(output_dir, name.replace("/", "_"))
         run = TaskRun(task, plan, folder)
         run.check(settings_of(task, plan, task_options, weights))
         runs.append(run)
-    for run in runs:
-        run.run_missing(options.num_trials, options.save_model, pretrained)
-        write_results(output_dir)
-    return read_results(output_dir)
+    with locked(check_path("output_dir", output_dir)):
+        for run in runs:
+            run.run_missing(options.num_trials, options.save_model, pretrained)
+            write_results(output_dir)
+        return read_results(output_dir)
 
 
 class TaskRun:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from electra_tf.config.finetuning import TaskOptions
+from electra_tf.config.finetuning import TaskOptions, TrainingOptions
 from electra_tf.data.tokenizers.tokenizer import Tokenizer
 from electra_tf.errors import InputError
 from electra_tf.finetune.models import TaskModel
@@ -68,26 +68,6 @@ class Encoded:
 
 
 @dataclasses.dataclass(frozen=True)
-class ModelSettings:
-    """How every task's model is made: see `TaskModel.from_pretrained`."""
-
-    init_checkpoint: str
-    max_seq_length: int
-    dropout: float
-    from_scratch: bool
-
-    def build(self, kind: type[TaskModel], **head: Any) -> TaskModel:
-        """A model of a class, with the arguments that are its own."""
-        return kind.from_pretrained(
-            self.init_checkpoint,
-            max_seq_length=self.max_seq_length,
-            dropout=self.dropout,
-            load_weights=not self.from_scratch,
-            **head,
-        )
-
-
-@dataclasses.dataclass(frozen=True)
 class Evaluation:
     """How good predictions are.
 
@@ -130,8 +110,8 @@ class Task(abc.ABC):
         """Examples to arrays; with targets where `is_training`."""
 
     @abc.abstractmethod
-    def build_model(self, settings: ModelSettings) -> TaskModel:
-        """A model of the task, its encoder pre-trained."""
+    def build_model(self, plan: TrainingOptions) -> TaskModel:
+        """A model of the task, its encoder pre-trained; see `build`."""
 
     @abc.abstractmethod
     def evaluate(self, encoded: Encoded, outputs: Any) -> Evaluation:
@@ -146,6 +126,17 @@ class Task(abc.ABC):
         metrics: Mapping[str, float],
     ) -> dict[str, str]:
         """Files for a test set, name -> content; `metrics` are dev's."""
+
+
+def build(kind: type[TaskModel], plan: TrainingOptions, **head: Any):
+    """A model of a class as a plan says, `head` the class's own arguments."""
+    return kind.from_pretrained(
+        plan.init_checkpoint,
+        max_seq_length=plan.max_seq_length,
+        dropout=plan.hidden_dropout_prob,
+        load_weights=not plan.from_scratch,
+        **head,
+    )
 
 
 Opener = Callable[[TaskOptions], Task]

@@ -1,21 +1,22 @@
 """Tasks about a passage: SQuAD 1.1, SQuAD 2.0 and the MRQA sets."""
 
+import dataclasses
 import functools
 import json
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from electra_tf.config.finetuning import TaskOptions
+from electra_tf.config.finetuning import TaskOptions, TrainingOptions
 from electra_tf.finetune.models.span_qa import SpanQA
 from electra_tf.finetune.models.windows import WindowSettings
 from electra_tf.finetune.tasks import (
     SPLITS,
     Encoded,
     Evaluation,
-    ModelSettings,
     Splits,
     Task,
+    build,
     find_files,
     register,
 )
@@ -49,32 +50,19 @@ class QuestionAnswering(Task):
     Args:
       name: on the command line.
       splits: of `Question`s.
-      window_settings: how passages are cut.
-      head: "joint" or "plain", see `SpanQA`.
-      num_beams: of the joint head.
-      max_answer_length: in tokens.
-      num_best: answers to write into nbest_predictions.json.
+      options: how passages are cut and answers are found.
     """
 
     metric = "f1"
     epochs = 2
     max_seq_length = 512
 
-    def __init__(
-        self,
-        name: str,
-        splits: Splits,
-        window_settings: WindowSettings,
-        head: str = "joint",
-        num_beams: int = 20,
-        max_answer_length: int = 30,
-        num_best: int = 20,
-    ):
-        self.name, self.splits = name, splits
-        self.window_settings = window_settings
-        self.least_length = window_settings.least_length
-        self.head, self.num_beams = head, num_beams
-        self.max_answer_length, self.num_best = max_answer_length, num_best
+    def __init__(self, name: str, splits: Splits, options: TaskOptions):
+        self.name, self.splits, self.options = name, splits, options
+        self.window_settings = WindowSettings(
+            options.doc_stride, options.max_query_length
+        )
+        self.least_length = self.window_settings.least_length
 
     def encode(self, tokenizer, examples, max_seq_length, is_training=False):
         cut, inputs = cut_questions(
@@ -83,14 +71,14 @@ class QuestionAnswering(Task):
         targets = window_targets(cut, examples) if is_training else None
         return Encoded(examples, inputs, targets, cut.num_cut, cut)
 
-    def build_model(self, settings: ModelSettings) -> SpanQA:
-        return settings.build(
+    def build_model(self, plan: TrainingOptions) -> SpanQA:
+        return build(
             SpanQA,
-            head=self.head,
-            num_beams=self.num_beams,
-            max_answer_length=self.max_answer_length,
-            max_query_length=self.window_settings.max_query_length,
-            doc_stride=self.window_settings.doc_stride,
+            plan,
+            head=self.options.qa_head,
+            num_beams=self.options.num_beams,
+            max_answer_length=self.options.max_answer_length,
+            **dataclasses.asdict(self.window_settings),
         )
 
     def evaluate(self, encoded, outputs):
@@ -122,8 +110,8 @@ class QuestionAnswering(Task):
             encoded.rows,
             outputs,
             encoded.examples,
-            self.max_answer_length,
-            self.num_best,
+            self.options.max_answer_length,
+            self.options.n_best_size,
         )
 
     def _files(
@@ -197,15 +185,8 @@ def open_questions(
     test = {}
     if "test" in files:
         test["test"] = read(files["test"], False).questions
-    return QuestionAnswering(
-        name,
-        Splits(train.questions, {"dev": dev.questions}, test, tuple(notes)),
-        WindowSettings(options.doc_stride, options.max_query_length),
-        options.qa_head,
-        options.num_beams,
-        options.max_answer_length,
-        options.n_best_size,
-    )
+    splits = Splits(train.questions, {"dev": dev.questions}, test, tuple(notes))
+    return QuestionAnswering(name, splits, options)
 
 
 _MRQA = {split: [f"{split}.jsonl", f"{split}.jsonl.gz"] for split in SPLITS}

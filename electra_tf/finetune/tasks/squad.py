@@ -1,7 +1,9 @@
 """Questions of SQuAD 1.1 and 2.0 (JSON) and of MRQA 2019 (JSON lines)."""
 
+import contextlib
 import dataclasses
 import json
+import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -112,19 +114,14 @@ def _is_in_place(question: Question) -> bool:
 
 
 def _squad_records(path: str, content: Any) -> Iterator[Question]:
-    where = path
-    try:
+    with _format_of("SQuAD", path) as place:
         for article in content["data"]:
             for number, paragraph in enumerate(article["paragraphs"]):
                 title = article.get("title", "")
-                where = f"{path}, {title!r}, paragraph {number}"
+                place.where = f"{path}, {title!r}, paragraph {number}"
                 for record in paragraph["qas"]:
-                    where = f"{path}, question {record['id']!r}"
+                    place.where = f"{path}, question {record['id']!r}"
                     yield _squad_question(paragraph["context"], record)
-    except (KeyError, TypeError, IndexError, AttributeError) as error:
-        raise InputError(
-            f"{where}: must be in SQuAD's format; received {_fault(error)}"
-        ) from None
 
 
 def _squad_question(context: str, record: Mapping[str, Any]) -> Question:
@@ -142,18 +139,13 @@ def _squad_question(context: str, record: Mapping[str, Any]) -> Question:
 
 
 def _mrqa_records(path: str) -> Iterator[Question]:
-    where = path
-    try:
-        for place, record in json_records(path):
-            where = place
+    with _format_of("MRQA", path) as place:
+        for where, record in json_records(path):
+            place.where = where
             if "header" in record:
                 continue
             for qa in record["qas"]:
                 yield _mrqa_question(record["context"], qa)
-    except (KeyError, TypeError, IndexError, AttributeError) as error:
-        raise InputError(
-            f"{where}: must be in MRQA's format; received {_fault(error)}"
-        ) from None
 
 
 def _mrqa_question(context: str, record: Mapping[str, Any]) -> Question:
@@ -175,7 +167,14 @@ def _span(context: str, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
-def _fault(error: Exception) -> str:
-    if isinstance(error, KeyError):
-        return f"no {error}"
-    return str(error)
+@contextlib.contextmanager
+def _format_of(name: str, path: str) -> Iterator[types.SimpleNamespace]:
+    """Names the format and the place, `where`, of what is missing."""
+    place = types.SimpleNamespace(where=path)
+    try:
+        yield place
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        found = f"no {error}" if isinstance(error, KeyError) else error
+        raise InputError(
+            f"{place.where}: must be in {name}'s format; received {found}"
+        ) from None

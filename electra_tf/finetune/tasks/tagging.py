@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from electra_tf.config.finetuning import TaskOptions
+from electra_tf.config.finetuning import TaskOptions, TrainingOptions
 from electra_tf.data.tokenizers.packing import pack_segments
 from electra_tf.data.tokenizers.tokenizer import Tokenizer
 from electra_tf.errors import InputError
@@ -15,9 +15,9 @@ from electra_tf.finetune.tasks import (
     SPLITS,
     Encoded,
     Evaluation,
-    ModelSettings,
     Splits,
     Task,
+    build,
     conll,
     find_files,
     register,
@@ -80,8 +80,8 @@ class Tagging(Task):
             notes = (f"{sum(lost)} words were cut off; they count as errors",)
         return Encoded(examples, inputs, targets, num_cut, heads, notes)
 
-    def build_model(self, settings: ModelSettings) -> Tagger:
-        return settings.build(Tagger, labels=self.labels)
+    def build_model(self, plan: TrainingOptions) -> Tagger:
+        return build(Tagger, plan, labels=self.labels)
 
     def evaluate(self, encoded, outputs):
         gold = [self._learned(s.tags) for s in encoded.examples]

@@ -2,11 +2,12 @@
 
 import abc
 import dataclasses
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
 
-from electra_tf.config.finetuning import TaskOptions
+from electra_tf.config.finetuning import TaskOptions, TrainingOptions
 from electra_tf.errors import InputError
 from electra_tf.finetune.models.classifiers import Classifier, Regressor
 from electra_tf.finetune.preprocessor import encode_texts
@@ -14,9 +15,9 @@ from electra_tf.finetune.tasks import (
     SPLITS,
     Encoded,
     Evaluation,
-    ModelSettings,
     Splits,
     Task,
+    build,
     find_files,
     register,
 )
@@ -81,8 +82,7 @@ class TextTask(Task):
         pairs = [(e.text, e.text_pair) for e in examples]
         inputs, num_cut = encode_texts(tokenizer, pairs, max_seq_length)
         labels = [example.label for example in examples]
-        known = None not in labels
-        targets = self.targets(labels) if known else None
+        targets = None if None in labels else self.targets(labels)
         return Encoded(examples, inputs, targets, num_cut)
 
     @abc.abstractmethod
@@ -95,8 +95,8 @@ class TextTask(Task):
 
     def predictions(self, test_set, encoded, outputs, metrics):
         del encoded, metrics
-        rows = enumerate(self.answers(outputs))
-        lines = [f"{index}\t{answer}\n" for index, answer in rows]
+        answers = enumerate(self.answers(outputs))
+        lines = [f"{index}\t{answer}\n" for index, answer in answers]
         return {f"{test_set}.tsv": "".join(["index\tprediction\n", *lines])}
 
 
@@ -114,19 +114,16 @@ class Classification(TextTask):
     def __init__(self, labels: Sequence[str], **shared):
         super().__init__(**shared)
         self.labels = tuple(labels)
-        for examples in (self.splits.train, *self.splits.dev.values()):
-            self._check(examples)
-
-    def _check(self, examples: Sequence[TextExample]) -> None:
-        for example in examples:
+        known = (self.splits.train, *self.splits.dev.values())
+        for example in itertools.chain.from_iterable(known):
             if example.label not in self.labels:
                 raise InputError(
                     f"{example.where}: the label must be one of "
                     f"{', '.join(self.labels)}; received {example.label!r}"
                 )
 
-    def build_model(self, settings: ModelSettings) -> Classifier:
-        return settings.build(Classifier, labels=self.labels)
+    def build_model(self, plan: TrainingOptions) -> Classifier:
+        return build(Classifier, plan, labels=self.labels)
 
     def targets(self, labels):
         number = {label: n for n, label in enumerate(self.labels)}
@@ -160,8 +157,8 @@ class Regression(TextTask):
         super().__init__(**shared)
         self.scale, self.bounds = scale, bounds
 
-    def build_model(self, settings: ModelSettings) -> Regressor:
-        return settings.build(Regressor)
+    def build_model(self, plan: TrainingOptions) -> Regressor:
+        return build(Regressor, plan)
 
     def targets(self, labels):
         return np.array(labels, np.float32) / self.scale

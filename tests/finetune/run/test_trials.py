@@ -1,5 +1,6 @@
 """The command from its flags to its files: trials, results, resuming."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -19,8 +20,13 @@ import tiny
 
 from electra_tf.config.finetuning import HEADS, TaskOptions, TrainingOptions
 from electra_tf.errors import InputError
-from electra_tf.finetune.run import learner, read_json, summarize
-from electra_tf.finetune.run.plan import make_plan, train_examples
+from electra_tf.finetune.run import (
+    learner,
+    read_json,
+    summarize,
+    train_examples,
+)
+from electra_tf.finetune.run.learner import make_plan
 
 ROOT = pathlib.Path(__file__).parents[3]
 COLA = ("--task=cola", "--num_trials=2", "--do_predict")
@@ -270,26 +276,26 @@ def test_early_stopping_keeps_the_best_epoch(checkpoint, task_files):
 
 
 def test_from_scratch_and_the_drawn_examples(checkpoint):
-    from electra_tf.finetune.tasks import ModelSettings, Splits
+    from electra_tf.finetune.tasks import Splits
     from electra_tf.finetune.tasks.text_task import Classification
     from electra_tf.pretrained import from_pretrained
 
     task = Classification(
         ("a", "b"), name="t", splits=Splits([], {}, {}), metric="accuracy"
     )
+    options = TrainingOptions(init_checkpoint=checkpoint, max_train_examples=4)
+    plan = make_plan(task, options, from_pretrained(checkpoint))
     kernel = "electra/encoder/layer_0/attention/self/query/kernel"
     old, kept, fresh = (
         {v.path: v.numpy() for v in model.variables}[kernel]
         for model in (
             from_pretrained(checkpoint).encoder,
-            task.build_model(ModelSettings(checkpoint, 16, 0.1, False)),
-            task.build_model(ModelSettings(checkpoint, 16, 0.1, True)),
+            task.build_model(dataclasses.replace(plan, from_scratch=False)),
+            task.build_model(dataclasses.replace(plan, from_scratch=True)),
         )
     )
     np.testing.assert_array_equal(kept, old)
     assert np.abs(fresh - old).max() > 0.1
-    options = TrainingOptions(init_checkpoint=checkpoint, max_train_examples=4)
-    plan = make_plan(task, options, from_pretrained(checkpoint))
     drawn = train_examples(plan, list(range(100)))
     assert len(set(drawn)) == 4
     assert drawn == sorted(drawn) == train_examples(plan, list(range(100)))
@@ -310,8 +316,6 @@ def test_the_paper_s_values_by_size(
     hidden_size, compat, rate, decay, weight_decay, checkpoint
 ):
     """ELECTRA, Table 7, and the authors' code."""
-    import dataclasses
-
     from electra_tf.finetune.tasks import Splits
     from electra_tf.finetune.tasks.text_task import Classification
     from electra_tf.pretrained import from_pretrained
