@@ -70,11 +70,17 @@ class ElectraTFWeights(WeightsFormat):
         arrays = {n: array.astype(dtype) for n, array in weights.arrays.items()}
         content = io.BytesIO()
         np.savez_compressed(content, **arrays)
-        make_folder(output_dir)
-        weights.tokenizer.save(output_dir)
         config = to_json(_without_places(weights.config))
-        write_text(os.path.join(output_dir, CONFIG), config)
-        write_bytes(os.path.join(output_dir, WEIGHTS), content.getvalue())
+        is_new = not tf.io.gfile.exists(output_dir)
+        try:
+            make_folder(output_dir)
+            weights.tokenizer.save(output_dir)
+            write_text(os.path.join(output_dir, CONFIG), config)
+            write_bytes(os.path.join(output_dir, WEIGHTS), content.getvalue())
+        except InputError:
+            if is_new and tf.io.gfile.exists(output_dir):
+                tf.io.gfile.rmtree(output_dir)
+            raise
 
 
 def _without_places(config: PretrainingConfig) -> PretrainingConfig:
