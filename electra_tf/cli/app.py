@@ -184,7 +184,7 @@ def define_flags(kinds: Sequence[type], values: flags.FlagValues) -> None:
         if each.metadata["argument"]:
             continue
         make_flag = flags.MultiFlag if each.metadata["repeated"] else flags.Flag
-        flag = make_flag(
+        flag: flags.Flag[Any] = make_flag(
             flags.ArgumentParser(),
             flags.ArgumentSerializer(),
             name,
@@ -257,7 +257,7 @@ def _value(each: dataclasses.Field, text: Any) -> Any:
     if each.metadata["repeated"]:
         return tuple(text)
     try:
-        value = _PARSERS[kind].parse(text)
+        value: Any = _PARSERS[kind].parse(text)
     except ValueError:
         return text  # to be refused by the kind that it should have
     return tuple(value) if kind is tuple else value

@@ -72,7 +72,7 @@ class ExportOptions(Options):
         choices=tuple(TOLERANCE),
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         is_litert = self.format == "litert"
         serves = not (is_litert or self.for_finetuning)
@@ -96,7 +96,7 @@ class ExportOptions(Options):
             "fine-tuned one",
             self.model_dir,
         )
-        require(self.output or not is_litert, "output must be given", "")
+        require(bool(self.output) or not is_litert, "output must be given", "")
 
 
 @command(ExportOptions)
@@ -179,7 +179,9 @@ def _export_litert(options: ExportOptions) -> int:
     require(length <= rows, rule, length)
     discriminator = model.discriminator
 
-    def network(input_ids, input_mask, segment_ids):
+    def network(
+        input_ids: tf.Tensor, input_mask: tf.Tensor, segment_ids: tf.Tensor
+    ) -> tf.Tensor:
         logits = discriminator(input_ids, input_mask, segment_ids)  # [1, L]
         return tf.sigmoid(logits) * tf.cast(input_mask, tf.float32)
 

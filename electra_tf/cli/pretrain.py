@@ -61,7 +61,8 @@ def _num_records(config: PretrainingConfig) -> int | None:
     from electra_tf.data.records.records import open_records
 
     length = config.data.max_seq_length
-    return open_records(config.data.data_dir, "train", length).num_records
+    records = open_records(config.data.data_dir, "train", length)
+    return records.num_records if records else None
 
 
 @dataclasses.dataclass(frozen=True)

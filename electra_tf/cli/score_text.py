@@ -52,7 +52,7 @@ def score_text(options: ScoreOptions) -> None:
     candidates = read_candidates(options.input)
     model = from_pretrained(options.model_dir)
     texts = [candidate.text for candidate in candidates]
-    scores = model.pseudo_log_likelihood(texts, options.batch_size)
+    scores = model.pseudo_log_likelihood(texts, options.batch_size).tolist()
     ranks = rank(candidates, scores)
     rows = zip(ranks, scores, candidates, strict=True)
     lines = [

@@ -111,18 +111,19 @@ class Options:
     A subclass with a rule over several fields adds it in `__post_init__`.
     """
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for each in dataclasses.fields(self):
             check_value(each, getattr(self, each.name))
 
 
-def fields_of(*kinds: type) -> dict[str, dataclasses.Field]:
+def fields_of(*kinds: Any) -> dict[str, dataclasses.Field]:
     """The fields of dataclasses by name, with those of groups in them."""
-    found = {}
+    found: dict[str, dataclasses.Field] = {}
     for kind in kinds:
         for each in dataclasses.fields(kind):
-            if dataclasses.is_dataclass(each.type):
-                found |= fields_of(each.type)
+            inner: Any = each.type
+            if dataclasses.is_dataclass(inner):
+                found |= fields_of(inner)
             else:
                 found[each.name] = each
     return found
@@ -130,10 +131,11 @@ def fields_of(*kinds: type) -> dict[str, dataclasses.Field]:
 
 def kind_of(each: dataclasses.Field) -> tuple[type, bool]:
     """The type of a field's values, and whether None is one of them."""
-    if isinstance(each.type, types.UnionType):
-        (kind,) = (k for k in get_args(each.type) if k is not types.NoneType)
+    kind: Any = each.type
+    if isinstance(kind, types.UnionType):
+        (kind,) = (k for k in get_args(kind) if k is not types.NoneType)
         return kind, True
-    return getattr(each.type, "__origin__", each.type), False
+    return getattr(kind, "__origin__", kind), False
 
 
 def choices_of(each: dataclasses.Field) -> Collection[str] | None:

@@ -1,5 +1,7 @@
 """The encoder: embeddings, a projection where widths differ, blocks."""
 
+from typing import Any
+
 import keras
 
 from electra_tf.modeling.attention import (
@@ -62,7 +64,7 @@ class Encoder(keras.layers.Layer):
         self.embeddings = embeddings
         self.direction = direction
         self.rematerialize = rematerialize
-        self.sizes = {
+        self.sizes: dict[str, Any] = {
             "hidden_size": hidden_size,
             "num_attention_heads": num_attention_heads,
             "intermediate_size": intermediate_size,
