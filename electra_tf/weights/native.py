@@ -9,6 +9,7 @@ import dataclasses
 import io
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -67,7 +68,9 @@ class ElectraTFWeights(WeightsFormat):
                 "output_dir must not be a run's folder; received "
                 f"{output_dir!r}"
             )
-        arrays = {n: array.astype(dtype) for n, array in weights.arrays.items()}
+        arrays: dict[str, Any] = {
+            n: array.astype(dtype) for n, array in weights.arrays.items()
+        }
         content = io.BytesIO()
         np.savez_compressed(content, **arrays)
         config = to_json(_without_places(weights.config))
