@@ -125,8 +125,9 @@ def fields_of(*kinds: Any) -> dict[str, Field]:
     found: dict[str, Field] = {}
     for kind in kinds:
         for each in dataclasses.fields(kind):
-            if dataclasses.is_dataclass(each.type):
-                found |= fields_of(each.type)
+            inner: Any = each.type
+            if dataclasses.is_dataclass(inner):
+                found |= fields_of(inner)
             else:
                 found[each.name] = each
     return found
