@@ -22,7 +22,11 @@ class RunConfig(Options):
 
     model_dir: str = field("", "the run's folder", defines=False)
     init_checkpoint: str = field(
-        "", "start from these weights alone (a run's folder)", defines=False
+        "",
+        "start from the weights alone of what from_pretrained takes: tiny, a "
+        "run's folder, ...; sizes, vocabulary, casing and length that no flag "
+        "gives are theirs",
+        defines=False,
     )
     seed: int = field(
         0,
