@@ -26,7 +26,10 @@ class RunConfig(Options):
 
     model_dir: str = _free("", "the run's folder")
     init_checkpoint: str = _free(
-        "", "start from these weights alone (a run's folder)"
+        "",
+        "start from the weights alone of what from_pretrained takes: tiny, a "
+        "run's folder, ...; sizes, vocabulary, casing and length that no flag "
+        "gives are theirs",
     )
     seed: int = field(
         0,
