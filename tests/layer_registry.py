@@ -9,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 
 from electra_tf.modeling.attention import EncoderBlock
-from electra_tf.modeling.dropout import Dropout
 from electra_tf.modeling.embeddings import Embeddings
 from electra_tf.modeling.encoder import Encoder
 from electra_tf.modeling.heads import (
@@ -17,13 +16,13 @@ from electra_tf.modeling.heads import (
     MaskedLMHead,
     SelectionHead,
 )
+from electra_tf.modeling.layers import Dropout, LayerNorm
 from electra_tf.modeling.networks import (
     CopyingLM,
     Discriminator,
     MaskedLM,
     Selector,
 )
-from electra_tf.modeling.normalization import LayerNorm
 from electra_tf.modeling.two_tower import TwoTowerCloze
 from electra_tf.pretraining.masking import TokenMasker
 

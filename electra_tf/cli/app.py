@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from absl import app, flags, logging
 
 from electra_tf.config import (
+    Field,
     Options,
     check_values,
     choices_of,
@@ -22,9 +23,8 @@ from electra_tf.config.pretraining import PretrainingConfig
 from electra_tf.config.sizes import SIZES
 from electra_tf.errors import InputError
 
-USAGE_ERROR = 2
 PLUGINS = "electra_tf.plugins"
-_PARSERS: dict[type, flags.ArgumentParser] = {
+_PARSERS: dict[type, flags.ArgumentParser[Any]] = {
     bool: flags.BooleanParser(),
     int: flags.IntegerParser(),
     float: flags.FloatParser(),
@@ -72,10 +72,7 @@ class Command:
     def __call__(self) -> NoReturn:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         logging.set_verbosity(logging.WARNING)
-        try:
-            import_plugins(sys.argv)
-        except InputError as error:
-            fail(str(error))
+        import_plugins(sys.argv)
         define_flags(self.every_kind(), flags.FLAGS)
         app.run(self._run, flags_parser=self._parse)
 
@@ -119,10 +116,7 @@ def import_plugins(argv: Sequence[str]) -> None:
     """Imports what is installed as a plugin, and what `--plugin` names.
 
     Nothing else is: what a file or a stored configuration holds never says
-    which code runs.
-
-    Raises:
-      InputError: one cannot be imported.
+    which code runs. One that cannot be imported is one line and exit code 2.
     """
     values = flags.FlagValues()
     define_flags((PluginOptions,), values)
@@ -130,7 +124,7 @@ def import_plugins(argv: Sequence[str]) -> None:
     try:
         values(argv, known_only=True)
     except (flags.Error, ValueError) as error:
-        raise InputError(_own_words(error)) from None
+        fail(str(error).removeprefix("ERROR:: "))
     named = [EntryPoint(m, m, PLUGINS) for m in values["plugin"].value or ()]
     plugins = [*entry_points(group=PLUGINS), *named]
     if plugins:
@@ -141,10 +135,10 @@ def import_plugins(argv: Sequence[str]) -> None:
         try:
             plugin.load()
         except Exception as error:
-            raise InputError(
+            fail(
                 "--plugin must name an importable module; received "
                 f"{plugin.value!r} ({type(error).__name__}: {error})"
-            ) from error
+            )
         print(f"plugin: {plugin.value}", file=sys.stderr)
 
 
@@ -169,9 +163,8 @@ def import_tensorflow_quietly() -> None:
 
 def fail(message: str) -> NoReturn:
     """Prints one line and exits with code 2."""
-    line = " ".join(str(message).split())
-    print(f"error: {line}", file=sys.stderr)
-    sys.exit(USAGE_ERROR)
+    print("error:", *str(message).split(), file=sys.stderr)
+    sys.exit(2)
 
 
 def define_flags(kinds: Sequence[type], values: flags.FlagValues) -> None:
@@ -183,8 +176,9 @@ def define_flags(kinds: Sequence[type], values: flags.FlagValues) -> None:
     for name, each in fields_of(*kinds).items():
         if each.metadata["argument"]:
             continue
-        make_flag = flags.MultiFlag if each.metadata["repeated"] else flags.Flag
-        flag = make_flag(
+        is_repeated = each.metadata["repeated"]
+        make: type = flags.MultiFlag if is_repeated else flags.Flag
+        flag = make(
             flags.ArgumentParser(),
             flags.ArgumentSerializer(),
             name,
@@ -196,7 +190,7 @@ def define_flags(kinds: Sequence[type], values: flags.FlagValues) -> None:
         flags.DEFINE_flag(flag, values, module_name=sys.argv[0])
 
 
-def _help(each: dataclasses.Field) -> str:
+def _help(each: Field) -> str:
     text, choices = each.metadata["help"], choices_of(each)
     if choices is not None:
         text = f"<{'|'.join(choices)}>: {text}"
@@ -234,7 +228,7 @@ def given_values(
         rest = values(argv)[1:]
     # A plain ValueError is of --noflag=value, or of a file that is no text.
     except (flags.Error, ValueError) as error:
-        raise InputError(_own_words(error)) from None
+        raise InputError(str(error).removeprefix("ERROR:: ")) from None
     arguments = [n for n, each in fields.items() if each.metadata["argument"]]
     stray = " ".join(rest[len(arguments) :])
     if stray:
@@ -247,17 +241,13 @@ def given_values(
     return found
 
 
-def _own_words(error: Exception) -> str:
-    return str(error).removeprefix("ERROR:: ")
-
-
-def _value(each: dataclasses.Field, text: Any) -> Any:
+def _value(each: Field, text: Any) -> Any:
     """What a flag's text (of a repeated one, texts) means."""
     kind, _ = kind_of(each)
     if each.metadata["repeated"]:
         return tuple(text)
     try:
-        value = _PARSERS[kind].parse(text)
+        value: Any = _PARSERS[kind].parse(text)
     except ValueError:
         return text  # to be refused by the kind that it should have
     return tuple(value) if kind is tuple else value
@@ -266,51 +256,3 @@ def _value(each: dataclasses.Field, text: Any) -> Any:
 def own(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the values that belong to a field of `kind`."""
     return {name: values[name] for name in fields_of(kind) if name in values}
-
-
-# Commands that define their flags by hand, for now.
-
-
-def run(
-    define_flags: Callable[[], None],
-    main: Callable[[Sequence[str]], int | None],
-    max_arguments: int = 0,
-) -> None:
-    """Defines flags, parses the command line, runs `main`, exits.
-
-    An unknown flag, a bad value, a stray argument and an InputError print one
-    line on standard error and exit with code 2; `main` may return a code. Up
-    to `max_arguments` beside the flags reach `main` behind the program's name.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.set_verbosity(logging.WARNING)
-    _define(define_flags)
-
-    def guarded(argv: Sequence[str]) -> int | None:
-        import_tensorflow_quietly()
-        try:
-            return main(argv)
-        except InputError as error:
-            fail(str(error))
-
-    app.run(guarded, flags_parser=lambda argv: _parse(argv, max_arguments))
-
-
-def _define(define_flags: Callable[[], None]) -> None:
-    """Defines the flags, as the command's own: `--help` shows only those."""
-    before = set(flags.FLAGS)
-    define_flags()
-    for name in set(flags.FLAGS) - before:
-        flag = flags.FLAGS[name]
-        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
-
-
-def _parse(argv: Sequence[str], max_arguments: int) -> list[str]:
-    try:
-        rest = flags.FLAGS(argv)
-    except flags.Error as error:
-        fail(str(error).removeprefix("ERROR:: "))
-    stray = " ".join(rest[1 + max_arguments :])
-    if stray:
-        fail(f"arguments must be --flags; received {stray!r}")
-    return rest

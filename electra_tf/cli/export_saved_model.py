@@ -72,7 +72,7 @@ class ExportOptions(Options):
         choices=tuple(TOLERANCE),
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         is_litert = self.format == "litert"
         serves = not (is_litert or self.for_finetuning)
@@ -96,7 +96,7 @@ class ExportOptions(Options):
             "fine-tuned one",
             self.model_dir,
         )
-        require(self.output or not is_litert, "output must be given", "")
+        require(bool(self.output) or not is_litert, "output must be given", "")
 
 
 @command(ExportOptions)
@@ -169,9 +169,9 @@ def _export_finetuned(options: ExportOptions, path: str) -> list[str]:
 def _export_litert(options: ExportOptions) -> int:
     import tensorflow as tf
 
+    from electra_tf.files import write_bytes
     from electra_tf.pretrained import from_pretrained
     from electra_tf.serving import litert
-    from electra_tf.training.run_folder import write_bytes
 
     model, length = from_pretrained(options.model_dir), options.max_seq_length
     rows = model.config.model.max_position_embeddings
@@ -179,7 +179,9 @@ def _export_litert(options: ExportOptions) -> int:
     require(length <= rows, rule, length)
     discriminator = model.discriminator
 
-    def network(input_ids, input_mask, segment_ids):
+    def network(
+        input_ids: tf.Tensor, input_mask: tf.Tensor, segment_ids: tf.Tensor
+    ) -> tf.Tensor:
         logits = discriminator(input_ids, input_mask, segment_ids)  # [1, L]
         return tf.sigmoid(logits) * tf.cast(input_mask, tf.float32)
 

@@ -48,7 +48,7 @@ class DemoOptions(Options):
     host: str = field("127.0.0.1", "address to listen at")
     port: int = field(8600, "port to listen at", (at_least(1), at_most(65535)))
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         require(
             bool(self.saved_model) != bool(self.backend),

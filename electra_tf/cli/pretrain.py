@@ -61,7 +61,8 @@ def _num_records(config: PretrainingConfig) -> int | None:
     from electra_tf.data.records.records import open_records
 
     length = config.data.max_seq_length
-    return open_records(config.data.data_dir, "train", length).num_records
+    records = open_records(config.data.data_dir, "train", length)
+    return records.num_records if records else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +73,7 @@ class CountOptions(Options):
 
 
 @command(CountOptions, given=PretrainingConfig)
-def count_flops(options: CountOptions, values: Mapping[str, Any]) -> None:
+def count_flops(options: CountOptions, given: Mapping[str, Any]) -> None:
     """Prints name, FLOPs and their ratio to BERT-Base's, a line each."""
     from electra_tf.training.cost.flops import train_flops
     from electra_tf.training.cost.summary import published_flops
@@ -81,7 +82,7 @@ def count_flops(options: CountOptions, values: Mapping[str, Any]) -> None:
     if options.published:
         rows = published
     else:
-        config = make_config(values)
+        config = make_config(given)
         objective, model = config.objective.objective, config.model
         name = f"{model.model_size} {objective}"
         rows = {f"{name} {model.generator} {model.tying}": train_flops(config)}

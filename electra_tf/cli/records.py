@@ -90,7 +90,7 @@ class BuildOptions(TextOptions):
         '--beam_options="--project=p --region=r"',
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         require(
             bool(self.input) != bool(self.tfds_name),

@@ -46,14 +46,14 @@ class ScoreOptions(Options):
 @command(ScoreOptions)
 def score_text(options: ScoreOptions) -> None:
     """Reads, scores, ranks, writes."""
+    from electra_tf.files import write_text
     from electra_tf.pretrained import from_pretrained
-    from electra_tf.training.run_folder import write_text
 
     candidates = read_candidates(options.input)
     model = from_pretrained(options.model_dir)
     texts = [candidate.text for candidate in candidates]
     scores = model.pseudo_log_likelihood(texts, options.batch_size)
-    ranks = rank(candidates, scores)
+    ranks = rank(candidates, scores.tolist())
     rows = zip(ranks, scores, candidates, strict=True)
     lines = [
         f"{place}\t{score:.4f}\t{candidate.line}\n"

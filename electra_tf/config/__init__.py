@@ -10,9 +10,11 @@ import dataclasses
 import json
 import types
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args, get_origin
 
 from electra_tf.errors import InputError
+
+Field = dataclasses.Field[Any]
 
 
 class Rule(NamedTuple):
@@ -57,7 +59,9 @@ _WHOLE = Rule(
     f"must be above {-(2**32)} and below {2**32}",
     lambda value: abs(value) < 2**32,
 )
-_OF_KIND: dict[type, tuple[Rule, ...]] = {float: (_FINITE,), int: (_WHOLE,)}
+# No file system takes it; a flagfile can hold one.
+_TEXT = Rule("must not hold a NUL character", lambda value: "\0" not in value)
+_OF_KIND = {float: _FINITE, int: _WHOLE, str: _TEXT}
 _NOUNS = {
     bool: "true or false",
     int: "a whole number",
@@ -111,39 +115,41 @@ class Options:
     A subclass with a rule over several fields adds it in `__post_init__`.
     """
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for each in dataclasses.fields(self):
             check_value(each, getattr(self, each.name))
 
 
-def fields_of(*kinds: type) -> dict[str, dataclasses.Field]:
+def fields_of(*kinds: Any) -> dict[str, Field]:
     """The fields of dataclasses by name, with those of groups in them."""
-    found = {}
+    found: dict[str, Field] = {}
     for kind in kinds:
         for each in dataclasses.fields(kind):
-            if dataclasses.is_dataclass(each.type):
-                found |= fields_of(each.type)
+            inner: Any = each.type
+            if dataclasses.is_dataclass(inner):
+                found |= fields_of(inner)
             else:
                 found[each.name] = each
     return found
 
 
-def kind_of(each: dataclasses.Field) -> tuple[type, bool]:
+def kind_of(each: Field) -> tuple[type, bool]:
     """The type of a field's values, and whether None is one of them."""
+    kinds: tuple[Any, ...] = (each.type,)
     if isinstance(each.type, types.UnionType):
-        (kind,) = (k for k in get_args(each.type) if k is not types.NoneType)
-        return kind, True
-    return getattr(each.type, "__origin__", each.type), False
+        kinds = get_args(each.type)
+    [kind] = [k for k in kinds if k is not types.NoneType]
+    return get_origin(kind) or kind, len(kinds) > 1
 
 
-def choices_of(each: dataclasses.Field) -> Collection[str] | None:
+def choices_of(each: Field) -> Collection[str] | None:
     """The values that a field may have now; None where no list says."""
     choices = each.metadata["choices"]
     return choices() if callable(choices) else choices
 
 
 def check_values(
-    fields: Mapping[str, dataclasses.Field], values: Mapping[str, Any]
+    fields: Mapping[str, Field], values: Mapping[str, Any]
 ) -> None:
     """Refuses names that are no field's, and values that break a rule."""
     unknown = sorted(set(values) - set(fields))
@@ -156,7 +162,7 @@ def check_values(
         check_value(fields[name], value)
 
 
-def check_value(each: dataclasses.Field, value: Any) -> None:
+def check_value(each: Field, value: Any) -> None:
     """Refuses a value of another kind, no choice, or against a rule."""
     kind, may_be_none = kind_of(each)
     if value is None and may_be_none:
@@ -166,7 +172,8 @@ def check_value(each: dataclasses.Field, value: Any) -> None:
     if choices is not None:
         rule = f"{each.name} must be one of {', '.join(choices)}"
         require(value in choices, rule, value)
-    for rule in (*_OF_KIND.get(kind, ()), *each.metadata["rules"]):
+    of_kind = (_OF_KIND[kind],) if kind in _OF_KIND else ()
+    for rule in (*of_kind, *each.metadata["rules"]):
         require(rule.holds(value), f"{each.name} {rule.text}", value)
 
 

@@ -126,7 +126,7 @@ class ExecutionConfig(Options):
         defines=False,
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         strategy, name = self.strategy, self.tpu_name
         require(

@@ -14,6 +14,7 @@ from electra_tf.config import (
     NOT_NEGATIVE,
     POSITIVE,
     PROBABILITY,
+    Field,
     Options,
     at_least,
     check_kind,
@@ -23,11 +24,10 @@ from electra_tf.config import (
     json_object,
     require,
 )
+from electra_tf.config.description import GENERATORS, TYINGS
 from electra_tf.config.execution import ExecutionConfig, RunConfig
 from electra_tf.config.objectives import (
-    GENERATORS,
     OBJECTIVES,
-    TYINGS,
     describe,
     has_trained_generator,
 )
@@ -63,7 +63,7 @@ class ElectraConfig(NetworkSizes):
         choices=("normal", "sinusoidal"),
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if self.tying != "all":
             check_generator_sizes(self)
@@ -178,10 +178,12 @@ class PretrainingConfig:
     execution: ExecutionConfig
 
 
-GROUPS = {f.name: f.type for f in dataclasses.fields(PretrainingConfig)}
+GROUPS: dict[str, Any] = {
+    each.name: each.type for each in dataclasses.fields(PretrainingConfig)
+}
 
 
-def all_fields() -> dict[str, dataclasses.Field]:
+def all_fields() -> dict[str, Field]:
     """Every field by its flat name, which is its flag's name."""
     return fields_of(PretrainingConfig)
 

@@ -102,7 +102,7 @@ class NetworkSizes(Options):
         _FRACTION,
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         heads = self.num_attention_heads
         require(

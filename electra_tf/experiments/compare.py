@@ -12,21 +12,22 @@ import time
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
+from tqdm import tqdm
 
 from electra_tf.config.pretraining import (
     differences,
     flat_values,
     make_config,
 )
-from electra_tf.data.records.shards import naming_write_errors
 from electra_tf.errors import InputError
 from electra_tf.experiments import results
 from electra_tf.experiments.comparison import Comparison, Point, Probe
 from electra_tf.experiments.processes import Processes
+from electra_tf.files import check_path
 from electra_tf.finetune.run import read_trials
 from electra_tf.finetune.run.trials import open_task
 from electra_tf.training.checkpoints import latest_checkpoint
-from electra_tf.training.console import duration, say
+from electra_tf.training.console import say
 from electra_tf.training.run_folder import CONFIG, read_config
 from electra_tf.training.sources import open_source
 
@@ -70,9 +71,8 @@ def compare(comparison: Comparison, draw: results.Draw) -> str:
         except InputError as error:
             raise InputError(f"probe {probe.name}: {error}") from None
     comparison = _with_records(comparison)
-    with naming_write_errors(comparison.output_dir):
-        tf.io.gfile.makedirs(comparison.output_dir)
-    processes = Processes(comparison.output_dir, comparison.plugins)
+    folder = check_path("output_dir", comparison.output_dir)
+    processes = Processes(folder, comparison.plugins)
     with processes.sitting():
         _check_folders(comparison)
         jobs = missing_jobs(comparison, processes)
@@ -226,10 +226,10 @@ class Clock:
         self._done[job.kind] = (spent + seconds, cost + job.cost)
 
     def left(self) -> str:
-        """As 1h02m; "?" until a job of each kind was timed."""
+        """As 1:02:05; "?" until a job of each kind was timed."""
         seconds = 0.0
         for kind, (spent, cost) in self._done.items():
             if not cost:
                 return "?"
             seconds += spent / cost * (self._cost[kind] - cost)
-        return duration(seconds)
+        return tqdm.format_interval(seconds)

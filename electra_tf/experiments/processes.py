@@ -1,15 +1,16 @@
 """Commands of ours in processes of their own, one after the other."""
 
 import contextlib
-import fcntl
-import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 
 from electra_tf.errors import InputError
+from electra_tf.files import locked
 from electra_tf.training.console import say
+
+_WAIT_SECONDS = 10.0  # for what a sitting before this one leaves to end
 
 
 class Interrupted(Exception):  # noqa: N818 - not an error
@@ -26,7 +27,7 @@ class Processes:
     A signal is passed on to the process that runs, which saves and ends. The
     lock of the folder is handed down: where only the runner is killed, the
     process that it leaves behind goes on to its own end, and the next sitting
-    waits for that.
+    is refused until then.
 
     Args:
       folder: holds the lock; on a remote file system there is none.
@@ -44,7 +45,7 @@ class Processes:
     def sitting(self) -> Iterator[None]:
         """Locks the folder, and listens for SIGTERM and SIGINT."""
         signals = (signal.SIGTERM, signal.SIGINT)
-        with self._locked():
+        with locked(self.folder, _WAIT_SECONDS, say) as self._lock:
             old = {s: signal.signal(s, self._pass_on) for s in signals}
             try:
                 yield
@@ -91,22 +92,3 @@ class Processes:
         self._signal = signum
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM)
-
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        if "://" in self.folder:
-            yield
-            return
-        self._lock = os.open(
-            os.path.join(self.folder, ".lock"), os.O_RDWR | os.O_CREAT
-        )
-        try:
-            try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                say(f"waiting: another process still works in {self.folder!r}")
-                fcntl.flock(self._lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(self._lock)
-            self._lock = None

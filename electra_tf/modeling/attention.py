@@ -3,10 +3,14 @@
 import keras
 import tensorflow as tf
 
-from electra_tf.modeling.activations import gelu, trained_gelu
-from electra_tf.modeling.dropout import Dropout
-from electra_tf.modeling.initializers import INITIALIZER_RANGE, truncated_normal
-from electra_tf.modeling.normalization import LayerNorm
+from electra_tf.modeling.layers import (
+    INITIALIZER_RANGE,
+    Dropout,
+    LayerNorm,
+    gelu,
+    trained_gelu,
+    truncated_normal,
+)
 
 # Added to the scores of keys that may not be read, as the authors' code does.
 PADDED_KEY = -10000.0

@@ -3,13 +3,13 @@
 import keras
 import tensorflow as tf
 
-from electra_tf.modeling.dropout import Dropout
-from electra_tf.modeling.initializers import (
+from electra_tf.modeling.layers import (
     INITIALIZER_RANGE,
+    Dropout,
+    LayerNorm,
     position_initializer,
     truncated_normal,
 )
-from electra_tf.modeling.normalization import LayerNorm
 
 # B batch, L length, M masked slots, V vocabulary, E embedding, H hidden,
 # N heads: the letters of every shape comment in this package.

@@ -1,6 +1,10 @@
 """The encoder: embeddings, a projection where widths differ, blocks."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
+import tensorflow as tf
 
 from electra_tf.modeling.attention import (
     EncoderBlock,
@@ -8,8 +12,8 @@ from electra_tf.modeling.attention import (
     check_direction,
 )
 from electra_tf.modeling.embeddings import Embeddings
-from electra_tf.modeling.initializers import INITIALIZER_RANGE
-from electra_tf.modeling.rematerialization import recomputed
+from electra_tf.modeling.layers import INITIALIZER_RANGE
+from electra_tf.modeling.noise import current_noise, fresh_noise
 
 
 @keras.saving.register_keras_serializable("electra_tf")
@@ -62,7 +66,7 @@ class Encoder(keras.layers.Layer):
         self.embeddings = embeddings
         self.direction = direction
         self.rematerialize = rematerialize
-        self.sizes = {
+        self.sizes: dict[str, Any] = {
             "hidden_size": hidden_size,
             "num_attention_heads": num_attention_heads,
             "intermediate_size": intermediate_size,
@@ -141,3 +145,29 @@ class Encoder(keras.layers.Layer):
         embeddings = config.pop("embeddings")
         embeddings = keras.saving.deserialize_keras_object(embeddings)
         return cls(embeddings=embeddings, **config)
+
+
+def recomputed(layer: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
+    """`layer(x, *rest, **options)`, whose inner values are not kept.
+
+    The backward pass calls it a second time, with the same noise, so that
+    dropout drops the same values.
+
+    Args:
+      layer: float [B, L, H] and more -> float [B, L, H]; gradients flow to
+        the first argument and the layer's variables alone.
+
+    Reference: Chen et al. 2016, "Training Deep Nets with Sublinear Memory".
+    """
+
+    def call(x, *rest, **options):
+        noise = current_noise() or fresh_noise()
+
+        @tf.recompute_grad
+        def run(x):
+            with noise.scope():
+                return layer(x, *rest, **options)
+
+        return run(x)
+
+    return call

@@ -3,10 +3,13 @@
 import keras
 import tensorflow as tf
 
-from electra_tf.modeling.activations import gelu
 from electra_tf.modeling.attention import rows
-from electra_tf.modeling.initializers import INITIALIZER_RANGE, truncated_normal
-from electra_tf.modeling.normalization import LayerNorm
+from electra_tf.modeling.layers import (
+    INITIALIZER_RANGE,
+    LayerNorm,
+    gelu,
+    truncated_normal,
+)
 
 
 @keras.saving.register_keras_serializable("electra_tf")

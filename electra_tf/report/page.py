@@ -6,10 +6,13 @@ import os
 import struct
 from collections.abc import Sequence
 
-import tensorflow as tf
-
-from electra_tf.data.records.shards import naming_write_errors, remove_quietly
 from electra_tf.errors import InputError, require_packages
+from electra_tf.files import (
+    make_folder,
+    remove_quietly,
+    write_bytes,
+    write_text,
+)
 from electra_tf.report import Run, load_runs
 from electra_tf.report.charts import CHARTS, Chart
 from electra_tf.report.examples import sentences
@@ -20,7 +23,6 @@ from electra_tf.report.tables import (
     figure_groups,
     setting_rows,
 )
-from electra_tf.training.run_folder import write_bytes, write_text
 
 _KINDS = {"train": " in training", "evals": " held-out", "timing": ""}
 
@@ -78,8 +80,7 @@ def write_report(model_dirs: Sequence[str], output_dir: str) -> str:
     runs = load_runs(model_dirs)
     pictures = _draw_all(runs)
     page = render(runs, pictures)
-    with naming_write_errors(output_dir):
-        tf.io.gfile.makedirs(output_dir)
+    make_folder(output_dir)
     drawn = {picture.chart.name: picture.light for picture in pictures}
     for chart in CHARTS:
         path = os.path.join(output_dir, f"{chart.name}.png")

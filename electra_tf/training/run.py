@@ -1,5 +1,6 @@
 """A pre-training run on one page: data, model, weights, loop, result."""
 
+import contextlib
 import json
 import zlib
 from collections.abc import Callable
@@ -9,18 +10,26 @@ import tensorflow as tf
 
 from electra_tf.config.pretraining import PretrainingConfig, to_json
 from electra_tf.errors import InputError
+from electra_tf.files import check_path, locked
 from electra_tf.pretraining.factory import build_pretrainer
 from electra_tf.pretraining.metrics import unigram_log_probs
 from electra_tf.pretraining.pretrainer import Pretrainer
 from electra_tf.training.checkpoints import Checkpoints
-from electra_tf.training.console import gpu_note, mute, say, shown
-from electra_tf.training.demonstration import demonstrate
+from electra_tf.training.console import mute, say, shown
 from electra_tf.training.distribution import Distribution, uses_xla
-from electra_tf.training.evaluation import Evaluation, Evaluator
-from electra_tf.training.factory import make_optimizer
-from electra_tf.training.logs import METRICS, RunLogs, read_lines
+from electra_tf.training.evaluation import (
+    Evaluation,
+    Evaluator,
+    demonstrate,
+)
 from electra_tf.training.loop import TrainingLoop
-from electra_tf.training.run_folder import RunFolder
+from electra_tf.training.optimizers import make_optimizer
+from electra_tf.training.run_folder import (
+    METRICS,
+    RunFolder,
+    RunLogs,
+    read_lines,
+)
 from electra_tf.training.sources import Source, open_source
 from electra_tf.training.workers import joined_workers
 
@@ -48,10 +57,13 @@ def pretrain(
     """
     if not config.run.model_dir:
         raise InputError("model_dir must name a folder; received ''")
-    with joined_workers(config.execution) as distribution:
+    with (
+        joined_workers(config.execution) as distribution,
+        _alone(distribution, check_path("model_dir", config.run.model_dir)),
+    ):
         if not distribution.is_chief:
             mute()
-        say(f"devices: {distribution}{gpu_note()}")
+        say(f"devices: {distribution}")
         parts = config.execution.gradient_accumulation_steps
         distribution.check_batch(config.optimizer.train_batch_size, parts)
         source = _open_chief_first(distribution, config)
@@ -60,6 +72,15 @@ def pretrain(
             if distribution.is_chief:
                 print(result_text(folder.path))
                 _demonstrate(source, pretrainer)
+
+
+def _alone(
+    distribution: Distribution, model_dir: str
+) -> contextlib.AbstractContextManager:
+    """Holds the run's folder; of several workers, the chief does."""
+    if distribution.is_chief:
+        return locked(model_dir)
+    return contextlib.nullcontext()
 
 
 def _open_chief_first(

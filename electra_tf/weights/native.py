@@ -9,26 +9,22 @@ import dataclasses
 import io
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from electra_tf.config.pretraining import PretrainingConfig, to_json
-from electra_tf.data.records.shards import naming_write_errors
 from electra_tf.data.tokenizers.tokenizer import VOCAB_NAME, Tokenizer
 from electra_tf.errors import InputError
+from electra_tf.files import make_folder, write_bytes, write_text
 from electra_tf.modeling.tying import DELTA
 from electra_tf.training.checkpoints import (
     FOLDER,
     latest_checkpoint,
     open_checkpoint,
 )
-from electra_tf.training.run_folder import (
-    CONFIG,
-    read_config,
-    write_bytes,
-    write_text,
-)
+from electra_tf.training.run_folder import CONFIG, read_config
 from electra_tf.weights.record import (
     AdamSlots,
     LazyArrays,
@@ -72,15 +68,22 @@ class ElectraTFWeights(WeightsFormat):
                 "output_dir must not be a run's folder; received "
                 f"{output_dir!r}"
             )
-        arrays = {n: array.astype(dtype) for n, array in weights.arrays.items()}
+        arrays: dict[str, Any] = {
+            n: array.astype(dtype) for n, array in weights.arrays.items()
+        }
         content = io.BytesIO()
         np.savez_compressed(content, **arrays)
-        with naming_write_errors(output_dir):
-            tf.io.gfile.makedirs(output_dir)
-            weights.tokenizer.save(output_dir)
         config = to_json(_without_places(weights.config))
-        write_text(os.path.join(output_dir, CONFIG), config)
-        write_bytes(os.path.join(output_dir, WEIGHTS), content.getvalue())
+        is_new = not tf.io.gfile.exists(output_dir)
+        try:
+            make_folder(output_dir)
+            weights.tokenizer.save(output_dir)
+            write_text(os.path.join(output_dir, CONFIG), config)
+            write_bytes(os.path.join(output_dir, WEIGHTS), content.getvalue())
+        except InputError:
+            if is_new and tf.io.gfile.exists(output_dir):
+                tf.io.gfile.rmtree(output_dir)
+            raise
 
 
 def _without_places(config: PretrainingConfig) -> PretrainingConfig:

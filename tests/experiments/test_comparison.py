@@ -129,7 +129,7 @@ def test_time_left_is_by_kind():
     clock.add(jobs[0], 600.0)  # 20 seconds a unit, and 10 units are left
     assert clock.left() == "?"
     clock.add(jobs[1], 30.0)
-    assert clock.left() == "3m35s"
+    assert clock.left() == "03:35"
     clock.add(jobs[2], 200.0)
     clock.add(jobs[3], 15.0)
     assert clock.left() == "0s"

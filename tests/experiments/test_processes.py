@@ -16,7 +16,7 @@ def test_a_sitting_waits_for_the_one_before(tmp_path, capfd):
     processes = Processes(str(tmp_path))
     with processes.sitting():
         pass
-    lock = os.open(tmp_path / ".lock", os.O_RDWR)
+    lock = os.open(tmp_path / ".lock", os.O_RDWR | os.O_CREAT)
     fcntl.flock(lock, fcntl.LOCK_EX)
     threading.Timer(0.4, os.close, [lock]).start()
     begin = time.monotonic()
@@ -73,3 +73,13 @@ def test_a_signal_is_passed_on_and_nothing_more_is_started(
     assert sent == [signal.SIGTERM]
     assert len(started) == 1
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_sitting_does_not_wait_for_ever(tmp_path, monkeypatch):
+    monkeypatch.setattr("electra_tf.experiments.processes._WAIT_SECONDS", 0.2)
+    with (
+        Processes(str(tmp_path)).sitting(),
+        pytest.raises(InputError, match=f"process {os.getpid()} on .*, since"),
+        Processes(str(tmp_path)).sitting(),
+    ):
+        pass

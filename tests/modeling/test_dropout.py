@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from electra_tf.modeling.dropout import Dropout
+from electra_tf.modeling.layers import Dropout
 from electra_tf.modeling.noise import Noise
 
 

@@ -7,8 +7,7 @@ import pytest
 import reference_encoder as reference
 import tensorflow as tf
 
-from electra_tf.modeling.activations import gelu, trained_gelu
-from electra_tf.modeling.normalization import LayerNorm, layer_norm
+from electra_tf.modeling.layers import LayerNorm, gelu, layer_norm, trained_gelu
 
 
 @pytest.mark.parametrize("gelu", [gelu, trained_gelu])

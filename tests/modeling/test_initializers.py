@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from electra_tf.modeling.embeddings import Embeddings
-from electra_tf.modeling.initializers import Sinusoid
+from electra_tf.modeling.layers import Sinusoid
 
 
 def test_sinusoid_by_the_formula():

@@ -2,15 +2,12 @@
 
 import dataclasses
 import json
-import os
-import uuid
 from collections import Counter
 
 import numpy as np
-import tensorflow as tf
 
 from electra_tf.data.records.document_packer import Stats
-from electra_tf.data.records.shards import naming_write_errors
+from electra_tf.files import read_json, write_text
 
 
 @dataclasses.dataclass
@@ -47,17 +44,12 @@ class Counted:
                 "replaced": self.replaced,
             }
         )
-        temporary = f"{path}.{uuid.uuid4().hex}"
-        with naming_write_errors(os.path.dirname(path)):
-            with tf.io.gfile.GFile(temporary, "w") as f:
-                f.write(text)
-            tf.io.gfile.rename(temporary, path, overwrite=True)
+        write_text(path, text)
 
     @classmethod
     def load(cls, path: str) -> "Counted":
         """Reads what `save` wrote."""
-        with tf.io.gfile.GFile(path) as f:
-            values = json.loads(f.read())
+        values = read_json(path)
         return cls(
             np.array(values["token_counts"], np.int64),
             Stats(**values["stats"]),

@@ -23,11 +23,8 @@ from electra_tf.data.records.index import (
     load_index,
     save_index,
 )
-from electra_tf.data.records.shards import (
-    TEMPORARY,
-    Shards,
-    naming_write_errors,
-)
+from electra_tf.data.records.shards import TEMPORARY, Shards
+from electra_tf.files import naming_write_errors
 
 
 class Part(NamedTuple):
@@ -61,7 +58,7 @@ class PartWriter:
             {split: f"{stem}-{split}" for split in splits},
             dict.fromkeys(splits, 0),
         )
-        self._files = {}
+        self._files: dict[str, tf.io.TFRecordWriter] = {}
 
     def __enter__(self) -> "PartWriter":
         with naming_write_errors(self._folder):

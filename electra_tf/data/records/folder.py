@@ -16,18 +16,19 @@ from electra_tf.data.records.manifest import (
     read_manifest,
     write_manifest,
 )
-from electra_tf.data.records.shards import (
-    TEMPORARY,
-    Shards,
-    naming_write_errors,
-    remove_quietly,
-)
+from electra_tf.data.records.shards import Shards
 from electra_tf.data.tokenizers.tokenizer import (
     SETTINGS_NAME,
     VOCAB_NAME,
     Tokenizer,
 )
 from electra_tf.errors import InputError
+from electra_tf.files import (
+    check_path,
+    locked,
+    naming_write_errors,
+    remove_quietly,
+)
 
 
 class RecordsFolder:
@@ -50,23 +51,30 @@ class RecordsFolder:
     def __init__(
         self, folder: str, splits: Mapping[str, Shards], overwrite: bool
     ):
-        if has_manifest(folder) and not overwrite:
-            raise InputError(
-                f"There are records in {folder} already: give another "
-                "--output_dir, or --overwrite to replace them."
-            )
-        self._folder = folder
-        self._splits = splits
+        self._folder = check_path("output_dir", folder)
+        self._splits, self._overwrite = splits, overwrite
         self._published = self._finished = False
-        self._is_new = not tf.io.gfile.exists(folder)
-        with naming_write_errors(folder):
-            tf.io.gfile.makedirs(folder)
+        self._stack = contextlib.ExitStack()
 
     def __enter__(self):
+        with self._stack:
+            self._stack.enter_context(locked(self._folder))
+            if has_manifest(self._folder) and not self._overwrite:
+                raise InputError(
+                    "output_dir must hold no records, unless with --overwrite; "
+                    f"received {self._folder!r}, where there are some: give "
+                    "another one"
+                )
+            self._stack.callback(self._remove)
+            self._open()
+            self._stack = self._stack.pop_all()
         return self
 
     def __exit__(self, error_type, error, traceback) -> None:
-        self._remove()
+        self._stack.close()
+
+    def _open(self) -> None:
+        """What is to be done once the folder is there."""
 
     def finish(
         self,
@@ -134,11 +142,6 @@ class RecordsFolder:
             return
         for shards in self._splits.values():
             shards.remove(self._published)
-        names = [MANIFEST + TEMPORARY]
         if self._published:
-            names += [VOCAB_NAME, SETTINGS_NAME, SETTINGS_NAME + TEMPORARY]
-        for name in names:
-            remove_quietly(os.path.join(self._folder, name))
-        with contextlib.suppress(OSError, tf.errors.OpError):
-            if self._is_new and not tf.io.gfile.listdir(self._folder):
-                tf.io.gfile.rmtree(self._folder)
+            for name in (VOCAB_NAME, SETTINGS_NAME):
+                remove_quietly(os.path.join(self._folder, name))

@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from electra_tf.errors import InputError
+from electra_tf.files import read_json, write_text
 
 MANIFEST = "manifest.json"
 VERSION = 1
@@ -24,9 +25,7 @@ def write_manifest(folder: str, manifest: dict[str, Any]) -> None:
     """Writes it under a temporary name, then renames it."""
     path = os.path.join(folder, MANIFEST)
     text = json.dumps({"version": VERSION, **manifest}, indent=2) + "\n"
-    with tf.io.gfile.GFile(path + ".tmp", "w") as f:
-        f.write(text)
-    tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+    write_text(path, text)
 
 
 def has_manifest(folder: str) -> bool:
@@ -41,27 +40,20 @@ def read_manifest(folder: str) -> dict[str, Any]:
       InputError: it is no JSON, of another version, or lacks a key.
     """
     path = os.path.join(folder, MANIFEST)
-    try:
-        with tf.io.gfile.GFile(path, "r") as f:
-            manifest = json.loads(f.read())
-    except ValueError as e:
-        raise InputError(
-            f"{path} is not JSON ({e}). Build the records again."
-        ) from None
+    manifest = read_json(path, "build the records again")
     wrong = [
         key
         for key, kind in _KEYS.items()
-        if not isinstance(manifest, dict)
-        or not isinstance(manifest.get(key), kind)
+        if not isinstance(manifest.get(key), kind)
     ]
     if wrong:
         raise InputError(
-            f"{path} lacks a usable {', '.join(wrong)}. "
-            "Build the records again."
+            f"{path!r} must have a usable {', '.join(wrong)}; received none: "
+            "build the records again"
         )
     if manifest["version"] != VERSION:
         raise InputError(
-            f"{path} has version {manifest['version']}; this release reads "
-            f"{VERSION}. Build the records again."
+            f"{path!r} must have version {VERSION}, which this release reads; "
+            f"received {manifest['version']}: build the records again"
         )
     return manifest

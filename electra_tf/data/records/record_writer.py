@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from electra_tf.data.records.folder import RecordsFolder
-from electra_tf.data.records.shards import ShardWriter, naming_write_errors
-from electra_tf.errors import InputError
+from electra_tf.data.records.shards import ShardWriter
+from electra_tf.files import naming_write_errors
 
 
 class RecordWriter(RecordsFolder):
@@ -28,13 +28,11 @@ class RecordWriter(RecordsFolder):
             for split, count in num_shards.items()
         }
         super().__init__(folder, splits, overwrite)
-        try:
-            with naming_write_errors(folder):
-                for shards in splits.values():
-                    shards.open()
-        except InputError:
-            self._remove()
-            raise
+
+    def _open(self) -> None:
+        with naming_write_errors(self._folder):
+            for shards in self._splits.values():
+                shards.open()
 
     def write(self, split: str, record: bytes) -> None:
         """Appends one serialised example."""

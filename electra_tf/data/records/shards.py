@@ -3,7 +3,6 @@
 import abc
 import contextlib
 import os
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,28 +10,10 @@ import tensorflow as tf
 
 from electra_tf.data.records.index import IndexBuilder, RecordIndex, save_index
 from electra_tf.errors import InputError
+from electra_tf.files import remove_quietly
 
 MAX_SHARDS = 500  # All are open at once.
 TEMPORARY = ".tmp"
-
-
-@contextlib.contextmanager
-def naming_write_errors(folder: str) -> Iterator[None]:
-    """Turns a failed write (full disk, no permission) into an InputError."""
-    try:
-        yield
-    except (OSError, tf.errors.OpError) as e:
-        reason = getattr(e, "message", None) or str(e)
-        raise InputError(
-            f"Cannot write to {folder}: {reason.splitlines()[0]}. Free some "
-            "space there, or give another folder."
-        ) from None
-
-
-def remove_quietly(path: str) -> None:
-    """Removes a file, if it is there and can be removed."""
-    with contextlib.suppress(OSError, tf.errors.OpError):
-        tf.io.gfile.remove(path)
 
 
 class Shards(abc.ABC):

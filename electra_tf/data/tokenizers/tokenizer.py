@@ -19,6 +19,7 @@ from electra_tf.data.tokenizers.vocab_file import (
 )
 from electra_tf.data.tokenizers.wordpiece import WordPiece
 from electra_tf.errors import InputError
+from electra_tf.files import make_folder, read_json, write_text
 
 VOCAB_NAME = "vocab.txt"
 SETTINGS_NAME = "tokenizer.json"
@@ -113,12 +114,10 @@ class Tokenizer:
 
     def save(self, folder: str) -> None:
         """Writes vocab.txt and tokenizer.json."""
-        tf.io.gfile.makedirs(folder)
+        make_folder(folder)
         save_vocab(self.vocab, os.path.join(folder, VOCAB_NAME))
         path = os.path.join(folder, SETTINGS_NAME)
-        with tf.io.gfile.GFile(path + ".tmp", "w") as f:
-            f.write(json.dumps(self.settings(), indent=2) + "\n")
-        tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+        write_text(path, json.dumps(self.settings(), indent=2) + "\n")
 
     def settings(self) -> dict[str, Any]:
         """What decides the ids; the content of tokenizer.json."""
@@ -185,28 +184,17 @@ class Tokenizer:
 
 def _read_settings(path: str) -> dict[str, Any]:
     """Reads and checks tokenizer.json."""
-    try:
-        with tf.io.gfile.GFile(path, "r") as f:
-            settings = json.loads(f.read())
-    except tf.errors.NotFoundError:
-        raise InputError(
-            f"A tokenizer's folder must hold {SETTINGS_NAME}. Received: "
-            f"{os.path.dirname(path)!r}, which has none."
-        ) from None
-    except ValueError as e:
-        raise InputError(
-            f"A tokenizer's settings must be JSON. Received: {path!r}: {e}"
-        ) from None
+    settings = read_json(path)
     types = {
         "kind": str,
         "do_lower_case": bool,
         "strip_accents": bool,
         "vocab_sha256": str,
     }
-    if not isinstance(settings, dict) or settings.keys() != types.keys():
-        found = sorted(settings) if isinstance(settings, dict) else settings
+    if settings.keys() != types.keys():
         raise InputError(
-            f"{path!r} must have the keys {sorted(types)}. Received: {found}."
+            f"{path!r} must have the keys {sorted(types)}; received "
+            f"{sorted(settings)}"
         )
     for key, expected in types.items():
         if type(settings[key]) is not expected:

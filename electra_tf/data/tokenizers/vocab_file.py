@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from electra_tf.errors import InputError
+from electra_tf.files import write_bytes
 
 SPECIAL_PIECES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 UNKNOWN = "[UNK]"
@@ -73,10 +74,7 @@ def check_vocab(vocab: Sequence[str]) -> None:
 
 def save_vocab(vocab: Sequence[str], vocab_file: str) -> None:
     """Writes a vocabulary file, under a temporary name first."""
-    temporary = vocab_file + ".tmp"
-    with tf.io.gfile.GFile(temporary, "wb") as f:
-        f.write(vocab_bytes(vocab))
-    tf.io.gfile.rename(temporary, vocab_file, overwrite=True)
+    write_bytes(vocab_file, vocab_bytes(vocab))
 
 
 def vocab_bytes(vocab: Sequence[str]) -> bytes:

@@ -8,8 +8,8 @@ import tensorflow as tf
 from electra_tf.errors import InputError
 from electra_tf.finetune.models import TaskModel
 from electra_tf.finetune.preprocessor import TextPreprocessor
-from electra_tf.modeling.dropout import Dropout
 from electra_tf.modeling.encoder import Encoder
+from electra_tf.modeling.layers import Dropout
 
 
 class _OnClsVector(TaskModel):

@@ -8,7 +8,7 @@ and the K best ends for each. Their dicts are what `SpanQA` documents.
 import keras
 import tensorflow as tf
 
-from electra_tf.modeling.activations import gelu
+from electra_tf.modeling.layers import gelu
 
 # Added to the logits of places where no answer may stand (authors' code).
 NO_ANSWER_HERE = -1000.0

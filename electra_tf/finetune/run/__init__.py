@@ -20,9 +20,9 @@ import tensorflow as tf
 
 from electra_tf.config.finetuning import TaskOptions, TrainingOptions
 from electra_tf.errors import InputError
+from electra_tf.files import write_bytes, write_text
 from electra_tf.finetune.tasks import Task
 from electra_tf.finetune.tasks.glue_specs import GLUE
-from electra_tf.training.run_folder import write_bytes, write_text
 
 SETTINGS, RESULT, TEST = "settings.json", "result.json", "test"
 RESULTS, TABLE, SUBMISSION = "results.json", "results.md", "submission.zip"

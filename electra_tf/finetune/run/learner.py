@@ -13,8 +13,8 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from electra_tf.config.finetuning import TrainingOptions
-from electra_tf.data.records.shards import naming_write_errors
 from electra_tf.errors import InputError
+from electra_tf.files import replacing
 from electra_tf.finetune.models.optimizer import create_optimizer
 from electra_tf.finetune.tasks import Encoded, Evaluation, Task
 from electra_tf.pretrained import PretrainedElectra
@@ -255,6 +255,5 @@ def save(model: keras.Model, path: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         local = os.path.join(folder, "model.keras")
         model.save(local)
-        with naming_write_errors(os.path.dirname(path)):
-            tf.io.gfile.copy(local, f"{path}.tmp", overwrite=True)
-            tf.io.gfile.rename(f"{path}.tmp", path, overwrite=True)
+        with replacing(path) as temporary:
+            tf.io.gfile.copy(local, temporary, overwrite=True)

@@ -15,10 +15,11 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from tqdm import tqdm
 
 from electra_tf.config.finetuning import TaskOptions, TrainingOptions
-from electra_tf.data.records.shards import naming_write_errors
 from electra_tf.errors import InputError
+from electra_tf.files import check_path, locked, naming_write_errors, write_text
 from electra_tf.finetune.run import (
     RESULT,
     SETTINGS,
@@ -45,8 +46,7 @@ from electra_tf.finetune.tasks import (
     text_task,
 )
 from electra_tf.pretrained import PretrainedElectra, from_pretrained
-from electra_tf.training.console import duration, say
-from electra_tf.training.run_folder import write_text
+from electra_tf.training.console import say
 
 # Imported for the names that they register.
 _BUILT_IN = (glue, question_answering, tagging, text_task)
@@ -103,10 +103,11 @@ def finetune(
         run = TaskRun(task, plan, folder)
         run.check(settings_of(task, plan, task_options, weights))
         runs.append(run)
-    for run in runs:
-        run.run_missing(options.num_trials, options.save_model, pretrained)
-        write_results(output_dir)
-    return read_results(output_dir)
+    with locked(check_path("output_dir", output_dir)):
+        for run in runs:
+            run.run_missing(options.num_trials, options.save_model, pretrained)
+            write_results(output_dir)
+        return read_results(output_dir)
 
 
 class TaskRun:
@@ -185,7 +186,7 @@ class TaskRun:
             self._write(number, TEST, files)
         if save_model and self._is_best(metrics):
             learner.save(model, os.path.join(self.folder, "model.keras"))
-        result = {
+        result: dict[str, Any] = {
             "trial": number,
             "seed": seed,
             "steps": steps,
@@ -193,7 +194,7 @@ class TaskRun:
             "metrics": metrics,
         }
         self._write(number, "", {RESULT: json.dumps(result, indent=2)})
-        took = duration(result["seconds"])
+        took = tqdm.format_interval(result["seconds"])
         shown = learner.shown(metrics)
         say(f"{task.name}: trial {number}: {shown} ({took})")
 

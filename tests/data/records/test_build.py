@@ -283,7 +283,7 @@ def test_command(tmp_path, capsys):
             ["--input={}/a.txt", "--num_processes=-1"],
             "not be negative; received -1",
         ),
-        (["--input={}/a.txt", "--output_dir={}/a.txt/x"], "Cannot write"),
+        (["--input={}/a.txt", "--output_dir={}/a.txt/x"], "cannot write"),
         (["--input={}/a.txt", "--output_dir="], "output_dir must be given"),
         (["--input={}/a.txt", "--vocab_file={}/bad.txt"], "MASK"),
         (
