@@ -113,6 +113,7 @@ def field(
 class Options:
     """Fields whose values keep their rules; a breach raises InputError.
 
+    A subclass says what each of its own is under "Attributes:": their helps.
     A subclass with a rule over several fields adds it in `__post_init__`.
     """
 
@@ -144,8 +145,9 @@ def helps_of(*kinds: type) -> dict[str, str]:
     found: dict[str, str] = {}
     for group in groups_of(*kinds):
         for base in reversed(group.__mro__):
-            text = inspect.cleandoc(base.__doc__ or "")
-            for name, told in _ATTRIBUTE.findall(text.partition("butes:\n")[2]):
+            doc = inspect.cleandoc(base.__doc__ or "")
+            attributes = doc.partition("Attributes:\n")[2]
+            for name, told in _ATTRIBUTE.findall(attributes):
                 line = " ".join(told.split())
                 found[name] = re.sub(r"(?<!\.)\.$", "", line)
     return found
