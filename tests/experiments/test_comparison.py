@@ -132,7 +132,7 @@ def test_time_left_is_by_kind():
     assert clock.left() == "03:35"
     clock.add(jobs[2], 200.0)
     clock.add(jobs[3], 15.0)
-    assert clock.left() == "0s"
+    assert clock.left() == "00:00"
 
 
 @pytest.mark.parametrize("path", FLAGFILES, ids=lambda path: path.stem)
