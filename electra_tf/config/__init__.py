@@ -59,7 +59,9 @@ _WHOLE = Rule(
     f"must be above {-(2**32)} and below {2**32}",
     lambda value: abs(value) < 2**32,
 )
-_OF_KIND: dict[type, tuple[Rule, ...]] = {float: (_FINITE,), int: (_WHOLE,)}
+# No file system takes it; a flagfile can hold one.
+_TEXT = Rule("must not hold a NUL character", lambda value: "\0" not in value)
+_OF_KIND = {float: _FINITE, int: _WHOLE, str: _TEXT}
 _NOUNS = {
     bool: "true or false",
     int: "a whole number",
@@ -123,8 +125,9 @@ def fields_of(*kinds: Any) -> dict[str, Field]:
     found: dict[str, Field] = {}
     for kind in kinds:
         for each in dataclasses.fields(kind):
-            if dataclasses.is_dataclass(each.type):
-                found |= fields_of(each.type)
+            inner: Any = each.type
+            if dataclasses.is_dataclass(inner):
+                found |= fields_of(inner)
             else:
                 found[each.name] = each
     return found
@@ -169,7 +172,8 @@ def check_value(each: Field, value: Any) -> None:
     if choices is not None:
         rule = f"{each.name} must be one of {', '.join(choices)}"
         require(value in choices, rule, value)
-    for rule in (*_OF_KIND.get(kind, ()), *each.metadata["rules"]):
+    of_kind = (_OF_KIND[kind],) if kind in _OF_KIND else ()
+    for rule in (*of_kind, *each.metadata["rules"]):
         require(rule.holds(value), f"{each.name} {rule.text}", value)
 
 

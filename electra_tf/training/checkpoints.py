@@ -97,8 +97,8 @@ class Checkpoints:
 
     def _remove(self, *patterns: str) -> None:
         folder = self.manager.directory
-        patterns = [os.path.join(folder, pattern) for pattern in patterns]
-        for path in tf.io.gfile.glob(patterns):
+        paths = [os.path.join(folder, pattern) for pattern in patterns]
+        for path in tf.io.gfile.glob(paths):
             if tf.io.gfile.isdir(path):
                 tf.io.gfile.rmtree(path)
             else:

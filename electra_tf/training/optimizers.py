@@ -27,7 +27,10 @@ def decay_groups(
     Keras' own `exclude_from_weight_decay` sees the last name alone, so that
     "LayerNorm" would exclude nothing.
     """
-    groups = {"decayed": [], "not_decayed": []}
+    groups: dict[str, list[keras.Variable]] = {
+        "decayed": [],
+        "not_decayed": [],
+    }
     for variable in variables:
         free = re.search(no_decay, variable.path)
         groups["not_decayed" if free else "decayed"].append(variable)

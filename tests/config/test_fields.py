@@ -130,6 +130,7 @@ class Own(Options):
     rate: float | None = field(None, "")
     word: str = field("a", "", choices=lambda: LETTERS)
     words: tuple[str, ...] = field((), "")
+    text: str = field("", "")
     switch: bool = field(False, "")
 
 
@@ -152,6 +153,7 @@ LETTERS = ["a", "b"]
         ({"rate": 1e39}, "rate must be finite in float32; received 1e+39"),
         ({"rate": 10**400}, "rate must be finite in float32; received 1"),
         ({"word": "c"}, "word must be one of a, b; received 'c'"),
+        ({"text": "a\0"}, "text must not hold a NUL character; received"),
         ({"word": ["a"]}, "word must be a text; received ['a']"),
         ({"words": "ab"}, "words must be a list of texts; received 'ab'"),
         ({"words": (1,)}, "words must be a list of texts; received (1,)"),

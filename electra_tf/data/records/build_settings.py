@@ -38,7 +38,7 @@ class BuildSettings:
     eval_fraction: float = 0.02
     split_long_lines: bool = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.max_seq_length < MIN_TARGET:
             raise InputError(
                 f"max_seq_length must be at least {MIN_TARGET}. "

@@ -186,7 +186,7 @@ class TaskRun:
             self._write(number, TEST, files)
         if save_model and self._is_best(metrics):
             learner.save(model, os.path.join(self.folder, "model.keras"))
-        result = {
+        result: dict[str, Any] = {
             "trial": number,
             "seed": seed,
             "steps": steps,

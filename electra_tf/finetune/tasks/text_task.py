@@ -4,6 +4,7 @@ import abc
 import dataclasses
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -203,14 +204,15 @@ def table_examples(
             raise InputError(
                 f"{row.where}: texts must not be empty; received {found!r}"
             )
-        value = None if label is None else row.values[label]
+        value: Any = None if label is None else row.values[label]
         if value is not None and is_number:
             value = _number(value, row.where)
         elif value is not None and not value.strip():
             raise InputError(
                 f"{row.where}: the label must not be empty; received {value!r}"
             )
-        examples.append(TextExample(*[*found, None][:2], value, row.where))
+        text, pair = [*found, None][:2]
+        examples.append(TextExample(text, pair, value, row.where))
     return examples
 
 
@@ -248,14 +250,18 @@ def open_custom(options: TaskOptions) -> TextTask:
 
     train, dev = (read(s, options.label_column) for s in ("train", "dev"))
     test = {"custom": read("test", None)} if "test" in files else {}
-    shared = {"name": "custom", "splits": Splits(train, {"dev": dev}, test)}
+    splits = Splits(train, {"dev": dev}, test)
     if is_number:
-        scale = max(abs(example.label) for example in train) or 1.0
-        return Regression(scale, metric="spearman", **shared)
-    labels = sorted({example.label for example in train})
+        scale = max(abs(float(example.label)) for example in train) or 1.0
+        return Regression(
+            scale, name="custom", splits=splits, metric="spearman"
+        )
+    labels = sorted({str(example.label) for example in train})
     if len(labels) < 2:
         raise InputError(
             f"{files['train']}: column {options.label_column!r} must hold two "
             f"classes or more; received only {labels[0]!r}"
         )
-    return Classification(labels, metric="accuracy", **shared)
+    return Classification(
+        labels, name="custom", splits=splits, metric="accuracy"
+    )

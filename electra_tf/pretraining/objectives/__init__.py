@@ -84,6 +84,7 @@ class Objective(abc.ABC):
         generator: Generator,
         sampler: Sampling,
         networks: Mapping[str, keras.Model],
+        *,
         loss_weights: Mapping[str, float],
         boundaries: tuple[int, ...] = (),
     ):
