@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from electra_tf.data.records import Records
 from electra_tf.data.records.batches import eval_batches, naming_bad_records
-from electra_tf.data.records.records import Records
-from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.pretraining.pretrainer import Pretrainer
 from electra_tf.training.distribution import Distribution
 
