@@ -12,8 +12,7 @@ from typing import Protocol
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from electra_tf.data.tokenizers.tokenizer import VOCAB_NAME, Tokenizer
-from electra_tf.data.tokenizers.vocab_file import save_vocab
+from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError
 from electra_tf.serving import Function
 from electra_tf.serving.warmup import wants_warmup, write_warmup
@@ -117,9 +116,8 @@ def write_saved_model(
     try:
         if tf.io.gfile.exists(partial):
             tf.io.gfile.rmtree(partial)
-        vocab_file = os.path.join(partial, VOCAB_NAME)
         tf.io.gfile.makedirs(partial)
-        save_vocab(tokenizer.vocab, vocab_file)
+        vocab_file = tokenizer.save_pieces(partial)
         module = make(vocab_file)
         signatures = module.signatures()
         whole = os.path.join(partial, "model")
