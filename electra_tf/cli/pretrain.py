@@ -58,7 +58,7 @@ def _num_records(config: PretrainingConfig) -> int | None:
     """Training records of --data_dir; None for what is not built yet."""
     if not config.data.data_dir:
         return None
-    from electra_tf.data.records.records import open_records
+    from electra_tf.data.records import open_records
 
     length = config.data.max_seq_length
     records = open_records(config.data.data_dir, "train", length)

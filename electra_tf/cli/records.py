@@ -22,8 +22,8 @@ from electra_tf.config import (
 from electra_tf.errors import require_packages
 
 if TYPE_CHECKING:
+    from electra_tf.data.tokenizers import Tokenizer
     from electra_tf.data.tokenizers.learning import Coverage
-    from electra_tf.data.tokenizers.tokenizer import Tokenizer
 
 _SECONDS_BETWEEN_REPORTS = 5.0
 _INPUT = (
@@ -122,9 +122,8 @@ def build_pretraining_data(options: BuildOptions) -> None:
     """Makes pre-training records of text."""
     # Imported here, so that a mistyped flag is told of at once.
     from electra_tf.data.records.build import build_records
-    from electra_tf.data.text.files import embedded_vocab_path
-    from electra_tf.data.text.tfds import tfds_documents
-    from electra_tf.data.tokenizers.tokenizer import Tokenizer
+    from electra_tf.data.text import embedded_vocab_path, tfds_documents
+    from electra_tf.data.tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(
         options.vocab_file or embedded_vocab_path(),
@@ -152,7 +151,7 @@ def build_pretraining_data(options: BuildOptions) -> None:
 def _build_on_beam(options: BuildOptions, tokenizer: "Tokenizer") -> None:
     require_packages("--runner needs", ("apache_beam",), "beam")
     from electra_tf.data.cluster.beam import build_records_on_beam
-    from electra_tf.data.records.build_settings import BuildSettings
+    from electra_tf.data.records.settings import BuildSettings
 
     settings = BuildSettings(
         tokenizer,
@@ -182,9 +181,9 @@ class VerifyOptions(Options):
 @command(VerifyOptions)
 def verify_records(options: VerifyOptions) -> None:
     """Reads every record; says what is there, or what is wrong."""
-    from electra_tf.data.records import verify
+    from electra_tf.data import records
 
-    counts = verify.verify_records(options.data_dir)
+    counts = records.verify_records(options.data_dir)
     found = ", ".join(f"{count:,} {name}" for name, count in counts.items())
     print(f"{options.data_dir}: {found} records, all good")
 
@@ -205,29 +204,30 @@ class VocabOptions(TextOptions):
 @command(VocabOptions)
 def train_vocab(options: VocabOptions) -> None:
     """Counts words, learns the pieces, writes them, prints how they fit."""
-    import tensorflow as tf
+    from electra_tf.data.text import expand_inputs
+    from electra_tf.data.tokenizers import DEFAULT_KIND, KINDS
+    from electra_tf.data.tokenizers.learning import measure_coverage
+    from electra_tf.files import make_folder, write_bytes
 
-    from electra_tf.data.text.files import expand_inputs
-    from electra_tf.data.tokenizers import learning
-    from electra_tf.data.tokenizers.vocab_file import save_vocab
-
-    files = expand_inputs(options.input)
     replaced: Counter[str] = Counter()
-    words = learning.count_words(
-        _lines(files, replaced), options.do_lower_case, options.strip_accents
+    tokenizer, words = KINDS[DEFAULT_KIND].learn(
+        _lines(expand_inputs(options.input), replaced),
+        options.vocab_size,
+        options.do_lower_case,
+        options.strip_accents,
+        _log,
     )
     for file, count in replaced.items():
         _log(f"{file}: {count} lines are not UTF-8; bad bytes were left out")
-    _log(f"{words.total()} words, {len(words)} different ones")
-    vocab = learning.learn_wordpiece(words, options.vocab_size, _log)
-    tf.io.gfile.makedirs(os.path.dirname(options.output) or ".")
-    save_vocab(vocab, options.output)
-    _print_result(options, vocab, learning.measure_coverage(vocab, words))
+    make_folder(os.path.dirname(options.output) or ".")
+    write_bytes(options.output, tokenizer.content())
+    fit = measure_coverage(tokenizer, words)
+    _print_result(options, tokenizer.vocab_size, fit)
 
 
 def _lines(files: list[str], replaced: Counter[str]) -> Iterator[str]:
     """All lines of the files; says from time to time how far it is."""
-    from electra_tf.data.text.files import read_documents
+    from electra_tf.data.text import read_documents
 
     reported = time.monotonic()
     for number, file in enumerate(files, 1):
@@ -242,15 +242,15 @@ def _lines(files: list[str], replaced: Counter[str]) -> Iterator[str]:
 
 
 def _print_result(
-    options: VocabOptions, vocab: list[str], fit: "Coverage"
+    options: VocabOptions, vocab_size: int, fit: "Coverage"
 ) -> None:
-    if len(vocab) < options.vocab_size:
+    if vocab_size < options.vocab_size:
         _log(
-            f"the text has no more than {len(vocab)} pieces "
+            f"the text has no more than {vocab_size} pieces "
             f"(--vocab_size={options.vocab_size})"
         )
     print(
-        f"{options.output}: {len(vocab)} pieces; "
+        f"{options.output}: {vocab_size} pieces; "
         f"{100 * (1 - fit.num_unknown / fit.num_words):.3f} % of the words "
         f"are covered, at {fit.num_pieces / fit.num_words:.3f} pieces a word"
     )

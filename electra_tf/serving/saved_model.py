@@ -12,8 +12,7 @@ from typing import Protocol
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from electra_tf.data.tokenizers.tokenizer import VOCAB_NAME, Tokenizer
-from electra_tf.data.tokenizers.vocab_file import save_vocab
+from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError
 from electra_tf.files import naming_write_errors
 from electra_tf.serving import Function
@@ -138,9 +137,7 @@ def _save(
     if tf.io.gfile.exists(partial):
         tf.io.gfile.rmtree(partial)
     tf.io.gfile.makedirs(partial)
-    vocab_file = os.path.join(partial, VOCAB_NAME)
-    save_vocab(tokenizer.vocab, vocab_file)
-    module = make(vocab_file)
+    module = make(tokenizer.save_pieces(partial))
     whole = os.path.join(partial, "model")
     tf.saved_model.save(module, whole, signatures=module.signatures())
     check_ops(whole)

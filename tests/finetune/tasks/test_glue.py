@@ -152,7 +152,7 @@ def test_the_paper_s_metrics_and_epochs():
 
 
 def test_double_unordered_trains_on_both_orders(task_files):
-    from electra_tf.data.tokenizers.tokenizer import Tokenizer
+    from electra_tf.data.tokenizers import Tokenizer
 
     specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     tokenizer = Tokenizer([*specials, *"the sees very . is near".split()])
