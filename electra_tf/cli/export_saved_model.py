@@ -15,9 +15,8 @@ from electra_tf.config import (
     Options,
     at_least,
     field,
-    require,
 )
-from electra_tf.errors import InputError
+from electra_tf.errors import InputError, require
 
 KERAS = ".keras"
 # What a sound conversion to LiteRT stays below; probabilities.

@@ -4,8 +4,8 @@ import dataclasses
 import os
 
 from electra_tf.cli.app import command
-from electra_tf.config import GIVEN, Options, at_least, at_most, field, require
-from electra_tf.errors import require_packages
+from electra_tf.config import GIVEN, Options, at_least, at_most, field
+from electra_tf.errors import require, require_packages
 
 NEEDED = ("starlette", "uvicorn", "httpx", "jinja2")
 

@@ -17,9 +17,8 @@ from electra_tf.config import (
     at_least,
     at_most,
     field,
-    require,
 )
-from electra_tf.errors import require_packages
+from electra_tf.errors import require, require_packages
 
 if TYPE_CHECKING:
     from electra_tf.data.tokenizers.learning import Coverage

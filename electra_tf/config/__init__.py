@@ -12,7 +12,7 @@ import types
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple, get_args, get_origin
 
-from electra_tf.errors import InputError
+from electra_tf.errors import InputError, require
 
 Field = dataclasses.Field[Any]
 
@@ -185,12 +185,6 @@ def check_kind(name: str, value: Any, kind: type) -> None:
     if kind is tuple and fits:
         fits = all(isinstance(text, str) for text in value)
     require(fits, f"{name} must be {_NOUNS[kind]}", value)
-
-
-def require(holds: bool, rule: str, value: object) -> None:
-    """Raises InputError, with the rule and the value, unless it holds."""
-    if not holds:
-        raise InputError(f"{rule}; received {value!r}")
 
 
 def json_object(text: str) -> dict[str, Any]:

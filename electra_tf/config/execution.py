@@ -13,8 +13,8 @@ from electra_tf.config import (
     at_most,
     below,
     field,
-    require,
 )
+from electra_tf.errors import require
 
 # A field that may change when a run goes on.
 _free = functools.partial(field, defines=False)

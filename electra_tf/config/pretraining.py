@@ -22,7 +22,6 @@ from electra_tf.config import (
     field,
     fields_of,
     json_object,
-    require,
 )
 from electra_tf.config.description import GENERATORS, TYINGS
 from electra_tf.config.execution import ExecutionConfig, RunConfig
@@ -32,6 +31,7 @@ from electra_tf.config.objectives import (
     has_trained_generator,
 )
 from electra_tf.config.sizes import SIZES, NetworkSizes, check_generator_sizes
+from electra_tf.errors import require
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,8 +11,8 @@ from electra_tf.config import (
     Options,
     at_most,
     field,
-    require,
 )
+from electra_tf.errors import require
 
 _SMALL = {
     "embedding_size": 128,
