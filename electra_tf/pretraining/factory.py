@@ -57,9 +57,9 @@ def make_masker(
 
 
 def never_masked(tokenizer: Tokenizer) -> tuple[int, ...]:
-    """Ids that are no words of the text."""
-    names = ("cls_id", "sep_id", "mask_id", "pad_id")
-    return tuple(getattr(tokenizer, name) for name in names)
+    """Ids that are no words of the text; [UNK] stands for one."""
+    special = tokenizer.special_ids
+    return tuple(each for each in special if each != tokenizer.unk_id)
 
 
 def make_networks(
