@@ -114,9 +114,8 @@ def _check_vocab_size(config: PretrainingConfig, folder: str) -> None:
     found, wanted = read_manifest(folder)["vocab_size"], config.model.vocab_size
     if not config.data.vocab_file and found != wanted:
         raise InputError(
-            f"vocab_size is {wanted}, but the records in {folder} were made "
-            f"with a vocabulary of {found} pieces. Use another model_dir, or "
-            "the old value"
+            f"vocab_size must be {found}, as of the records in {folder!r}; "
+            f"received {wanted}: use another model_dir, or the old value"
         )
 
 
@@ -136,8 +135,8 @@ def _tokenizer(
     path = config.data.vocab_file or Tokenizer.find_file(data_dir)
     if not tf.io.gfile.exists(path):
         raise InputError(
-            f"records without a manifest need a vocabulary: {path!r} does not "
-            "exist; give --vocab_file"
+            "records without a manifest must have a vocabulary beside them, "
+            f"or --vocab_file; received no {path!r}"
         )
     return Tokenizer.from_file(path, lower, accents)
 
@@ -150,22 +149,22 @@ def _check_settings(
         wanted = getattr(config.data, name)
         if settings[name] != wanted:
             raise InputError(
-                f"{name} is {wanted} for this run, but the records in "
-                f"{data_dir} were made with {settings[name]}"
+                f"{name} must be {settings[name]}, as of the records in "
+                f"{data_dir!r}; received {wanted}"
             )
     if config.data.vocab_file:
-        given = Tokenizer.from_file(config.data.vocab_file)
+        given = type(tokenizer).from_file(config.data.vocab_file)
         if given.vocab != tokenizer.vocab:
             raise InputError(
-                f"vocab_file {config.data.vocab_file!r} is not the vocabulary "
-                f"of the records in {data_dir}: {given.vocab_size} and "
-                f"{tokenizer.vocab_size} pieces"
+                "vocab_file must be the vocabulary of the records in "
+                f"{data_dir!r}, {tokenizer.vocab_size} pieces; received "
+                f"{config.data.vocab_file!r}, {given.vocab_size} pieces"
             )
     expected = read_manifest(data_dir)["vocab_size"]
     if expected != tokenizer.vocab_size:
         raise InputError(
-            f"the vocabulary in {data_dir} has {tokenizer.vocab_size} pieces, "
-            f"its manifest says {expected}"
+            f"the vocabulary in {data_dir!r} must have {expected} pieces, as "
+            f"its manifest says; received {tokenizer.vocab_size}"
         )
 
 
@@ -179,7 +178,7 @@ def _with_vocabulary(
     fits = wanted in (size, BERT_VOCAB_SIZE) or (trained and size < wanted)
     if not fits:
         raise InputError(
-            f"vocab_size is {wanted}, but the vocabulary has {size} pieces"
+            f"vocab_size must be {size}, the vocabulary's; received {wanted}"
         )
     model = dataclasses.replace(config.model, vocab_size=size)
     return dataclasses.replace(config, model=model)
@@ -192,7 +191,7 @@ def _check_ids(train: Records, tokenizer: Tokenizer, data_dir: str) -> None:
     used = counts.nonzero()[0]
     if len(used) and used[-1] >= tokenizer.vocab_size:
         raise InputError(
-            f"the records in {data_dir} hold the id {used[-1]}, but the "
-            f"vocabulary has {tokenizer.vocab_size} pieces: they were made "
+            f"ids must be below {tokenizer.vocab_size}, the vocabulary's size; "
+            f"received records in {data_dir!r} with {used[-1]}: they were made "
             "with another vocabulary"
         )
