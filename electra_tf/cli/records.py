@@ -17,78 +17,70 @@ from electra_tf.config import (
     at_least,
     at_most,
     field,
-    require,
 )
-from electra_tf.errors import require_packages
+from electra_tf.errors import require, require_packages
 
 if TYPE_CHECKING:
     from electra_tf.data.tokenizers import Tokenizer
     from electra_tf.data.tokenizers.learning import Coverage
 
 _SECONDS_BETWEEN_REPORTS = 5.0
-_INPUT = (
-    "text files, globs or directories, with commas between; a blank line ends "
-    "a document"
-)
 
 
 @dataclasses.dataclass(frozen=True)
 class TextOptions(Options):
-    """What text is read, and how."""
+    """What text is read, and how.
 
-    input: tuple[str, ...] = field((), _INPUT)
-    do_lower_case: bool = field(True, "whether to lower-case text")
-    strip_accents: bool | None = field(
-        None, "whether to strip accents (default: as --do_lower_case)"
-    )
+    Attributes:
+      input: text files, globs or directories, with commas between; a blank line
+        ends a document.
+      do_lower_case: whether to lower-case text.
+      strip_accents: whether to strip accents (default: as --do_lower_case).
+    """
+
+    input: tuple[str, ...] = field(())
+    do_lower_case: bool = field(True)
+    strip_accents: bool | None = field(None)
 
 
 @dataclasses.dataclass(frozen=True)
 class BuildOptions(TextOptions):
-    """Which text becomes which records."""
+    """Which text becomes which records.
 
-    tfds_name: str = field(
-        "",
-        'in place of --input: a TensorFlow Dataset with a feature "text", '
-        "such as wikipedia/20230601.en; each record is a document",
-    )
-    tfds_data_dir: str = field("", "where prepared TensorFlow Datasets lie")
-    vocab_file: str = field(
-        "", "WordPiece vocabulary (default: BERT's uncased English one)"
-    )
-    max_seq_length: int = field(
-        128, "tokens an example, with [CLS] and [SEP]", at_least(5)
-    )
-    eval_fraction: float = field(
-        0.02, "fraction of the documents to hold out", PROBABILITY
-    )
-    seed: int = field(0, "of the examples' random choices", NOT_NEGATIVE)
-    split_long_lines: bool = field(
-        True,
-        "split lines that are longer than an example at sentence ends, rather "
-        "than cut them as the authors' builder does",
-    )
-    output_dir: str = field("", "the records folder to make", GIVEN)
-    num_shards: int = field(
-        8, "files of the train split", (at_least(1), at_most(500))
-    )
-    num_processes: int = field(
-        0,
-        "processes; 0 chooses by the amount of text. The records do not "
-        "depend on it",
-        (NOT_NEGATIVE, at_most(1024)),
-    )
-    overwrite: bool = field(False, "replace records that are in --output_dir")
-    runner: str = field(
-        "",
-        "build on Apache Beam with this runner: DirectRunner, DataflowRunner, "
-        "FlinkRunner, SparkRunner, ... The records are the same",
-    )
-    beam_options: str = field(
-        "",
-        "further options for Beam, in quotes and separated by spaces: "
-        '--beam_options="--project=p --region=r"',
-    )
+    Attributes:
+      tfds_name: in place of --input: a TensorFlow Dataset with a feature
+        "text", such as wikipedia/20230601.en; each record is a document.
+      tfds_data_dir: where prepared TensorFlow Datasets lie.
+      vocab_file: WordPiece vocabulary (default: BERT's uncased English one).
+      max_seq_length: tokens an example, with [CLS] and [SEP].
+      eval_fraction: fraction of the documents to hold out.
+      seed: of the examples' random choices.
+      split_long_lines: split lines that are longer than an example at sentence
+        ends, rather than cut them as the authors' builder does.
+      output_dir: the records folder to make.
+      num_shards: files of the train split.
+      num_processes: processes; 0 chooses by the amount of text. The records do
+        not depend on it.
+      overwrite: replace records that are in --output_dir.
+      runner: build on Apache Beam with this runner: DirectRunner,
+        DataflowRunner, FlinkRunner, SparkRunner, ... The records are the same.
+      beam_options: further options for Beam, in quotes and separated by spaces:
+        --beam_options="--project=p --region=r".
+    """
+
+    tfds_name: str = field("")
+    tfds_data_dir: str = field("")
+    vocab_file: str = field("")
+    max_seq_length: int = field(128, at_least(5))
+    eval_fraction: float = field(0.02, PROBABILITY)
+    seed: int = field(0, NOT_NEGATIVE)
+    split_long_lines: bool = field(True)
+    output_dir: str = field("", GIVEN)
+    num_shards: int = field(8, at_least(1), at_most(500))
+    num_processes: int = field(0, NOT_NEGATIVE, at_most(1024))
+    overwrite: bool = field(False)
+    runner: str = field("")
+    beam_options: str = field("")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -173,9 +165,13 @@ def _build_on_beam(options: BuildOptions, tokenizer: "Tokenizer") -> None:
 
 @dataclasses.dataclass(frozen=True)
 class VerifyOptions(Options):
-    """Which records."""
+    """Which records.
 
-    data_dir: str = field("", "records folder, or a glob of TFRecords", GIVEN)
+    Attributes:
+      data_dir: records folder, or a glob of TFRecords.
+    """
+
+    data_dir: str = field("", GIVEN)
 
 
 @command(VerifyOptions)
@@ -190,15 +186,18 @@ def verify_records(options: VerifyOptions) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class VocabOptions(TextOptions):
-    """Which text gives which vocabulary."""
+    """Which text gives which vocabulary.
 
-    input: tuple[str, ...] = field((), _INPUT, GIVEN)
-    output: str = field("", "the vocabulary file to write", GIVEN)
-    vocab_size: int = field(
-        30522,
-        "number of pieces, the special ones included",
-        (at_least(50), at_most(2**24)),
-    )
+    Attributes:
+      input: text files, globs or directories, with commas between; a blank line
+        ends a document.
+      output: the vocabulary file to write.
+      vocab_size: number of pieces, the special ones included.
+    """
+
+    input: tuple[str, ...] = field((), GIVEN)
+    output: str = field("", GIVEN)
+    vocab_size: int = field(30522, at_least(50), at_most(2**24))
 
 
 @command(VocabOptions)

@@ -205,8 +205,8 @@ class Description:
             names = ("objective", "generator", "tying")
             received = tuple(values[name] for name in names)
             raise InputError(f"{rule}; received {received!r}")
-        for rule in self.rules:
-            rule(values)
+        for check in self.rules:
+            check(values)
 
     def weights(self, values: Values) -> dict[str, float]:
         """Loss term -> its weight in the total, of flat values."""
@@ -221,11 +221,13 @@ class Description:
         Args:
           values: generator, vocab_size and the weights of the terms.
         """
-        terms = self._trained_terms(values["generator"])
-        if self.stages or any(term.at_start is None for term in terms):
-            return None
         size, weights = values["vocab_size"], self.weights(values)
-        return sum(weights[term.name] * term.at_start(size) for term in terms)
+        total = 0.0
+        for term in self._trained_terms(values["generator"]):
+            if self.stages or term.at_start is None:
+                return None
+            total += weights[term.name] * term.at_start(size)
+        return total
 
     def _trained_terms(self, generator: str) -> list[Term]:
         is_trained = generator not in UNTRAINED

@@ -229,11 +229,6 @@ def add(description: Description) -> None:
         )
 
 
-def names() -> tuple[str, ...]:
-    """What `--objective` may be, plugins' ones last."""
-    return tuple(OBJECTIVES)
-
-
 def describe(objective: str) -> Description:
     """The description of an objective.
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
+from tqdm import tqdm
 
 from electra_tf.config.pretraining import (
     differences,
@@ -26,7 +27,7 @@ from electra_tf.files import check_path
 from electra_tf.finetune.run import read_trials
 from electra_tf.finetune.run.trials import open_task
 from electra_tf.training.checkpoints import latest_checkpoint
-from electra_tf.training.console import duration, say
+from electra_tf.training.console import say
 from electra_tf.training.run_folder import CONFIG, read_config
 from electra_tf.training.sources import open_source
 
@@ -225,10 +226,10 @@ class Clock:
         self._done[job.kind] = (spent + seconds, cost + job.cost)
 
     def left(self) -> str:
-        """As 1h02m; "?" until a job of each kind was timed."""
+        """As 1:02:05; "?" until a job of each kind was timed."""
         seconds = 0.0
         for kind, (spent, cost) in self._done.items():
             if not cost:
                 return "?"
             seconds += spent / cost * (self._cost[kind] - cost)
-        return duration(seconds)
+        return tqdm.format_interval(seconds)

@@ -1,7 +1,7 @@
 """Strings to model inputs, as a layer that can stand inside a model."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -10,7 +10,7 @@ import tensorflow as tf
 from electra_tf.data.tokenizers import Tokenizer, pack_segments
 from electra_tf.errors import InputError
 
-Texts = tf.Tensor | Mapping[str, tf.Tensor]
+Texts: TypeAlias = tf.Tensor | Mapping[str, tf.Tensor]
 TEXT_NAMES = ("text", "text_pair")
 _TEXTS_AT_ONCE = 2048
 

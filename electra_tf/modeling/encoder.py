@@ -1,6 +1,7 @@
 """The encoder: embeddings, a projection where widths differ, blocks."""
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -65,7 +66,7 @@ class Encoder(keras.layers.Layer):
         self.embeddings = embeddings
         self.direction = direction
         self.rematerialize = rematerialize
-        self.sizes = {
+        self.sizes: dict[str, Any] = {
             "hidden_size": hidden_size,
             "num_attention_heads": num_attention_heads,
             "intermediate_size": intermediate_size,

@@ -247,7 +247,7 @@ def variables_of(
     networks: Iterable[keras.layers.Layer],
 ) -> list[keras.Variable]:
     """The trainable variables of several networks, shared ones once."""
-    found = {}
+    found: dict[int, keras.Variable] = {}
     for network in networks:
         found |= {id(v): v for v in network.trainable_variables}
     return list(found.values())

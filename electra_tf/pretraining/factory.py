@@ -99,7 +99,7 @@ def make_generator(
     config: PretrainingConfig,
     networks: Mapping[str, keras.Model],
     tokenizer: Tokenizer,
-    unigram_log_probs: Sequence[float] | None,
+    unigram_log_probs: Sequence[float] | np.ndarray | None,
 ) -> Generator:
     """What `--generator` names.
 
@@ -123,7 +123,7 @@ def make_generator(
 def build_pretrainer(
     config: PretrainingConfig,
     tokenizer: Tokenizer,
-    unigram_log_probs: Sequence[float] | None = None,
+    unigram_log_probs: Sequence[float] | np.ndarray | None = None,
     execution: ExecutionConfig = _PLAIN,
 ) -> Pretrainer:
     """A fresh pre-training model; its weights follow from the seed.

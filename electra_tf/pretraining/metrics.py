@@ -47,7 +47,7 @@ class PretrainingMetrics(keras.metrics.Metric):
     def __init__(
         self,
         weights: dict[str, float],
-        unigram_log_probs: Sequence[float] | None = None,
+        unigram_log_probs: Sequence[float] | np.ndarray | None = None,
         figures: Sequence[str] = (),
     ):
         super().__init__(name="pretraining")

@@ -6,11 +6,11 @@ The thresholds are this project's own (docs/expected.md), not published ones.
 import dataclasses
 import math
 
-from electra_tf.config.objectives import describe, names
+from electra_tf.config.objectives import OBJECTIVES
 from electra_tf.config.pretraining import all_fields
 from electra_tf.report import Run, is_number
 from electra_tf.report.examples import sentences
-from electra_tf.training.health import collapse_warning
+from electra_tf.training.console import collapse_warning
 
 FIRST_LOSS_RANGE = 4.0
 
@@ -94,11 +94,12 @@ def _first_loss(run: Run) -> str:
 def _loss_at_start(run: Run) -> float | None:
     fields = all_fields()
     values = {name: run.setting(name) for name in fields}
-    if values["objective"] not in names() or not values["vocab_size"]:
+    description = OBJECTIVES.get(values["objective"])
+    if description is None or not values["vocab_size"]:
         return None
     for name, value in values.items():
         values[name] = fields[name].default if value is None else value
-    return describe(values["objective"]).loss_at_start(values)
+    return description.loss_at_start(values)
 
 
 def _against_unigram(run: Run) -> str:

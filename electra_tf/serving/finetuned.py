@@ -23,7 +23,7 @@ class TaskModule(ServedNetwork):
     """
 
     # What the model reads, each int32 [B, L].
-    input_names = NAMES
+    input_names: tuple[str, ...] = NAMES
 
     def __init__(
         self,

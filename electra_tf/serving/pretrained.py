@@ -241,7 +241,7 @@ class PretrainedModule(tf.Module):
 
     def signatures(self) -> dict[str, Function]:
         """Signature name -> function."""
-        named = {}
+        named: dict[str, Function] = {}
         for part in self.parts:
             named |= part.signatures()
         default = "detect_ids" if "detect_ids" in named else "embed_ids"

@@ -10,6 +10,7 @@ import glob
 import importlib.util
 import os
 import sys
+from typing import Any
 
 BLOCKED = ("electra_tf", "keras", "tf_keras")
 
@@ -101,7 +102,7 @@ def main(how: str, path: str, output: str) -> None:
     load_text_ops()
     answer = LOADERS[how](path)
     file = os.path.join(path, "assets.extra", "tf_serving_warmup_requests")
-    answers = {}
+    answers: dict[str, Any] = {}
     for number, (signature, inputs) in enumerate(requests(file)):
         for name, array in answer(signature, inputs).items():
             answers[f"{number}/{name}"] = storable(array)

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from electra_tf.errors import InputError
 from electra_tf.pretraining.pretrainer import Pretrainer
-from electra_tf.training.loss_scaling import LOSS_SCALE, LossScaledAdamW
+from electra_tf.training.optimizers import LOSS_SCALE, LossScaledAdamW
 
 FOLDER = "checkpoints"
 
@@ -97,8 +97,8 @@ class Checkpoints:
 
     def _remove(self, *patterns: str) -> None:
         folder = self.manager.directory
-        patterns = [os.path.join(folder, pattern) for pattern in patterns]
-        for path in tf.io.gfile.glob(patterns):
+        paths = [os.path.join(folder, pattern) for pattern in patterns]
+        for path in tf.io.gfile.glob(paths):
             if tf.io.gfile.isdir(path):
                 tf.io.gfile.rmtree(path)
             else:

@@ -1,11 +1,8 @@
 """What a run says while it works: a bar, log lines, notes."""
 
-import math
-import os
 import sys
 from collections.abc import Mapping
 
-import tensorflow as tf
 from tqdm import tqdm
 
 from electra_tf.config.objectives import shown_figures
@@ -59,12 +56,13 @@ class Progress:
     ) -> None:
         """Shows the values since the last log step."""
         seen = step * self.tokens_a_step
-        text = f"{shown(values)} | {speed:.1f} seq/s | {compact(seen)} tokens"
+        tokens = f"{tqdm.format_sizeof(seen)} tokens"
+        text = f"{shown(values)} | {speed:.1f} seq/s | {tokens}"
         if self.is_terminal:
             self.bar.set_postfix_str(text)
         else:
             sequences = (self.total - step) * self.batch_size
-            left = duration(sequences / max(speed, 1e-9))
+            left = tqdm.format_interval(sequences / max(speed, 1e-9))
             say(f"step {step:,}/{self.total:,} | {text} | {left} left")
 
     def close(self) -> None:
@@ -81,31 +79,33 @@ def shown(values: Mapping[str, float], prefix: str = "") -> str:
     )
 
 
-def compact(number: float) -> str:
-    """1234567 -> 1.2M."""
-    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if number >= limit:
-            return f"{number / limit:.1f}{unit}"
-    return f"{number:.0f}"
+COLLAPSED_RECALL = 0.01
+# A discriminator that ranks replaced tokens higher has learned something,
+# however few it puts above 0.5; a collapsed one is constant.
+COLLAPSED_AUC = 0.6
 
 
-def duration(seconds: float) -> str:
-    """3725 -> 1h02m."""
-    if not math.isfinite(seconds):
-        return "?"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours}h{minutes:02}m"
-    return f"{minutes}m{rest:02}s" if minutes else f"{rest}s"
+def collapse_warning(
+    values: Mapping[str, float],
+    step: int,
+    num_warmup_steps: int,
+    num_train_steps: int,
+) -> str | None:
+    """A warning where the discriminator calls every token original.
 
-
-def gpu_note() -> str:
-    """Says where a GPU is there but not usable; else nothing."""
-    driver = os.path.exists("/proc/driver/nvidia/version")
-    if driver and not tf.config.list_logical_devices("GPU"):
-        return (
-            " (an NVIDIA driver is there, but TensorFlow sees no GPU: "
-            'pip install -e ".[gpu]")'
-        )
-    return ""
+    Early on that is as it should be: few tokens are replaced, so few reach a
+    probability of 0.5. Well after the warm-up (twice its steps, and half of
+    the run), with an AUC of a guesser's, it hints at a collapse.
+    """
+    late = step >= max(2 * num_warmup_steps, num_train_steps // 2)
+    recall = values.get("disc_recall", 1.0)
+    learned = values.get("disc_auc", 0.5) >= COLLAPSED_AUC
+    if not late or recall >= COLLAPSED_RECALL or learned:
+        return None
+    return (
+        f"warning: at step {step:,} the discriminator finds {recall:.1%} of "
+        "the replaced tokens: it calls nearly all original. Its accuracy "
+        f"({values['disc_accuracy']:.3f}) is then the base rate "
+        f"({values['disc_base_rate']:.3f}), its AUC {values['disc_auc']:.3f}: "
+        "it may have collapsed; a lower learning_rate often helps"
+    )

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -49,7 +49,7 @@ class Distribution:
         if self.addresses:
             count = len(self.addresses)
             text += f" on each of {count} workers, {self.num_replicas} replicas"
-        return text
+        return text + _unused_gpu()
 
     def check_batch(self, batch_size: int, parts: int) -> None:
         """Refuses a global batch that replicas and parts cannot share.
@@ -63,13 +63,11 @@ class Distribution:
         """
         divisor = self.num_replicas * parts
         if batch_size % divisor:
-            below = batch_size // divisor * divisor
-            above = below + divisor
-            near = above if above - batch_size <= batch_size - below else below
+            nearest = (2 * batch_size + divisor) // (2 * divisor) * divisor
             raise InputError(
                 f"train_batch_size must be a multiple of {divisor} "
                 f"({self.num_replicas} replicas x {parts} accumulation steps); "
-                f"received {batch_size}, the nearest is {near or above}"
+                f"received {batch_size}, the nearest is {nearest or divisor}"
             )
 
     def batches(self, make: MakeBatches, batch_size: int):
@@ -88,7 +86,7 @@ class Distribution:
             rows = batch_size // context.num_input_pipelines
             batches = make(context.input_pipeline_id * rows, rows)
             parts = context.num_replicas_in_sync // context.num_input_pipelines
-            return batches if parts == 1 else _split(batches, parts)
+            return batches.rebatch(rows // parts, drop_remainder=True)
 
         return self.strategy.distribute_datasets_from_function(of_worker)
 
@@ -127,20 +125,15 @@ class Distribution:
             )
 
 
-def _split(batches: tf.data.Dataset, parts: int) -> tf.data.Dataset:
-    """Each element [rows, ...] as `parts` elements [rows / parts, ...]."""
-
-    def pieces(batch: Mapping[str, tf.Tensor]) -> tf.data.Dataset:
-        return tf.data.Dataset.from_tensor_slices(
-            {
-                name: tf.reshape(
-                    values, [parts, values.shape[0] // parts, values.shape[1]]
-                )
-                for name, values in batch.items()
-            }
+def _unused_gpu() -> str:
+    """Says where a GPU is there but not usable; else nothing."""
+    driver = os.path.exists("/proc/driver/nvidia/version")
+    if driver and not tf.config.list_logical_devices("GPU"):
+        return (
+            " (an NVIDIA driver is there, but TensorFlow sees no GPU: "
+            'pip install -e ".[gpu]")'
         )
-
-    return batches.flat_map(pieces)
+    return ""
 
 
 def make_distribution(config: ExecutionConfig) -> Distribution:

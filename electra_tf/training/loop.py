@@ -1,5 +1,6 @@
 """The training loop: batches in, a trained model and its logs out."""
 
+import math
 import signal
 import time
 from collections.abc import Callable
@@ -9,13 +10,18 @@ import tensorflow as tf
 from electra_tf.config.pretraining import PretrainingConfig
 from electra_tf.data.records import Records
 from electra_tf.data.records.batches import naming_bad_records, train_batches
+from electra_tf.errors import InputError
 from electra_tf.pretraining.pretrainer import Pretrainer
-from electra_tf.training import health
 from electra_tf.training.checkpoints import Checkpoints
-from electra_tf.training.console import Progress, say, shown
+from electra_tf.training.console import (
+    Progress,
+    collapse_warning,
+    say,
+    shown,
+)
 from electra_tf.training.distribution import Distribution
 from electra_tf.training.evaluation import Evaluation, Evaluator
-from electra_tf.training.logs import RunLogs
+from electra_tf.training.run_folder import RunLogs
 
 
 class Stopped(Exception):  # noqa: N818 - not an error
@@ -126,7 +132,7 @@ class TrainingLoop:
             ends.append((first // interval + 1) * interval)
         count = min(ends) - first
         self._steps(batches, tf.constant(count), objective.stage)
-        health.check_loss(self._loss(), first, first + count)
+        check_loss(self._loss(), first, first + count)
         progress.advance(count)
 
     def _intervals(self) -> list[int]:
@@ -148,7 +154,7 @@ class TrainingLoop:
         stop = self.distribution.agreed(int(self._signal is not None))
         save = last or step == config.stop_at_step
         if stop or save or step % config.save_checkpoints_steps == 0:
-            health.check_weights(self.pretrainer.trainable_variables, step)
+            check_weights(self.pretrainer.trainable_variables, step)
             if self.distribution.is_chief:
                 self.checkpoints.save(step)
         if stop:
@@ -168,7 +174,7 @@ class TrainingLoop:
             self.logs.write(step, values)
             self.logs.write_timing(step, speed)
         progress.show(step, values, speed["sequences_per_second"])
-        warning = health.collapse_warning(
+        warning = collapse_warning(
             values, step, optimizer.num_warmup_steps, optimizer.num_train_steps
         )
         if warning and not self._warned:
@@ -214,3 +220,27 @@ class TrainingLoop:
                 signal.signal(number, handler)
 
         return restore
+
+
+class NonFiniteError(InputError):
+    """The loss or the weights are no longer finite; the run stops."""
+
+
+def check_loss(loss: float, first: int, last: int) -> None:
+    """Raises NonFiniteError where the loss of these steps is not finite."""
+    if not math.isfinite(loss):
+        raise NonFiniteError(
+            f"the loss became {loss} between step {first} and step {last}; "
+            "the checkpoint before is whole. Try a lower learning_rate or a "
+            "longer warm-up"
+        )
+
+
+def check_weights(variables: list[tf.Variable], step: int) -> None:
+    """Raises NonFiniteError where a weight is not finite."""
+    for variable in variables:
+        if not bool(tf.reduce_all(tf.math.is_finite(variable))):
+            raise NonFiniteError(
+                f"the weight {variable.path} is not finite at step {step}; "
+                "no checkpoint is saved. Try a lower learning_rate"
+            )

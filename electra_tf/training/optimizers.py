@@ -1,4 +1,4 @@
-"""AdamW as the authors' code has it."""
+"""AdamW as the authors' code has it, and with a scaled loss for float16."""
 
 import math
 import re
@@ -8,6 +8,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from electra_tf.config.pretraining import OptimizerConfig
+from electra_tf.training.schedules import WarmupPolynomialDecay
+
+# The usual 2**15, less what the loss is larger than usual: detection has a
+# weight of 50.
+INITIAL_SCALE = 2.0**10
+STEPS_TO_DOUBLE = 2000
+LOSS_SCALE = "loss_scale"
 NO_DECAY = r"LayerNorm|layer_norm|bias"
 
 
@@ -19,7 +27,10 @@ def decay_groups(
     Keras' own `exclude_from_weight_decay` sees the last name alone, so that
     "LayerNorm" would exclude nothing.
     """
-    groups = {"decayed": [], "not_decayed": []}
+    groups: dict[str, list[keras.Variable]] = {
+        "decayed": [],
+        "not_decayed": [],
+    }
     for variable in variables:
         free = re.search(no_decay, variable.path)
         groups["not_decayed" if free else "decayed"].append(variable)
@@ -163,3 +174,86 @@ class AdamW(keras.optimizers.Optimizer):
             "epsilon": self.epsilon,
             "no_decay": self.no_decay,
         }
+
+
+@keras.saving.register_keras_serializable("electra_tf")
+class LossScaledAdamW(AdamW):
+    """AdamW with a dynamic loss scale, so that small gradients do not vanish.
+
+    The loss is multiplied by the scale, the gradients, summed over replicas
+    and parts of the batch, are divided by it. A step whose gradients are not
+    finite counts as a step but changes neither weights nor moments, and
+    halves the scale; `STEPS_TO_DOUBLE` finite ones in a row double it. Every
+    replica sees the sum, so all of them skip the same steps.
+
+    Args: as `AdamW`. Reference: Micikevicius et al. 2018, section 3.2.
+    """
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        self.loss_scale = self._scalar(LOSS_SCALE, INITIAL_SCALE)
+        self.finite_steps = self._scalar("finite_steps", 0.0)
+        self.is_finite = self._scalar("is_finite", 1.0)
+
+    def _scalar(self, name: str, value: float) -> keras.Variable:
+        return self.add_variable(
+            (),
+            keras.initializers.Constant(value),
+            name=name,
+            aggregation="only_first_replica",
+        )
+
+    def scale_loss(self, loss):
+        return loss * tf.convert_to_tensor(self.loss_scale)
+
+    def unscaled(self, gradients):
+        scale = tf.convert_to_tensor(self.loss_scale)
+        gradients = [gradient / scale for gradient in gradients]
+        finite = tf.math.is_finite(tf.linalg.global_norm(gradients))
+        self._follow(finite, scale)
+        return [tf.where(finite, g, tf.zeros_like(g)) for g in gradients]
+
+    def _follow(self, finite: tf.Tensor, scale: tf.Tensor) -> None:
+        steps = tf.convert_to_tensor(self.finite_steps) + 1
+        doubles = finite & (steps >= STEPS_TO_DOUBLE)
+        grown = tf.where(doubles, 2 * scale, scale)
+        fallen = tf.maximum(scale / 2, 1.0)
+        self.loss_scale.value.assign(tf.where(finite, grown, fallen))
+        restart = doubles | ~finite
+        self.finite_steps.value.assign(tf.where(restart, 0.0, steps))
+        self.is_finite.value.assign(tf.cast(finite, tf.float32))
+
+    def betas(self):
+        # With betas of 1 the moments stay, with rate 0 the weights do.
+        is_finite = tf.convert_to_tensor(self.is_finite) > 0
+        return tuple(tf.where(is_finite, beta, 1.0) for beta in super().betas())
+
+    def update_step(self, gradient, variable, learning_rate):
+        rate = learning_rate * tf.convert_to_tensor(self.is_finite)
+        super().update_step(gradient, variable, rate)
+
+
+def make_optimizer(
+    config: OptimizerConfig, precision: str = "float32"
+) -> AdamW:
+    """AdamW with warm-up and polynomial decay, for pre-training.
+
+    Args:
+      config: rates and schedule.
+      precision: mixed_float16 scales the loss.
+    """
+    schedule = WarmupPolynomialDecay(
+        peak=config.learning_rate,
+        num_train_steps=config.num_train_steps,
+        num_warmup_steps=config.num_warmup_steps,
+        power=config.lr_decay_power,
+    )
+    kind = LossScaledAdamW if precision == "mixed_float16" else AdamW
+    return kind(
+        schedule,
+        decay_rate=config.weight_decay_rate,
+        clip_norm=config.clip_norm,
+        bias_correction=config.adam_bias_correction,
+    )

@@ -15,14 +15,21 @@ from electra_tf.pretraining.factory import build_pretrainer
 from electra_tf.pretraining.metrics import unigram_log_probs
 from electra_tf.pretraining.pretrainer import Pretrainer
 from electra_tf.training.checkpoints import Checkpoints
-from electra_tf.training.console import gpu_note, mute, say, shown
-from electra_tf.training.demonstration import demonstrate
+from electra_tf.training.console import mute, say, shown
 from electra_tf.training.distribution import Distribution, uses_xla
-from electra_tf.training.evaluation import Evaluation, Evaluator
-from electra_tf.training.factory import make_optimizer
-from electra_tf.training.logs import METRICS, RunLogs, read_lines
+from electra_tf.training.evaluation import (
+    Evaluation,
+    Evaluator,
+    demonstrate,
+)
 from electra_tf.training.loop import TrainingLoop
-from electra_tf.training.run_folder import RunFolder
+from electra_tf.training.optimizers import make_optimizer
+from electra_tf.training.run_folder import (
+    METRICS,
+    RunFolder,
+    RunLogs,
+    read_lines,
+)
 from electra_tf.training.sources import Source, open_source
 from electra_tf.training.workers import joined_workers
 
@@ -56,7 +63,7 @@ def pretrain(
     ):
         if not distribution.is_chief:
             mute()
-        say(f"devices: {distribution}{gpu_note()}")
+        say(f"devices: {distribution}")
         parts = config.execution.gradient_accumulation_steps
         distribution.check_batch(config.optimizer.train_batch_size, parts)
         source = _open_chief_first(distribution, config)

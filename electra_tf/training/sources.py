@@ -7,9 +7,10 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from electra_tf.config.pretraining import PretrainingConfig
-from electra_tf.data.records import Records, foreign_paths, open_records
+from electra_tf.data.records import Records, open_records
 from electra_tf.data.records.build import build_records
 from electra_tf.data.records.folder import has_manifest, read_manifest
+from electra_tf.data.records.scan import foreign_paths
 from electra_tf.data.text import (
     embedded_corpus_path,
     embedded_vocab_path,

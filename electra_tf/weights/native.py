@@ -9,6 +9,7 @@ import dataclasses
 import io
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -67,14 +68,22 @@ class ElectraTFWeights(WeightsFormat):
                 "output_dir must not be a run's folder; received "
                 f"{output_dir!r}"
             )
-        arrays = {n: array.astype(dtype) for n, array in weights.arrays.items()}
+        arrays: dict[str, Any] = {
+            n: array.astype(dtype) for n, array in weights.arrays.items()
+        }
         content = io.BytesIO()
         np.savez_compressed(content, **arrays)
-        make_folder(output_dir)
-        weights.tokenizer.save(output_dir)
         config = to_json(_without_places(weights.config))
-        write_text(os.path.join(output_dir, CONFIG), config)
-        write_bytes(os.path.join(output_dir, WEIGHTS), content.getvalue())
+        is_new = not tf.io.gfile.exists(output_dir)
+        try:
+            make_folder(output_dir)
+            weights.tokenizer.save(output_dir)
+            write_text(os.path.join(output_dir, CONFIG), config)
+            write_bytes(os.path.join(output_dir, WEIGHTS), content.getvalue())
+        except InputError:
+            if is_new and tf.io.gfile.exists(output_dir):
+                tf.io.gfile.rmtree(output_dir)
+            raise
 
 
 def _without_places(config: PretrainingConfig) -> PretrainingConfig:

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 import tiny
 
-from electra_tf.training import checkpoints, logs, run_folder
+from electra_tf.training import checkpoints, run_folder
 
 # ---------------------------------------------------------------------------
 # Values that break a rule: refused before anything is read or written.
@@ -406,7 +406,7 @@ def test_a_text_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
 
 
 def test_a_full_disk_while_logging_is_one_line(tmp_path, monkeypatch):
-    lines = logs.JsonLines(str(tmp_path / "log"), 0)
+    lines = run_folder.JsonLines(str(tmp_path / "log"), 0)
 
     class Full:
         def __init__(self, *arguments):

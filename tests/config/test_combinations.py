@@ -9,7 +9,7 @@ from electra_tf.config.description import (
     SHARED_REFUSALS,
     TYINGS,
 )
-from electra_tf.config.objectives import describe, names
+from electra_tf.config.objectives import OBJECTIVES, describe
 from electra_tf.config.pretraining import from_json, make_config, to_json
 from electra_tf.errors import InputError
 from electra_tf.training.cost.sizes import count_parameters
@@ -35,9 +35,11 @@ ALLOWED = {
     "electric": {k: v for k, v in FOUR.items() if k != "transformer"},
 }
 REFUSALS = [
-    (name, refused) for name in names() for refused in describe(name).refusals
+    (name, refused)
+    for name, each in OBJECTIVES.items()
+    for refused in each.refusals
 ] + [(None, refused) for refused in SHARED_REFUSALS]
-PRODUCT = list(itertools.product(names(), GENERATORS, TYINGS))
+PRODUCT = list(itertools.product(OBJECTIVES, GENERATORS, TYINGS))
 TRIPLES = [
     (objective, generator, tying)
     for objective, generators in ALLOWED.items()
@@ -75,7 +77,7 @@ def values_of(objective, generator, tying, **changed):
 
 
 def test_the_tables_are_whole():
-    assert set(ALLOWED) == set(names())
+    assert set(ALLOWED) == set(OBJECTIVES)
     assert set(FOUR) == set(GENERATORS)
     assert set(SHARING) == set(TYINGS)
 

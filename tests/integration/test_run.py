@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 import tiny
 
-from electra_tf.training import logs, loop
+from electra_tf.training import loop, run_folder
 
 TRAIN_KEYS = {
     "step", "loss", "mlm_loss", "mlm_loss_masked", "mlm_accuracy",
@@ -278,14 +278,14 @@ def test_the_interval_of_a_bad_loss_is_named(
 
 def stop_at(step, monkeypatch, what):
     """Calls `what` right after the metrics line of a step is written."""
-    write = logs.RunLogs.write
+    write = run_folder.RunLogs.write
 
     def and_stop(self, now, values):
         write(self, now, values)
         if now == step:
             what()
 
-    monkeypatch.setattr(logs.RunLogs, "write", and_stop)
+    monkeypatch.setattr(run_folder.RunLogs, "write", and_stop)
 
 
 class CrashError(Exception):

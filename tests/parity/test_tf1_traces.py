@@ -13,7 +13,7 @@ import tensorflow as tf
 from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.pretraining.factory import build_pretrainer
 from electra_tf.pretraining.masking import MaskedBatch
-from electra_tf.training.factory import make_optimizer
+from electra_tf.training.optimizers import make_optimizer
 from electra_tf.weights import tf1
 from electra_tf.weights.record import assign_weights
 

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from tiny_pretraining import rows, tiny_config, tiny_pretrainer
 
-from electra_tf.training.factory import make_optimizer
+from electra_tf.training.optimizers import make_optimizer
 
 STEPS = 5
 

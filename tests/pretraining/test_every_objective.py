@@ -193,7 +193,7 @@ def test_everything_is_measured_and_finite(case):
 
 def test_a_step_moves_what_it_should_and_nothing_else(case):
     _, pretrainer = case
-    from electra_tf.training.factory import make_optimizer
+    from electra_tf.training.optimizers import make_optimizer
 
     optimizer = make_optimizer(tiny_config(weight_decay_rate=0.1).optimizer)
     optimizer.build(pretrainer.trainable_variables)

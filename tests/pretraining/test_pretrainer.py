@@ -8,7 +8,7 @@ import tensorflow as tf
 from tiny_pretraining import V, batch, part, tiny_config, tiny_pretrainer
 
 from electra_tf.modeling.noise import Noise
-from electra_tf.training.factory import make_optimizer
+from electra_tf.training.optimizers import make_optimizer
 
 
 def compiled(**values):

@@ -7,7 +7,7 @@ from tiny_pretraining import batch, tiny_config, tokenizer
 
 from electra_tf.config.execution import ExecutionConfig
 from electra_tf.pretraining.factory import build_pretrainer
-from electra_tf.training.factory import make_optimizer
+from electra_tf.training.optimizers import make_optimizer
 
 LENGTHS = (16, 13, 9, 5, 16, 3, 7, 12)
 STEPS = 3

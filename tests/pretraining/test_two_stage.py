@@ -9,7 +9,7 @@ from tiny_pretraining import batch, randomize, tiny_config, tokenizer
 
 from electra_tf.modeling.noise import Noise
 from electra_tf.pretraining.factory import build_pretrainer
-from electra_tf.training.factory import make_optimizer
+from electra_tf.training.optimizers import make_optimizer
 
 BOUNDARY = 3
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from electra_tf.data.records.format import ExampleSerializer
 from electra_tf.data.tokenizers import Tokenizer
-from electra_tf.training.demonstration import demonstrate, swap_words
+from electra_tf.training.evaluation import demonstrate, swap_words
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = ["apple", "bread", "cheese", "dates", "##ing", "of", "a1b2"]

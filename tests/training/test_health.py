@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from electra_tf.errors import InputError
-from electra_tf.training.health import (
+from electra_tf.training.console import collapse_warning
+from electra_tf.training.loop import (
     NonFiniteError,
     check_loss,
     check_weights,
-    collapse_warning,
 )
 
 

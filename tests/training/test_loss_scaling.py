@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from electra_tf.training import loss_scaling
-from electra_tf.training.loss_scaling import INITIAL_SCALE, LossScaledAdamW
-from electra_tf.training.optimizers import AdamW
+from electra_tf.training import optimizers
+from electra_tf.training.optimizers import INITIAL_SCALE, AdamW, LossScaledAdamW
 
 START = np.array([[0.5, -1.0], [2.0, 0.25]], np.float32)
 GRADIENT = np.array([[0.1, -0.2], [0.05, 0.4]], np.float32)
@@ -52,7 +51,7 @@ def test_a_step_that_is_not_finite_changes_nothing_but_the_scale(bad):
 
 
 def test_the_scale_doubles_after_enough_finite_steps(monkeypatch):
-    monkeypatch.setattr(loss_scaling, "STEPS_TO_DOUBLE", 3)
+    monkeypatch.setattr(optimizers, "STEPS_TO_DOUBLE", 3)
     optimizer, variable = made(LossScaledAdamW)
     scales = []
     for step in range(8):

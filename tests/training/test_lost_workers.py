@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from electra_tf.training.lost_workers import LostWorkers
+from electra_tf.training.workers import LostWorkers
 
 
 @pytest.fixture

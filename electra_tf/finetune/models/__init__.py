@@ -4,7 +4,7 @@ import abc
 import os
 import sys
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import keras
 import numpy as np
@@ -15,7 +15,7 @@ from electra_tf.finetune.preprocessor import TEXT_NAMES, TextPreprocessor
 from electra_tf.modeling.encoder import Encoder
 from electra_tf.pretrained import finetuning_encoder, from_pretrained
 
-Inputs = tf.Tensor | Mapping[str, tf.Tensor]
+Inputs: TypeAlias = tf.Tensor | Mapping[str, tf.Tensor]
 
 
 class TaskModel(keras.Model, abc.ABC):
@@ -115,7 +115,7 @@ class TaskModel(keras.Model, abc.ABC):
 
     def _set_preprocessor(self, preprocessor: TextPreprocessor | None) -> None:
         # Past Keras' tracking, which never forgets a layer: it has no weights.
-        vars(self)["preprocessor"] = preprocessor
+        self.__dict__["preprocessor"] = preprocessor
         self.supports_jit = preprocessor is None
 
     def features(self, inputs: Inputs) -> dict[str, tf.Tensor]:

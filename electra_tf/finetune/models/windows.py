@@ -209,14 +209,14 @@ def rank_spans(
     order = _best_first(row, score, first, last)
     num_rows = tf.size(windows.passage_lengths, tf.int64)
     rows = tf.cast(tf.gather(row, order), tf.int64)
-    ranked = (
+    score, first, last = (
         tf.RaggedTensor.from_value_rowids(tf.gather(x, order), rows, num_rows)
         for x in (score, first, last)
     )
     null_score = tf.math.unsorted_segment_min(
         beams["answerability"], windows.row, num_rows
     )
-    return Spans(*ranked, null_score)
+    return Spans(score, first, last, null_score)
 
 
 def _counts(windows: Windows, starts: tf.Tensor) -> tf.Tensor:

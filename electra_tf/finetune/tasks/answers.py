@@ -182,7 +182,7 @@ def window_targets(
     return {
         "start": np.where(is_inside, start + place, 0),
         "end": np.where(is_inside, end + place, 0),
-        "is_impossible": np.int32(~is_inside),
+        "is_impossible": (~is_inside).astype(np.int32),
     }
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 _BINARY = ("0", "1")
 _ENTAILMENT = ("entailment", "not_entailment")
@@ -58,7 +59,7 @@ class GlueSpec:
 
 
 _TEXT, _PAIR = ("sentence",), ("sentence1", "sentence2")
-_MNLI = {
+_MNLI: dict[str, Any] = {
     "folder": "MNLI",
     "texts": _PAIR,
     "label": "gold_label",

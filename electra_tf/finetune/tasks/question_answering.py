@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -162,7 +162,7 @@ def _with_probabilities(answers: Sequence) -> list[dict]:
 def open_questions(
     name: str,
     read: Callable[[str, bool], Questions],
-    usual: dict[str, Sequence[str]],
+    usual: Mapping[str, Sequence[str]],
     options: TaskOptions,
 ) -> QuestionAnswering:
     """A task of files of questions.

@@ -73,8 +73,7 @@ class Objective(abc.ABC):
     Attributes:
       description: what `register` has bound to the class.
       networks: by name; those of a checkpoint.
-      stage: of `boundaries`, from 1; whoever traces a graph traces one a
-        stage.
+      stage: from 1; whoever traces a graph traces one a stage.
     """
 
     description: ClassVar[Description]
@@ -85,6 +84,7 @@ class Objective(abc.ABC):
         generator: Generator,
         sampler: Sampling,
         networks: Mapping[str, keras.Model],
+        *,
         loss_weights: Mapping[str, float],
         boundaries: tuple[int, ...] = (),
     ):
@@ -93,18 +93,15 @@ class Objective(abc.ABC):
         self.sampler = sampler
         self.networks = {**generator.networks, **networks}
         self.loss_weights = dict(loss_weights)
-        self.boundaries = boundaries
-        self.stage = 1
+        self.boundaries, self.stage = boundaries, 1
 
     @classmethod
     def make_networks(
         cls, main: Encoder, generators: Sequence[Encoder]
     ) -> dict[str, keras.Model]:
-        """Fresh networks beside the generator's, in the order of their start.
+        """Fresh networks beside the generator's, of these encoders.
 
-        Args:
-          main: the main network's encoder.
-          generators: the generator's encoders.
+        They start at random in the order of the dict.
         """
         network = Discriminator(main, name="detector")
         return {cls.description.main.name: network}
@@ -126,10 +123,7 @@ class Objective(abc.ABC):
     def __call__(
         self, batch: Batch, training: bool, masked: MaskedBatch | None = None
     ) -> Outcome:
-        """One pass over a batch of int [B, L] tensors.
-
-        `masked` is drawn where it is not given.
-        """
+        """One pass over int [B, L]; draws `masked` where it is not given."""
         if masked is None:
             masked = self.masker(batch)
         return self.forward(batch, masked, training)
@@ -142,10 +136,7 @@ class Objective(abc.ABC):
 
     @abc.abstractmethod
     def places(self, batch: Batch, masked: MaskedBatch) -> Places:
-        """Loss term -> where it is summed: [B, L] or [B, M], 1 or 0.
-
-        Of this stage's terms; no network is needed to know it.
-        """
+        """This stage's terms -> where they are summed: 1 of [B, L or M]."""
 
     def counts(self, batch: Batch, masked: MaskedBatch) -> Places:
         """How many places each term has: float32 scalars."""
@@ -198,11 +189,8 @@ class Objective(abc.ABC):
     ) -> Outcome:
         """The pass's result: every loss summed over its term's places.
 
-        Args:
-          batch, masked, proposal, corrupted, detection: as they came out.
-          losses: term -> loss at each place, beside the proposal's and the
-            detection's.
-          figures: as in `Outcome`.
+        `losses` are those beside the proposal's and the detection's: term ->
+        loss at each place.
         """
         found = {**proposal.losses, **(losses or {})}
         if detection is not None:

@@ -136,14 +136,14 @@ def network_flops(
     parts = networks(config)
     batch_size = config.optimizer.train_batch_size
     tokens = batch_size * config.data.max_seq_length
-    flops = {}
+    flops: dict[str, float] = {}
     if "generator" in parts:
         flops["generator"] = masked_lm_flops(
             parts["generator"], batch_size, output_fraction
         )
     elif TOWERS[0] in parts:
         tower = parts[TOWERS[0]]
-        each = 2 * encoder_flops(tower)
+        each = 2.0 * encoder_flops(tower)
         # Its head sees twice the width.
         cloze = dataclasses.replace(
             tower,
@@ -156,10 +156,9 @@ def network_flops(
     description = describe(config.objective.objective)
     main = parts[description.main.name]
     for part in (description.main, *description.parts):
-        is_main = part is description.main
-        each = (
-            encoder_flops(main) if is_main else part.blocks * block_flops(main)
-        )
+        each = float(part.blocks * block_flops(main))
+        if part is description.main:
+            each = encoder_flops(main)
         share = output_fraction if part.at_slots else 1.0
         each += share * _HEADS[part.head](main)
         if each:

@@ -1,6 +1,7 @@
 """What a run will cost, before it starts: what `--dry_run` prints."""
 
 import dataclasses
+from typing import Any
 
 from electra_tf.config.pretraining import PretrainingConfig, make_config
 from electra_tf.training.cost import Network
@@ -188,7 +189,7 @@ def published_flops() -> dict[str, float]:
     albert = Network(4096, 12, vocab_size=30000, embedding_size=128)
     roberta = Network(1024, 24, vocab_size=50265)
     gpt = Network(768, 12, vocab_size=40000)
-    electra = {
+    electra: dict[str, dict[str, Any]] = {
         "electra_small": {"model_size": "small"},
         "electra_base": {"model_size": "base"},
         "electra_400k": {"model_size": "large"},

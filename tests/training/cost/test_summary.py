@@ -158,7 +158,7 @@ def test_weights_take_four_values_a_parameter():
 
 def test_optimizer_holds_what_is_counted():
     from electra_tf.pretraining.factory import make_networks
-    from electra_tf.training.factory import make_optimizer
+    from electra_tf.training.optimizers import make_optimizer
 
     config = make_config(TINY)
     networks = make_networks(config).values()
