@@ -145,7 +145,7 @@ def _check_settings(
         )
         require(settings[name] == wanted, rule, wanted)
     if config.data.vocab_file:
-        given = Tokenizer.from_file(config.data.vocab_file)
+        given = type(tokenizer).from_file(config.data.vocab_file)
         require(
             given.vocab == tokenizer.vocab,
             f"vocab_file must be the vocabulary of the records in {data_dir}, "
