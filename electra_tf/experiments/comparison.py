@@ -144,10 +144,6 @@ class Comparison:
                 )
             for name in names:
                 _check_name(kind, name)
-        for name in ("num_seeds", "probe_trials"):
-            value = getattr(self, name)
-            if value < 1:
-                raise InputError(f"{name} must be positive; received {value}")
         pairs = zip([0, *self.fractions], self.fractions, strict=False)
         if self.fractions[-1] != 1 or not all(a < b for a, b in pairs):
             raise InputError(

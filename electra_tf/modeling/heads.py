@@ -133,16 +133,13 @@ class DiscriminatorHead(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("electra_tf")
-class SelectionHead(keras.layers.Layer):
+class SelectionHead(MaskedLMHead):
     """A logit for each of a few candidate words; they share the word table.
 
-    Dense to E with GELU, LayerNorm, product with the candidates' embeddings,
-    plus a bias of each word.
+    As `MaskedLMHead`, but for the product with the candidates' embeddings
+    alone.
 
-    Args:
-      vocab_size: V.
-      embedding_size: E.
-      initializer_range: deviation of the kernel's start.
+    Args: as for `MaskedLMHead`.
 
     Call arguments:
       states: float [B, M, H].
@@ -152,33 +149,10 @@ class SelectionHead(keras.layers.Layer):
     Returns float [B, M, C]. Reference: TEAMS, multi-word selection.
     """
 
-    def __init__(
-        self,
-        vocab_size: int,
-        embedding_size: int,
-        initializer_range: float = INITIALIZER_RANGE,
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        self.vocab_size = vocab_size
-        self.embedding_size = embedding_size
-        self.initializer_range = initializer_range
-        self.dense = keras.layers.Dense(
-            embedding_size,
-            kernel_initializer=truncated_normal(initializer_range),
-            name="dense",
-            dtype=self.dtype_policy,
-        )
-        self.layer_norm = LayerNorm(name="LayerNorm", dtype=self.dtype_policy)
-
     def build(
         self, states_shape, candidates_shape=None, word_embeddings_shape=None
     ):
-        self.dense.build(states_shape)
-        self.layer_norm.build((None, None, self.embedding_size))
-        self.output_bias = self.add_weight(
-            (self.vocab_size,), "zeros", name="output_bias"
-        )
+        super().build(states_shape)
 
     def call(self, states, candidates, word_embeddings):
         x = self.layer_norm(gelu(self.dense(states)))  # [B, M, E]
@@ -191,11 +165,3 @@ class SelectionHead(keras.layers.Layer):
         self, states_shape, candidates_shape, word_embeddings_shape=None
     ):
         return candidates_shape
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "vocab_size": self.vocab_size,
-            "embedding_size": self.embedding_size,
-            "initializer_range": self.initializer_range,
-        }

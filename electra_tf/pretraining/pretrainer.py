@@ -100,16 +100,14 @@ class Pretrainer(keras.Model):
             masked = self.objective.masker(batch)
         # What losses are divided by: of the global batch, before any network.
         counts = sum_over_replicas(self.objective.counts(batch, masked))
-        gradients, statistics = self._backward(
-            batch, masked, counts, step, first_row
-        )
+        rows = (batch, masked)
+        gradients, statistics = self._backward(rows, counts, step, first_row)
         self.optimizer.apply(gradients, self.objective.trainable_variables)
         self.measures.add(sum_over_replicas(statistics))
 
     def _accumulated(
         self,
-        batch: Batch,
-        masked: MaskedBatch,
+        rows: tuple[Batch, MaskedBatch],
         counts: Counts,
         step: tf.Tensor,
         first_row: tf.Tensor,
@@ -117,16 +115,16 @@ class Pretrainer(keras.Model):
         """Gradients and statistics of the rows, part after part."""
         count = self.accumulation_steps
         if count == 1:
-            return self._gradients(batch, masked, counts, step, first_row)
+            return self._gradients(rows, counts, step, first_row)
         parts = tf.nest.map_structure(
-            lambda x: tf.reshape(x, [count, -1, x.shape[1]]), (batch, masked)
+            lambda x: tf.reshape(x, [count, -1, x.shape[1]]), rows
         )
-        rows = tf.shape(parts[0]["input_ids"])[1]
+        size = tf.shape(parts[0]["input_ids"])[1]
 
         def add_part(number, totals):
-            place = first_row + tf.cast(number * rows, tf.int64)
+            place = first_row + tf.cast(number * size, tf.int64)
             part = tf.nest.map_structure(lambda x: x[number], parts)
-            found = self._gradients(*part, counts, step, place)
+            found = self._gradients(part, counts, step, place)
             return number + 1, tf.nest.map_structure(tf.add, totals, found)
 
         variables = self.objective.trainable_variables
@@ -141,13 +139,13 @@ class Pretrainer(keras.Model):
 
     def _gradients(
         self,
-        batch: Batch,
-        masked: MaskedBatch,
+        rows: tuple[Batch, MaskedBatch],
         counts: Counts,
         step: tf.Tensor,
         first_row: tf.Tensor,
     ) -> tuple[list[tf.Tensor], Statistics]:
         """Dense gradients of `total_loss` (scaled), and the statistics."""
+        batch, masked = rows
         noise = Noise(self.seed, step, first_row, "train")
         with noise.scope(), tf.GradientTape() as tape:
             outcome = self.objective(batch, training=True, masked=masked)

@@ -40,8 +40,8 @@ def wants_warmup(asked: bool | None) -> bool:
     installed = importlib.util.find_spec("tensorflow_serving") is not None
     if asked and not installed:
         raise InputError(
-            "warm-up requests need tensorflow-serving-api, not installed "
-            'here: pip install -e ".[serving]"'
+            "warm-up requests need tensorflow-serving-api (pip install -e "
+            '".[serving]"); received none'
         )
     return installed if asked is None else asked
 
@@ -211,7 +211,8 @@ def _replay(loader: str, path: str) -> dict[str, np.ndarray]:
         if done.returncode:
             lines = done.stderr.strip().splitlines() or ["no message"]
             raise InputError(
-                f"the {loader} loader failed on {path!r}: {lines[-1]}"
+                f"{path!r} must answer through the {loader} loader; received "
+                f"{lines[-1]}"
             )
         with np.load(output) as file:
             return dict(file)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from electra_tf.config.pretraining import PretrainingConfig
+from electra_tf.data.records import Records
 from electra_tf.data.records.batches import naming_bad_records, train_batches
-from electra_tf.data.records.records import Records
 from electra_tf.errors import InputError
 from electra_tf.pretraining.pretrainer import Pretrainer
 from electra_tf.training.checkpoints import Checkpoints

@@ -7,12 +7,16 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from electra_tf.config.pretraining import PretrainingConfig
+from electra_tf.data.records import Records, open_records
 from electra_tf.data.records.build import build_records
-from electra_tf.data.records.manifest import has_manifest, read_manifest
-from electra_tf.data.records.records import Records, foreign_paths, open_records
-from electra_tf.data.text import files as corpus
-from electra_tf.data.tokenizers.learning import train_wordpiece
-from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.data.records.folder import has_manifest, read_manifest
+from electra_tf.data.records.scan import foreign_paths
+from electra_tf.data.text import (
+    embedded_corpus_path,
+    embedded_vocab_path,
+    read_documents,
+)
+from electra_tf.data.tokenizers import DEFAULT_KIND, KINDS, Tokenizer
 from electra_tf.errors import InputError
 
 BERT_VOCAB_SIZE = 30522
@@ -73,7 +77,7 @@ def _embedded_records(
         "no --data_dir: building records of the embedded corpus (State of "
         f"the Union addresses, 1961-2021) in {folder}"
     )
-    text = corpus.embedded_corpus_path()
+    text = embedded_corpus_path()
     build_records(
         [text],
         folder,
@@ -93,20 +97,18 @@ def _embedded_tokenizer(
     lower, accents = config.data.do_lower_case, config.data.strip_accents
     path, size = config.data.vocab_file, config.model.vocab_size
     if not path and size == BERT_VOCAB_SIZE:
-        path = corpus.embedded_vocab_path()
+        path = embedded_vocab_path()
     if path:
         return Tokenizer.from_file(path, lower, accents)
     say(f"training a vocabulary of {size:,} pieces on it")
-    lines = [
-        line for document in corpus.read_documents([text]) for line in document
-    ]
-    pieces = train_wordpiece(lines, size, lower, accents)
-    if len(pieces) != size:
+    lines = [line for document in read_documents([text]) for line in document]
+    tokenizer, _ = KINDS[DEFAULT_KIND].learn(lines, size, lower, accents)
+    if tokenizer.vocab_size != size:
         raise InputError(
-            f"vocab_size is {size}, but the embedded corpus gives a "
-            f"vocabulary of {len(pieces)} pieces: set that"
+            f"vocab_size must be {tokenizer.vocab_size}, as many pieces as the "
+            f"embedded corpus gives; received {size}"
         )
-    return Tokenizer(pieces, lower, accents)
+    return tokenizer
 
 
 def _check_vocab_size(config: PretrainingConfig, folder: str) -> None:
@@ -132,7 +134,7 @@ def _tokenizer(
         f"{data_dir} has no manifest: whether its text was lower-cased as "
         "this run's tokenizer does cannot be checked"
     )
-    path = config.data.vocab_file or os.path.join(data_dir, "vocab.txt")
+    path = config.data.vocab_file or Tokenizer.find_file(data_dir)
     if not tf.io.gfile.exists(path):
         raise InputError(
             f"records without a manifest need a vocabulary: {path!r} does not "

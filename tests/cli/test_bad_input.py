@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+from collections import Counter
 
 import pytest
 import tensorflow as tf
@@ -80,7 +81,7 @@ def test_a_corpus_that_is_missing_or_empty(content, vocab_file, tmp_path):
         f"--vocab_file={vocab_file}",
     )
     line = finished.error()
-    assert (str(corpus) if content is None else "no tokens") in line
+    assert (str(corpus) if content is None else "must have tokens") in line
     assert tiny.tree(tmp_path) == before
 
 
@@ -120,11 +121,10 @@ def test_a_vocabulary_that_is_broken(told, broken, text_file, tmp_path):
 
 
 def test_a_vocabulary_the_embedded_corpus_cannot_give(tmp_path, monkeypatch):
-    from electra_tf.training import sources
+    from electra_tf.data.tokenizers import WordPieceTokenizer
 
-    monkeypatch.setattr(
-        sources, "train_wordpiece", lambda *arguments: tiny.vocab()
-    )
+    learnt = WordPieceTokenizer(tiny.vocab()), Counter()
+    monkeypatch.setattr(WordPieceTokenizer, "learn", lambda *arguments: learnt)
     size = len(tiny.vocab())
     finished = tiny.pretrain(
         model_dir=str(tmp_path / "run"), vocab_size=size + 1

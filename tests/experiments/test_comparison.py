@@ -132,7 +132,7 @@ def test_time_left_is_by_kind():
     assert clock.left() == "03:35"
     clock.add(jobs[2], 200.0)
     clock.add(jobs[3], 15.0)
-    assert clock.left() == "0s"
+    assert clock.left() == "00:00"
 
 
 @pytest.mark.parametrize("path", FLAGFILES, ids=lambda path: path.stem)
@@ -145,9 +145,11 @@ def test_a_flagfile_gives_a_comparison(path, monkeypatch):
         return ""
 
     monkeypatch.setattr("electra_tf.experiments.compare.compare", keep)
-    finished = tiny.command("compare_objectives", f"--flagfile={path}")
+    given = (f"--flagfile={path}", "--plugin=json")
+    finished = tiny.command("compare_objectives", *given)
     assert finished.code == 0, finished.err
     (found,) = made
+    assert found.plugins == ("json",)
     assert len(found.systems) == {
         "table5": 5, "figure3_generators": 5, "figure3_systems": 4, "tying": 4
     }[path.stem]  # fmt: skip

@@ -83,3 +83,19 @@ def test_a_sitting_does_not_wait_for_ever(tmp_path, monkeypatch):
         Processes(str(tmp_path)).sitting(),
     ):
         pass
+
+
+def test_every_process_imports_the_plugins(tmp_path, monkeypatch):
+    started = []
+
+    class Process:
+        def __init__(self, arguments, **_):
+            started.append(arguments)
+
+        def wait(self):
+            return 0
+
+    monkeypatch.setattr("subprocess.Popen", Process)
+    Processes(str(tmp_path), ("mine", "theirs")).run("pretrain", ["--a=1"], "")
+    plugins = ["--plugin=mine", "--plugin=theirs"]
+    assert started[0][-3:] == [*plugins, "--a=1"]
