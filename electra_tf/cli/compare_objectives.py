@@ -16,7 +16,7 @@ from electra_tf.config.pretraining import PretrainingConfig
 from electra_tf.errors import InputError, require, require_packages
 
 if TYPE_CHECKING:
-    from electra_tf.experiments.comparison import Comparison, Probe
+    from electra_tf.experiments import Comparison, Probe
 
 _PACKAGE = pathlib.Path(__file__).parents[1]
 
@@ -78,7 +78,7 @@ def comparison_of(
     options: CompareOptions, base: Mapping[str, Any]
 ) -> "Comparison":
     """The comparison that the options and the shared values give."""
-    from electra_tf.experiments.comparison import Comparison
+    from electra_tf.experiments import Comparison
 
     named = [(n, [f"--flagfile={_flagfile(n)}"]) for n in options.systems]
     named += [_split("system", text) for text in options.system]
@@ -142,7 +142,7 @@ def _read(
 
 
 def _probe(name: str, arguments: Sequence[str]) -> "Probe":
-    from electra_tf.experiments.comparison import Probe
+    from electra_tf.experiments import Probe
 
     owner = f"probe {name}"
     kinds = (FinetuneOptions, TaskOptions, TrainingOptions)

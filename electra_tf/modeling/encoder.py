@@ -122,11 +122,6 @@ class Encoder(keras.layers.Layer):
             states.append(x)
         return states
 
-    def compute_output_shape(
-        self, input_ids_shape, input_mask_shape, segment_ids_shape
-    ):
-        return (*input_ids_shape, self.hidden_size)
-
     def get_config(self):
         embeddings = keras.saving.serialize_keras_object(self.embeddings)
         # Built with the encoder, whose name its variables carry.
