@@ -26,7 +26,7 @@ QUICK_ROOMS = ("errors", "files", "config", "cli")
 LINES, FUNCTION_LINES, CONSTRUCTOR_LINES = 260, 60, 90
 # What is longer, and is to go: an entry that is no longer true fails, too.
 LONG_FILES: set[str] = set()
-LONG_FUNCTIONS = {"electra_tf.data.records.build.build_records"}
+LONG_FUNCTIONS: set[str] = set()
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc"}
 
 

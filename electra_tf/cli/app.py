@@ -17,6 +17,7 @@ from electra_tf.config import (
     choices_of,
     field,
     fields_of,
+    helps_of,
     kind_of,
 )
 from electra_tf.config.pretraining import PretrainingConfig
@@ -35,14 +36,14 @@ _PARSERS: dict[type, flags.ArgumentParser[Any]] = {
 
 @dataclasses.dataclass(frozen=True)
 class PluginOptions(Options):
-    """What every command has."""
+    """What every command has.
 
-    plugin: tuple[str, ...] = field(
-        (),
-        "a Python module to import first: it registers objectives, "
-        "tokenizers, formats or tasks of its own. May be given again",
-        repeated=True,
-    )
+    Attributes:
+      plugin: a Python module to import first: it registers objectives,
+        tokenizers, formats or tasks of its own. May be given again.
+    """
+
+    plugin: tuple[str, ...] = field((), repeated=True)
 
 
 class Command:
@@ -173,6 +174,7 @@ def define_flags(kinds: Sequence[type], values: flags.FlagValues) -> None:
     Flags hold texts: what a text means is said by `given_values`, so that a
     wrong one is refused as any other wrong value is.
     """
+    helps = helps_of(*kinds)
     for name, each in fields_of(*kinds).items():
         if each.metadata["argument"]:
             continue
@@ -183,15 +185,15 @@ def define_flags(kinds: Sequence[type], values: flags.FlagValues) -> None:
             flags.ArgumentSerializer(),
             name,
             None,
-            _help(each),
+            _help(each, helps.get(name, "")),
             boolean=kind_of(each)[0] is bool,
         )
         # `--help` shows the flags of the module that is run.
         flags.DEFINE_flag(flag, values, module_name=sys.argv[0])
 
 
-def _help(each: Field) -> str:
-    text, choices = each.metadata["help"], choices_of(each)
+def _help(each: Field, text: str) -> str:
+    choices = choices_of(each)
     if choices is not None:
         text = f"<{'|'.join(choices)}>: {text}"
     by_size = {s: v[each.name] for s, v in SIZES.items() if each.name in v}

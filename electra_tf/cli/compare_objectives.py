@@ -23,40 +23,32 @@ _PACKAGE = pathlib.Path(__file__).parents[1]
 
 @dataclasses.dataclass(frozen=True)
 class CompareOptions(PluginOptions):
-    """What is compared; the configuration is what all systems share."""
+    """What is compared; the configuration is what all systems share.
 
-    systems: tuple[str, ...] = field(
-        (), "flagfiles of configs/objectives/ by name: electra,mlm,..."
-    )
-    system: tuple[str, ...] = field(
-        (),
-        "one more, by a name and what it has instead of the flags given here: "
-        '--system="half: --generator_hidden_size=0.5". May be given again; of '
-        "a name that is there already it adds flags",
-        repeated=True,
-    )
-    probe: tuple[str, ...] = field(
-        (),
-        "a labelled task and the flags of finetune.py for it: "
-        '--probe="sst2: --data_dir=glue". The name is the task, unless a '
-        "--task= is among the flags. May be given again, as --system",
-        repeated=True,
-    )
-    budget: str = field(
-        "steps",
-        "what is equal: num_train_steps, or the train-FLOPs that they cost "
-        "the first system",
-        choices=("steps", "flops"),
-    )
-    probe_at: tuple[str, ...] = field(
-        ("0.25", "0.5", "0.75", "1"),
-        "fractions of the run at which it is probed, 1 at the end",
-    )
-    probe_trials: int = field(1, "fine-tuning runs of each probe", POSITIVE)
-    num_seeds: int = field(
-        1, "pre-training runs of each system, from --seed upwards", POSITIVE
-    )
-    output_dir: str = field("", "folder for all that is written", GIVEN)
+    Attributes:
+      systems: flagfiles of configs/objectives/ by name: electra,mlm,...
+      system: one more, by a name and what it has instead of the flags given
+        here: --system="half: --generator_hidden_size=0.5". May be given again;
+        of a name that is there already it adds flags.
+      probe: a labelled task and the flags of finetune.py for it: --probe="sst2:
+        --data_dir=glue". The name is the task, unless a --task= is among the
+        flags. May be given again, as --system.
+      budget: what is equal: num_train_steps, or the train-FLOPs that they cost
+        the first system.
+      probe_at: fractions of the run at which it is probed, 1 at the end.
+      probe_trials: fine-tuning runs of each probe.
+      num_seeds: pre-training runs of each system, from --seed upwards.
+      output_dir: folder for all that is written.
+    """
+
+    systems: tuple[str, ...] = field(())
+    system: tuple[str, ...] = field((), repeated=True)
+    probe: tuple[str, ...] = field((), repeated=True)
+    budget: str = field("steps", choices=("steps", "flops"))
+    probe_at: tuple[str, ...] = field(("0.25", "0.5", "0.75", "1"))
+    probe_trials: int = field(1, POSITIVE)
+    num_seeds: int = field(1, POSITIVE)
+    output_dir: str = field("", GIVEN)
 
 
 @command(CompareOptions, given=PretrainingConfig)

@@ -32,15 +32,21 @@ class Candidate:
 
 @dataclasses.dataclass(frozen=True)
 class ScoreOptions(Options):
-    """Which model, what to read, where to write."""
+    """Which model, what to read, where to write.
 
-    model_dir: str = field(
-        "", "an Electric: a run's folder, or other weights of one", GIVEN
-    )
-    input: str = field("", "lines, or TSV: list, ..., candidate", GIVEN)
-    output: str = field("", "TSV to write (default: standard output)")
-    best: bool = field(False, "write the best of each list alone")
-    batch_size: int = field(32, "candidates a pass", POSITIVE)
+    Attributes:
+      model_dir: an Electric: a run's folder, or other weights of one.
+      input: lines, or TSV: list, ..., candidate.
+      output: TSV to write (default: standard output).
+      best: write the best of each list alone.
+      batch_size: candidates a pass.
+    """
+
+    model_dir: str = field("", GIVEN)
+    input: str = field("", GIVEN)
+    output: str = field("")
+    best: bool = field(False)
+    batch_size: int = field(32, POSITIVE)
 
 
 @command(ScoreOptions)

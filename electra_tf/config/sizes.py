@@ -68,39 +68,35 @@ _FRACTION = (POSITIVE, at_most(16))
 
 @dataclasses.dataclass(frozen=True)
 class NetworkSizes(Options):
-    """The shapes of a run's networks."""
+    """The shapes of a run's networks.
+
+    Attributes:
+      model_size: row of the paper's table that sets the defaults.
+      vocab_size: pieces in the vocabulary.
+      embedding_size: E, width of the token embeddings.
+      hidden_size: H, width of the discriminator.
+      num_hidden_layers: blocks of the discriminator.
+      num_attention_heads: N, heads of the discriminator.
+      intermediate_size: width of the feed-forward layer.
+      max_position_embeddings: rows of the position table.
+      type_vocab_size: rows of the segment table.
+      generator_hidden_size: generator's width, FFN and heads as a fraction of
+        the main's.
+      generator_layers: generator's depth as a fraction of the main network's.
+    """
 
     # Not what defines a run: the values that it sets are.
-    model_size: str = field(
-        "small",
-        "row of the paper's table that sets the defaults",
-        choices=SIZES,
-        defines=False,
-    )
-    vocab_size: int = field(
-        30522, "pieces in the vocabulary", (POSITIVE, at_most(2**24))
-    )
-    embedding_size: int = field(128, "E, width of the token embeddings", _SIZE)
-    hidden_size: int = field(256, "H, width of the discriminator", _SIZE)
-    num_hidden_layers: int = field(12, "blocks of the discriminator", _SIZE)
-    num_attention_heads: int = field(4, "N, heads of the discriminator", _SIZE)
-    intermediate_size: int = field(
-        1024, "width of the feed-forward layer", _SIZE
-    )
-    max_position_embeddings: int = field(
-        512, "rows of the position table", _SIZE
-    )
-    type_vocab_size: int = field(2, "rows of the segment table", _SIZE)
-    generator_hidden_size: float = field(
-        0.25,
-        "generator's width, FFN and heads as a fraction of the main's",
-        _FRACTION,
-    )
-    generator_layers: float = field(
-        1.0,
-        "generator's depth as a fraction of the main network's",
-        _FRACTION,
-    )
+    model_size: str = field("small", choices=SIZES, defines=False)
+    vocab_size: int = field(30522, POSITIVE, at_most(2**24))
+    embedding_size: int = field(128, *_SIZE)
+    hidden_size: int = field(256, *_SIZE)
+    num_hidden_layers: int = field(12, *_SIZE)
+    num_attention_heads: int = field(4, *_SIZE)
+    intermediate_size: int = field(1024, *_SIZE)
+    max_position_embeddings: int = field(512, *_SIZE)
+    type_vocab_size: int = field(2, *_SIZE)
+    generator_hidden_size: float = field(0.25, *_FRACTION)
+    generator_layers: float = field(1.0, *_FRACTION)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -14,7 +14,7 @@ from electra_tf.config.pretraining import (
     PretrainingConfig,
     flat_values,
 )
-from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.modeling.networks import MaskedLM, encoders_of
 from electra_tf.modeling.two_tower import TwoTowerCloze
 from electra_tf.modeling.tying import make_encoders, make_main_encoder

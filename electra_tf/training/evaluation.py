@@ -8,10 +8,10 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from electra_tf.data.records import Records
 from electra_tf.data.records.batches import eval_batches, naming_bad_records
-from electra_tf.data.records.example_format import parse_examples
-from electra_tf.data.records.records import Records
-from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.data.records.format import parse_examples
+from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.modeling.networks import Discriminator
 from electra_tf.pretraining.pretrainer import Pretrainer
 from electra_tf.training.distribution import Distribution
@@ -150,9 +150,7 @@ def swap_words(
     )
     ids = batch["input_ids"].numpy()[:, :_LONGEST].copy()
     mask = batch["input_mask"].numpy()[:, :_LONGEST]
-    is_word = np.array(
-        [len(piece) > 3 and piece.isalpha() for piece in tokenizer.vocab]
-    )
+    is_word = np.array([len(word) > 3 for word in tokenizer.words])
     words = is_word[ids] & (mask > 0)
     pool = ids[words]
     rows = np.flatnonzero(words.any(axis=1))
@@ -182,7 +180,7 @@ def demonstrate(
     specials = [tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id]
     text = ~np.isin(swapped.ids, specials) & (swapped.mask > 0)
     # The one that reads best: with the most whole words.
-    whole = np.array([piece.isalpha() for piece in tokenizer.vocab])
+    whole = np.array([bool(word) for word in tokenizer.words])
     row = int((whole[swapped.ids] & text).sum(axis=1).argmax())
     lines = ["A held-out sentence with one word swapped, and P(replaced):"]
     for place in np.flatnonzero(text[row]):

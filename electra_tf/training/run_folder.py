@@ -15,7 +15,7 @@ from electra_tf.config.pretraining import (
     from_json,
     to_json,
 )
-from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError
 from electra_tf.files import (
     is_empty,

@@ -7,12 +7,15 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from electra_tf.config.pretraining import PretrainingConfig
+from electra_tf.data.records import Records, foreign_paths, open_records
 from electra_tf.data.records.build import build_records
-from electra_tf.data.records.manifest import has_manifest, read_manifest
-from electra_tf.data.records.records import Records, foreign_paths, open_records
-from electra_tf.data.text import files as corpus
-from electra_tf.data.tokenizers.learning import train_wordpiece
-from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.data.records.folder import has_manifest, read_manifest
+from electra_tf.data.text import (
+    embedded_corpus_path,
+    embedded_vocab_path,
+    read_documents,
+)
+from electra_tf.data.tokenizers import DEFAULT_KIND, KINDS, Tokenizer
 from electra_tf.errors import require
 
 BERT_VOCAB_SIZE = 30522
@@ -67,10 +70,8 @@ def _embedded_records(
 ) -> str:
     folder = os.path.join(config.run.model_dir, "data")
     if has_manifest(folder):
-        found, size = (
-            read_manifest(folder)["vocab_size"],
-            config.model.vocab_size,
-        )
+        found = read_manifest(folder)["vocab_size"]
+        size = config.model.vocab_size
         fits = bool(config.data.vocab_file) or found == size
         rule = f"vocab_size must be that of the records in {folder}, {found}"
         require(fits, f"{rule}, or model_dir another", size)
@@ -79,7 +80,7 @@ def _embedded_records(
         "no --data_dir: building records of the embedded corpus (State of "
         f"the Union addresses, 1961-2021) in {folder}"
     )
-    text = corpus.embedded_corpus_path()
+    text = embedded_corpus_path()
     build_records(
         [text],
         folder,
@@ -99,17 +100,16 @@ def _embedded_tokenizer(
     lower, accents = config.data.do_lower_case, config.data.strip_accents
     path, size = config.data.vocab_file, config.model.vocab_size
     if not path and size == BERT_VOCAB_SIZE:
-        path = corpus.embedded_vocab_path()
+        path = embedded_vocab_path()
     if path:
         return Tokenizer.from_file(path, lower, accents)
     say(f"training a vocabulary of {size:,} pieces on it")
-    lines = [
-        line for document in corpus.read_documents([text]) for line in document
-    ]
-    pieces = train_wordpiece(lines, size, lower, accents)
-    rule = f"vocab_size must be {len(pieces)}, all the embedded corpus gives"
-    require(len(pieces) == size, rule, size)
-    return Tokenizer(pieces, lower, accents)
+    lines = [line for document in read_documents([text]) for line in document]
+    tokenizer, _ = KINDS[DEFAULT_KIND].learn(lines, size, lower, accents)
+    found = tokenizer.vocab_size
+    rule = f"vocab_size must be {found}, as many pieces as the embedded corpus"
+    require(found == size, f"{rule} gives", size)
+    return tokenizer
 
 
 def _tokenizer(
@@ -125,9 +125,9 @@ def _tokenizer(
         f"{data_dir} has no manifest: whether its text was lower-cased as "
         "this run's tokenizer does cannot be checked"
     )
-    path = config.data.vocab_file or os.path.join(data_dir, "vocab.txt")
-    rule = "records without a manifest need a vocabulary: --vocab_file must be"
-    require(tf.io.gfile.exists(path), f"{rule} a file", path)
+    path = config.data.vocab_file or Tokenizer.find_file(data_dir)
+    rule = "--vocab_file must be given with records that have no manifest"
+    require(tf.io.gfile.exists(path), f"{rule}, and exist", path)
     return Tokenizer.from_file(path, lower, accents)
 
 
@@ -137,10 +137,8 @@ def _check_settings(
     settings = tokenizer.settings()
     for name in ("do_lower_case", "strip_accents"):
         wanted = getattr(config.data, name)
-        rule = (
-            f"{name} must be {settings[name]}, as of the records in {data_dir}"
-        )
-        require(settings[name] == wanted, rule, wanted)
+        rule = f"{name} must be {settings[name]}, as of the records in"
+        require(settings[name] == wanted, f"{rule} {data_dir}", wanted)
     if config.data.vocab_file:
         given = Tokenizer.from_file(config.data.vocab_file)
         require(
@@ -149,10 +147,8 @@ def _check_settings(
             f"{tokenizer.vocab_size} pieces",
             f"{config.data.vocab_file}, {given.vocab_size} pieces",
         )
-    expected, found = (
-        read_manifest(data_dir)["vocab_size"],
-        tokenizer.vocab_size,
-    )
+    found = tokenizer.vocab_size
+    expected = read_manifest(data_dir)["vocab_size"]
     rule = f"the vocabulary in {data_dir} must have {expected} pieces, as its"
     require(expected == found, f"{rule} manifest says", found)
 

@@ -82,8 +82,8 @@ class ExampleBuilder:
     ):
         if max_seq_length < MIN_TARGET:
             raise ValueError(
-                f"max_seq_length must be at least {MIN_TARGET}. "
-                f"Received: {max_seq_length}"
+                f"max_seq_length must be at least {MIN_TARGET}; received "
+                f"{max_seq_length}"
             )
         self._cls, self._sep = cls_id, sep_id
         self._max = max_seq_length
