@@ -73,8 +73,8 @@ def _embedded_records(
         found = read_manifest(folder)["vocab_size"]
         size = config.model.vocab_size
         fits = bool(config.data.vocab_file) or found == size
-        rule = f"vocab_size must be that of the records in {folder}, {found}"
-        require(fits, f"{rule}, or model_dir another", size)
+        rule = f"vocab_size must be that of the records in {folder}: {found}"
+        require(fits, f"{rule} pieces; or use another model_dir", size)
         return folder
     say(
         "no --data_dir: building records of the embedded corpus (State of "
