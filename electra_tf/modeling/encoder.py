@@ -103,10 +103,8 @@ class Encoder(keras.layers.Layer):
                 block.build((None, None, self.hidden_size))
 
     def call(self, input_ids, input_mask, segment_ids, training=False):
-        *_, last = self.layer_states(
-            input_ids, input_mask, segment_ids, training=training
-        )
-        return last
+        text = (input_ids, input_mask, segment_ids)
+        return self.layer_states(*text, training=training)[-1]
 
     def layer_states(self, input_ids, input_mask, segment_ids, training=False):
         """The input of the first block and the output of each: [B, L, H]."""
