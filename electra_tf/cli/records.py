@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from electra_tf.data.tokenizers.learning import Coverage
 
 _SECONDS_BETWEEN_REPORTS = 5.0
-_INPUT = (
-    "text files, globs or directories, with commas between; a blank line ends "
-    "a document"
-)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -116,8 +116,8 @@ class Evaluator:
             "tokens": [vocab[i] for i in shown["corrupted"]],
             "original": [vocab[i] for i in shown["original"]],
             "probabilities": [
- round(float(p), 4) for p in shown["probabilities"]
-],
+                round(float(p), 4) for p in shown["probabilities"]
+            ],
             "is_replaced": shown["is_replaced"],
         }
 

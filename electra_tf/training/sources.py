@@ -7,9 +7,10 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from electra_tf.config.pretraining import PretrainingConfig
-from electra_tf.data.records import Records, foreign_paths, open_records
+from electra_tf.data.records import Records, open_records
 from electra_tf.data.records.build import build_records
 from electra_tf.data.records.folder import has_manifest, read_manifest
+from electra_tf.data.records.scan import foreign_paths
 from electra_tf.data.text import (
     embedded_corpus_path,
     embedded_vocab_path,
@@ -107,8 +108,8 @@ def _embedded_tokenizer(
     lines = [line for document in read_documents([text]) for line in document]
     tokenizer, _ = KINDS[DEFAULT_KIND].learn(lines, size, lower, accents)
     found = tokenizer.vocab_size
-    rule = f"vocab_size must be {found}, as many pieces as the embedded corpus"
-    require(found == size, f"{rule} gives", size)
+    rule = f"vocab_size must be {found}, all that the embedded corpus gives"
+    require(found == size, rule, size)
     return tokenizer
 
 
@@ -126,8 +127,8 @@ def _tokenizer(
         "this run's tokenizer does cannot be checked"
     )
     path = config.data.vocab_file or Tokenizer.find_file(data_dir)
-    rule = "--vocab_file must be given with records that have no manifest"
-    require(tf.io.gfile.exists(path), f"{rule}, and exist", path)
+    rule = "records without a manifest need a vocabulary: --vocab_file must be"
+    require(tf.io.gfile.exists(path), f"{rule} a file", path)
     return Tokenizer.from_file(path, lower, accents)
 
 

@@ -94,8 +94,7 @@ class Objective(abc.ABC):
         self.sampler = sampler
         self.networks = {**generator.networks, **networks}
         self.loss_weights = dict(loss_weights)
-        self.boundaries = boundaries
-        self.stage = 1
+        self.boundaries, self.stage = boundaries, 1
 
     @classmethod
     def make_networks(
