@@ -13,7 +13,7 @@ from electra_tf.modeling.attention import (
 )
 from electra_tf.modeling.embeddings import Embeddings
 from electra_tf.modeling.layers import INITIALIZER_RANGE
-from electra_tf.modeling.noise import current_noise, fresh_noise
+from electra_tf.modeling.noise import current_noise
 
 
 @keras.saving.register_keras_serializable("electra_tf")
@@ -154,7 +154,7 @@ def recomputed(layer: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
     """
 
     def call(x, *rest, **options):
-        noise = current_noise() or fresh_noise()
+        noise = current_noise()
 
         @tf.recompute_grad
         def run(x):
