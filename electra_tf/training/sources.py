@@ -141,7 +141,7 @@ def _check_settings(
         rule = f"{name} must be {settings[name]}, as of the records in"
         require(settings[name] == wanted, f"{rule} {data_dir}", wanted)
     if config.data.vocab_file:
-        given = Tokenizer.from_file(config.data.vocab_file)
+        given = type(tokenizer).from_file(config.data.vocab_file)
         require(
             given.vocab == tokenizer.vocab,
             f"vocab_file must be the vocabulary of the records in {data_dir}, "
