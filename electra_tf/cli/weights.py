@@ -99,10 +99,11 @@ class ScoreOptions(Options):
 def score_text(options: ScoreOptions) -> None:
     """Ranks candidate sentences by an Electric's scores.
 
-    Each line of the input is a candidate. Lines with tabs belong to lists: the
-    first column names the list (an utterance, a source sentence), the last is the
-    candidate, and what is between stays. Lines without are one list. Written is
-    `rank, score, the line` with tabs between; rank 1 is the best of its list.
+    Each line of the input is a candidate. Lines with tabs belong to lists:
+    the first column names the list (an utterance, a source sentence), the
+    last is the candidate, and what is between stays. Lines without are one
+    list. Written is `rank, score, the line` with tabs between; rank 1 is
+    the best of its list.
     """
     from electra_tf.files import write_text
     from electra_tf.pretrained import from_pretrained
