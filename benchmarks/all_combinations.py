@@ -61,8 +61,8 @@ def allowed() -> list[tuple[str, str, str]]:
     from electra_tf.config.objectives import OBJECTIVES
 
     return [
-        (name, generator, tying)
-        for name, description in OBJECTIVES.items()
+        (objective, generator, tying)
+        for objective, description in OBJECTIVES.items()
         for generator in GENERATORS
         for tying in TYINGS
         if description.refusal(generator, tying) is None

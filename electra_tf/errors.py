@@ -11,6 +11,12 @@ class InputError(ValueError):
     """
 
 
+def require(holds: bool, rule: str, value: object) -> None:
+    """Raises InputError, with the rule and the value, unless it holds."""
+    if not holds:
+        raise InputError(f"{rule}; received {value!r}")
+
+
 def require_packages(purpose: str, names: tuple[str, ...], extra: str) -> None:
     """Refuses where a package of an optional extra is not installed.
 

@@ -9,8 +9,7 @@ import tensorflow as tf
 
 from electra_tf.config.objectives import describe
 from electra_tf.config.pretraining import PretrainingConfig
-from electra_tf.data.tokenizers.packing import pack_texts
-from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.data.tokenizers import Tokenizer, pack_texts
 from electra_tf.errors import InputError
 from electra_tf.modeling.encoder import Encoder
 from electra_tf.modeling.networks import Discriminator, MaskedLM, variables_of

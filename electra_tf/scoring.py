@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from electra_tf.data.tokenizers.packing import pack_texts
-from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.data.tokenizers import Tokenizer, pack_texts
 from electra_tf.errors import InputError
 from electra_tf.modeling.networks import Discriminator
 

@@ -11,8 +11,8 @@ line, a blank line between addresses. Nothing but white space is changed.
 import sys
 from pathlib import Path
 
-from electra_tf.data.text.files import embedded_corpus_path
-from electra_tf.data.text.sentences import split_sentences
+from electra_tf.data.text import embedded_corpus_path
+from electra_tf.data.text.cutting import split_sentences
 
 FIRST_YEAR, LAST_YEAR = 1961, 2021
 

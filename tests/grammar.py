@@ -10,7 +10,7 @@ import pathlib
 import random
 
 from electra_tf.config.pretraining import make_config
-from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.pretraining.factory import build_pretrainer
 from electra_tf.weights import OpenedWeights, save_weights
 

@@ -71,7 +71,7 @@ class Finished:
 
 def text() -> str:
     """The first addresses of the embedded corpus."""
-    from electra_tf.data.text.files import embedded_corpus_path
+    from electra_tf.data.text import embedded_corpus_path
 
     with open(embedded_corpus_path(), encoding="utf-8") as file:
         documents = file.read().split("\n\n")
@@ -94,7 +94,7 @@ def build(
 ) -> None:
     """Builds a records folder."""
     from electra_tf.data.records.build import build_records
-    from electra_tf.data.tokenizers.tokenizer import Tokenizer
+    from electra_tf.data.tokenizers import Tokenizer
 
     build_records(
         [text_file],

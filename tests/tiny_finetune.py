@@ -5,7 +5,7 @@ import reference_encoder as reference
 import tiny
 
 from electra_tf.config.pretraining import make_config
-from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.pretraining.factory import build_pretrainer
 from electra_tf.weights import OpenedWeights, save_weights
 

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from electra_tf.config.pretraining import PretrainingConfig, make_config
-from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.pretraining.factory import build_pretrainer
 from electra_tf.pretraining.pretrainer import Pretrainer
 

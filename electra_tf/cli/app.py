@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, NoReturn
 
@@ -17,7 +17,9 @@ from electra_tf.config import (
     choices_of,
     field,
     fields_of,
+    helps_of,
     kind_of,
+    own,
 )
 from electra_tf.config.pretraining import PretrainingConfig
 from electra_tf.config.sizes import SIZES
@@ -35,14 +37,14 @@ _PARSERS: dict[type, flags.ArgumentParser[Any]] = {
 
 @dataclasses.dataclass(frozen=True)
 class PluginOptions(Options):
-    """What every command has."""
+    """What every command has.
 
-    plugin: tuple[str, ...] = field(
-        (),
-        "a Python module to import first: it registers objectives, "
-        "tokenizers, formats or tasks of its own. May be given again",
-        repeated=True,
-    )
+    Attributes:
+      plugin: a Python module to import first: it registers objectives,
+        tokenizers, formats or tasks of its own. May be given again.
+    """
+
+    plugin: tuple[str, ...] = field((), repeated=True)
 
 
 class Command:
@@ -173,6 +175,7 @@ def define_flags(kinds: Sequence[type], values: flags.FlagValues) -> None:
     Flags hold texts: what a text means is said by `given_values`, so that a
     wrong one is refused as any other wrong value is.
     """
+    helps = helps_of(*kinds)
     for name, each in fields_of(*kinds).items():
         if each.metadata["argument"]:
             continue
@@ -183,15 +186,15 @@ def define_flags(kinds: Sequence[type], values: flags.FlagValues) -> None:
             flags.ArgumentSerializer(),
             name,
             None,
-            _help(each),
+            _help(each, helps.get(name, "")),
             boolean=kind_of(each)[0] is bool,
         )
         # `--help` shows the flags of the module that is run.
         flags.DEFINE_flag(flag, values, module_name=sys.argv[0])
 
 
-def _help(each: Field) -> str:
-    text, choices = each.metadata["help"], choices_of(each)
+def _help(each: Field, text: str) -> str:
+    choices = choices_of(each)
     if choices is not None:
         text = f"<{'|'.join(choices)}>: {text}"
     by_size = {s: v[each.name] for s, v in SIZES.items() if each.name in v}
@@ -251,8 +254,3 @@ def _value(each: Field, text: Any) -> Any:
     except ValueError:
         return text  # to be refused by the kind that it should have
     return tuple(value) if kind is tuple else value
-
-
-def own(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the values that belong to a field of `kind`."""
-    return {name: values[name] for name in fields_of(kind) if name in values}

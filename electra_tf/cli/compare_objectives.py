@@ -8,55 +8,47 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from electra_tf.cli.app import PluginOptions, command, given_values, own
+from electra_tf.cli.app import PluginOptions, command, given_values
 from electra_tf.cli.finetune import FinetuneOptions
-from electra_tf.config import GIVEN, POSITIVE, field
+from electra_tf.config import GIVEN, POSITIVE, field, own
 from electra_tf.config.finetuning import TaskOptions, TrainingOptions
 from electra_tf.config.pretraining import PretrainingConfig
-from electra_tf.errors import InputError, require_packages
+from electra_tf.errors import InputError, require, require_packages
 
 if TYPE_CHECKING:
-    from electra_tf.experiments.comparison import Comparison, Probe
+    from electra_tf.experiments import Comparison, Probe
 
 _PACKAGE = pathlib.Path(__file__).parents[1]
 
 
 @dataclasses.dataclass(frozen=True)
 class CompareOptions(PluginOptions):
-    """What is compared; the configuration is what all systems share."""
+    """What is compared; the configuration is what all systems share.
 
-    systems: tuple[str, ...] = field(
-        (), "flagfiles of configs/objectives/ by name: electra,mlm,..."
-    )
-    system: tuple[str, ...] = field(
-        (),
-        "one more, by a name and what it has instead of the flags given here: "
-        '--system="half: --generator_hidden_size=0.5". May be given again; of '
-        "a name that is there already it adds flags",
-        repeated=True,
-    )
-    probe: tuple[str, ...] = field(
-        (),
-        "a labelled task and the flags of finetune.py for it: "
-        '--probe="sst2: --data_dir=glue". The name is the task, unless a '
-        "--task= is among the flags. May be given again, as --system",
-        repeated=True,
-    )
-    budget: str = field(
-        "steps",
-        "what is equal: num_train_steps, or the train-FLOPs that they cost "
-        "the first system",
-        choices=("steps", "flops"),
-    )
-    probe_at: tuple[str, ...] = field(
-        ("0.25", "0.5", "0.75", "1"),
-        "fractions of the run at which it is probed, 1 at the end",
-    )
-    probe_trials: int = field(1, "fine-tuning runs of each probe", POSITIVE)
-    num_seeds: int = field(
-        1, "pre-training runs of each system, from --seed upwards", POSITIVE
-    )
-    output_dir: str = field("", "folder for all that is written", GIVEN)
+    Attributes:
+      systems: flagfiles of configs/objectives/ by name: electra,mlm,...
+      system: one more, by a name and what it has instead of the flags given
+        here: --system="half: --generator_hidden_size=0.5". May be given again;
+        of a name that is there already it adds flags.
+      probe: a labelled task and the flags of finetune.py for it: --probe="sst2:
+        --data_dir=glue". The name is the task, unless a --task= is among the
+        flags. May be given again, as --system.
+      budget: what is equal: num_train_steps, or the train-FLOPs that they cost
+        the first system.
+      probe_at: fractions of the run at which it is probed, 1 at the end.
+      probe_trials: fine-tuning runs of each probe.
+      num_seeds: pre-training runs of each system, from --seed upwards.
+      output_dir: folder for all that is written.
+    """
+
+    systems: tuple[str, ...] = field(())
+    system: tuple[str, ...] = field((), repeated=True)
+    probe: tuple[str, ...] = field((), repeated=True)
+    budget: str = field("steps", choices=("steps", "flops"))
+    probe_at: tuple[str, ...] = field(("0.25", "0.5", "0.75", "1"))
+    probe_trials: int = field(1, POSITIVE)
+    num_seeds: int = field(1, POSITIVE)
+    output_dir: str = field("", GIVEN)
 
 
 @command(CompareOptions, given=PretrainingConfig)
@@ -86,7 +78,7 @@ def comparison_of(
     options: CompareOptions, base: Mapping[str, Any]
 ) -> "Comparison":
     """The comparison that the options and the shared values give."""
-    from electra_tf.experiments.comparison import Comparison
+    from electra_tf.experiments import Comparison
 
     named = [(n, [f"--flagfile={_flagfile(n)}"]) for n in options.systems]
     named += [_split("system", text) for text in options.system]
@@ -115,10 +107,7 @@ def _flagfile(name: str) -> pathlib.Path:
         if folder.is_dir():
             break
     known = sorted(path.stem for path in folder.glob("*.flags"))
-    if name not in known:
-        raise InputError(
-            f"systems must be among {', '.join(known)}; received {name!r}"
-        )
+    require(name in known, f"systems must be among {', '.join(known)}", name)
     return folder / f"{name}.flags"
 
 
@@ -153,22 +142,21 @@ def _read(
 
 
 def _probe(name: str, arguments: Sequence[str]) -> "Probe":
-    from electra_tf.experiments.comparison import Probe
+    from electra_tf.experiments import Probe
 
     owner = f"probe {name}"
     kinds = (FinetuneOptions, TaskOptions, TrainingOptions)
     values = _read(owner, kinds, arguments)
     for flag in ("num_trials", "init_checkpoint", "save_model", "output_dir"):
-        if flag in values:
-            raise InputError(
-                f"{owner}: {flag} must be left to the comparison "
-                f"(--probe_trials, --output_dir); received {values[flag]!r}"
-            )
-    tasks = values.get("task", (name,))
-    if len(tasks) != 1:
-        raise InputError(
-            f"{owner}: a probe must be one task; received {', '.join(tasks)!r}"
+        require(
+            flag not in values,
+            f"{owner}: {flag} must be left to the comparison (--probe_trials, "
+            "--output_dir)",
+            values.get(flag),
         )
+    tasks = values.get("task", (name,))
+    rule = f"{owner}: a probe must be one task"
+    require(len(tasks) == 1, rule, ", ".join(tasks))
     options = TaskOptions(**own(TaskOptions, values))
     return Probe(name, tasks[0], options, tuple(arguments))
 

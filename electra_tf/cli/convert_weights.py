@@ -9,21 +9,21 @@ from electra_tf.config import GIVEN, Options, field
 
 @dataclasses.dataclass(frozen=True)
 class ConvertOptions(Options):
-    """What to convert, where to, and in which format and precision."""
+    """What to convert, where to, and in which format and precision.
 
-    model_dir: str = field(
-        "", "what from_pretrained takes: a run's folder, ...", GIVEN
-    )
-    output_dir: str = field("", "folder to write", GIVEN)
+    Attributes:
+      model_dir: what from_pretrained takes: a run's folder, ...
+      output_dir: folder to write.
+      to: the format; electra_tf: config, tokenizer and weights in one small
+        folder.
+      dtype: how weights are stored.
+    """
+
+    model_dir: str = field("", GIVEN)
+    output_dir: str = field("", GIVEN)
     # No choices: formats may come from outside.
-    to: str = field(
-        "electra_tf",
-        "the format; electra_tf: config, tokenizer and weights in one small "
-        "folder",
-    )
-    dtype: str = field(
-        "float32", "how weights are stored", choices=("float32", "float16")
-    )
+    to: str = field("electra_tf")
+    dtype: str = field("float32", choices=("float32", "float16"))
 
 
 @command(ConvertOptions)

@@ -15,9 +15,8 @@ from electra_tf.config import (
     Options,
     at_least,
     field,
-    require,
 )
-from electra_tf.errors import InputError
+from electra_tf.errors import InputError, require
 
 KERAS = ".keras"
 # What a sound conversion to LiteRT stays below; probabilities.
@@ -26,51 +25,38 @@ TOLERANCE = {"none": 1e-5, "int8": 0.1}
 
 @dataclasses.dataclass(frozen=True)
 class ExportOptions(Options):
-    """What to export, as what, and where to."""
+    """What to export, as what, and where to.
 
-    model_dir: str = field(
-        "",
-        "what from_pretrained takes: a run's folder, ...; or a fine-tuned "
-        "model's .keras file",
-        GIVEN,
-    )
-    format: str = field(
-        "saved_model",
-        "litert: the discriminator in a file of built-in ops, for phones",
-        choices=("saved_model", "litert"),
-    )
-    output_dir: str = field(
-        "",
-        "the model's base path: the next version (1, 2, ...) is written below "
-        "it; with --for_finetuning a new folder (default: <model_dir>/export, "
-        "where model_dir is the folder of a run or of weights)",
-    )
-    for_finetuning: bool = field(
-        False,
-        "write the pre-trained encoder alone, trainable, with the signatures "
-        "embed_ids (no dropout) and embed_ids_training (dropout); without "
-        "this flag, a model that serves",
-    )
-    dropout: float = field(
-        0.1, "rate of embed_ids_training, with --for_finetuning", PROBABILITY
-    )
-    dtype: str = field(
-        "float32", "how matrices are stored", choices=("float32", "float16")
-    )
-    warmup: bool | None = field(
-        None,
-        "write warm-up requests (default: where tensorflow-serving-api is "
-        "installed)",
-    )
-    output: str = field("", "litert: the .tflite file to write")
-    max_seq_length: int = field(
-        128, "litert: ids of a row; shorter ones are padded", at_least(2)
-    )
-    quantize: str = field(
-        "int8",
-        "litert: int8 is dynamic range, a quarter of the size",
-        choices=tuple(TOLERANCE),
-    )
+    Attributes:
+      model_dir: what from_pretrained takes: a run's folder, ...; or a
+        fine-tuned model's .keras file.
+      format: litert: the discriminator in a file of built-in ops, for phones.
+      output_dir: the model's base path: the next version (1, 2, ...) is written
+        below it; with --for_finetuning a new folder (default:
+        <model_dir>/export, where model_dir is the folder of a run or of
+        weights).
+      for_finetuning: write the pre-trained encoder alone, trainable, with the
+        signatures embed_ids (no dropout) and embed_ids_training (dropout);
+        without this flag, a model that serves.
+      dropout: rate of embed_ids_training, with --for_finetuning.
+      dtype: how matrices are stored.
+      warmup: write warm-up requests (default: where tensorflow-serving-api is
+        installed).
+      output: litert: the .tflite file to write.
+      max_seq_length: litert: ids of a row; shorter ones are padded.
+      quantize: litert: int8 is dynamic range, a quarter of the size.
+    """
+
+    model_dir: str = field("", GIVEN)
+    format: str = field("saved_model", choices=("saved_model", "litert"))
+    output_dir: str = field("")
+    for_finetuning: bool = field(False)
+    dropout: float = field(0.1, PROBABILITY)
+    dtype: str = field("float32", choices=("float32", "float16"))
+    warmup: bool | None = field(None)
+    output: str = field("")
+    max_seq_length: int = field(128, at_least(2))
+    quantize: str = field("int8", choices=tuple(TOLERANCE))
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -203,16 +189,15 @@ def _export_litert(options: ExportOptions) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class VerifyOptions(Options):
-    """What to verify, and how strictly."""
+    """What to verify, and how strictly.
 
-    path: str = field(
-        "", "a version's folder, such as served/electra/1", GIVEN, argument=True
-    )
-    tolerance: float = field(
-        1e-5,
-        "largest difference from the float32 Keras model that passes",
-        POSITIVE,
-    )
+    Attributes:
+      path: a version's folder, such as served/electra/1.
+      tolerance: largest difference from the float32 Keras model that passes.
+    """
+
+    path: str = field("", GIVEN, argument=True)
+    tolerance: float = field(1e-5, POSITIVE)
 
 
 @command(VerifyOptions)

@@ -11,15 +11,16 @@ from electra_tf.config.finetuning import TaskOptions, TrainingOptions
 
 @dataclasses.dataclass(frozen=True)
 class FinetuneOptions(Options):
-    """The tasks, and where to write."""
+    """The tasks, and where to write.
 
-    task: tuple[str, ...] = field(
-        (),
-        "task, or several with commas between: cola, glue/cola (TensorFlow "
-        "Datasets), squad2, chunk, custom, ...; an unknown name lists all",
-        GIVEN,
-    )
-    output_dir: str = field("", "folder for all that is written", GIVEN)
+    Attributes:
+      task: task, or several with commas between: cola, glue/cola (TensorFlow
+        Datasets), squad2, chunk, custom, ...; an unknown name lists all.
+      output_dir: folder for all that is written.
+    """
+
+    task: tuple[str, ...] = field((), GIVEN)
+    output_dir: str = field("", GIVEN)
 
 
 @command(FinetuneOptions, TaskOptions, TrainingOptions)

@@ -4,24 +4,24 @@ import dataclasses
 import os
 
 from electra_tf.cli.app import command
-from electra_tf.config import GIVEN, Options, at_least, at_most, field, require
-from electra_tf.errors import require_packages
+from electra_tf.config import GIVEN, Options, at_least, at_most, field
+from electra_tf.errors import require, require_packages
 
 NEEDED = ("starlette", "uvicorn", "httpx", "jinja2")
 
 
 @dataclasses.dataclass(frozen=True)
 class ReportOptions(Options):
-    """Which runs, and where to write."""
+    """Which runs, and where to write.
 
-    model_dir: tuple[str, ...] = field(
-        (),
-        "run folder, or several with commas between: they share the charts",
-        GIVEN,
-    )
-    output_dir: str = field(
-        "", "where to write (default: report, in the first model_dir)"
-    )
+    Attributes:
+      model_dir: run folder, or several with commas between: they share the
+        charts.
+      output_dir: where to write (default: report, in the first model_dir).
+    """
+
+    model_dir: tuple[str, ...] = field((), GIVEN)
+    output_dir: str = field("")
 
 
 @command(ReportOptions)
@@ -35,18 +35,21 @@ def report(options: ReportOptions) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class DemoOptions(Options):
-    """Whose answers to show, and where to listen."""
+    """Whose answers to show, and where to listen.
 
-    saved_model: str = field("", "a model's base path, such as served/electra")
-    backend: str = field(
-        "",
-        "instead of --saved_model: a TensorFlow Serving, http://host:8501",
-    )
-    model_name: str = field(
-        "electra", "what the server at --backend calls the model"
-    )
-    host: str = field("127.0.0.1", "address to listen at")
-    port: int = field(8600, "port to listen at", (at_least(1), at_most(65535)))
+    Attributes:
+      saved_model: a model's base path, such as served/electra.
+      backend: instead of --saved_model: a TensorFlow Serving, http://host:8501.
+      model_name: what the server at --backend calls the model.
+      host: address to listen at.
+      port: port to listen at.
+    """
+
+    saved_model: str = field("")
+    backend: str = field("")
+    model_name: str = field("electra")
+    host: str = field("127.0.0.1")
+    port: int = field(8600, at_least(1), at_most(65535))
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -18,12 +18,14 @@ from electra_tf.config.pretraining import (
 
 @dataclasses.dataclass(frozen=True)
 class PretrainOptions(Options):
-    """What `pretrain.py` has besides the configuration."""
+    """What `pretrain.py` has besides the configuration.
 
-    dry_run: bool = field(
-        False,
-        "print parameters, FLOPs and bytes a step, steps an epoch; then exit",
-    )
+    Attributes:
+      dry_run: print parameters, FLOPs and bytes a step, steps an epoch; then
+        exit.
+    """
+
+    dry_run: bool = field(False)
 
 
 @command(PretrainOptions, given=PretrainingConfig)
@@ -58,7 +60,7 @@ def _num_records(config: PretrainingConfig) -> int | None:
     """Training records of --data_dir; None for what is not built yet."""
     if not config.data.data_dir:
         return None
-    from electra_tf.data.records.records import open_records
+    from electra_tf.data.records import open_records
 
     length = config.data.max_seq_length
     records = open_records(config.data.data_dir, "train", length)
@@ -67,9 +69,13 @@ def _num_records(config: PretrainingConfig) -> int | None:
 
 @dataclasses.dataclass(frozen=True)
 class CountOptions(Options):
-    """What `count_flops.py` has besides the configuration."""
+    """What `count_flops.py` has besides the configuration.
 
-    published: bool = field(False, "the models of the paper's tables")
+    Attributes:
+      published: the models of the paper's tables.
+    """
+
+    published: bool = field(False)
 
 
 @command(CountOptions, given=PretrainingConfig)
@@ -94,18 +100,19 @@ def count_flops(options: CountOptions, given: Mapping[str, Any]) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class EvaluateOptions(Options):
-    """Which run, which records, how much."""
+    """Which run, which records, how much.
 
-    model_dir: str = field("", "the run's folder", GIVEN)
-    data_dir: str | None = field(
-        None, "other records than the run's own (held-out part)"
-    )
-    num_eval_steps: int | None = field(
-        None, "batches at most (default: the run's)", POSITIVE
-    )
-    eval_batch_size: int | None = field(
-        None, "sequences a batch (default: the run's)", POSITIVE
-    )
+    Attributes:
+      model_dir: the run's folder.
+      data_dir: other records than the run's own (held-out part).
+      num_eval_steps: batches at most (default: the run's).
+      eval_batch_size: sequences a batch (default: the run's).
+    """
+
+    model_dir: str = field("", GIVEN)
+    data_dir: str | None = field(None)
+    num_eval_steps: int | None = field(None, POSITIVE)
+    eval_batch_size: int | None = field(None, POSITIVE)
 
 
 @command(EvaluateOptions)

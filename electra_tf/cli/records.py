@@ -3,10 +3,10 @@
 import dataclasses
 import os
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+
+from tqdm import tqdm
 
 from electra_tf.cli.app import command
 from electra_tf.config import (
@@ -17,78 +17,66 @@ from electra_tf.config import (
     at_least,
     at_most,
     field,
-    require,
 )
-from electra_tf.errors import require_packages
-
-if TYPE_CHECKING:
-    from electra_tf.data.tokenizers.learning import Coverage
-    from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.errors import require, require_packages
 
 _SECONDS_BETWEEN_REPORTS = 5.0
-_INPUT = (
-    "text files, globs or directories, with commas between; a blank line ends "
-    "a document"
-)
 
 
 @dataclasses.dataclass(frozen=True)
 class TextOptions(Options):
-    """What text is read, and how."""
+    """What text is read, and how.
 
-    input: tuple[str, ...] = field((), _INPUT)
-    do_lower_case: bool = field(True, "whether to lower-case text")
-    strip_accents: bool | None = field(
-        None, "whether to strip accents (default: as --do_lower_case)"
-    )
+    Attributes:
+      input: text files, globs or directories, with commas between; a blank line
+        ends a document.
+      do_lower_case: whether to lower-case text.
+      strip_accents: whether to strip accents (default: as --do_lower_case).
+    """
+
+    input: tuple[str, ...] = field(())
+    do_lower_case: bool = field(True)
+    strip_accents: bool | None = field(None)
 
 
 @dataclasses.dataclass(frozen=True)
 class BuildOptions(TextOptions):
-    """Which text becomes which records."""
+    """Which text becomes which records.
 
-    tfds_name: str = field(
-        "",
-        'in place of --input: a TensorFlow Dataset with a feature "text", '
-        "such as wikipedia/20230601.en; each record is a document",
-    )
-    tfds_data_dir: str = field("", "where prepared TensorFlow Datasets lie")
-    vocab_file: str = field(
-        "", "WordPiece vocabulary (default: BERT's uncased English one)"
-    )
-    max_seq_length: int = field(
-        128, "tokens an example, with [CLS] and [SEP]", at_least(5)
-    )
-    eval_fraction: float = field(
-        0.02, "fraction of the documents to hold out", PROBABILITY
-    )
-    seed: int = field(0, "of the examples' random choices", NOT_NEGATIVE)
-    split_long_lines: bool = field(
-        True,
-        "split lines that are longer than an example at sentence ends, rather "
-        "than cut them as the authors' builder does",
-    )
-    output_dir: str = field("", "the records folder to make", GIVEN)
-    num_shards: int = field(
-        8, "files of the train split", (at_least(1), at_most(500))
-    )
-    num_processes: int = field(
-        0,
-        "processes; 0 chooses by the amount of text. The records do not "
-        "depend on it",
-        (NOT_NEGATIVE, at_most(1024)),
-    )
-    overwrite: bool = field(False, "replace records that are in --output_dir")
-    runner: str = field(
-        "",
-        "build on Apache Beam with this runner: DirectRunner, DataflowRunner, "
-        "FlinkRunner, SparkRunner, ... The records are the same",
-    )
-    beam_options: str = field(
-        "",
-        "further options for Beam, in quotes and separated by spaces: "
-        '--beam_options="--project=p --region=r"',
-    )
+    Attributes:
+      tfds_name: in place of --input: a TensorFlow Dataset with a feature
+        "text", such as wikipedia/20230601.en; each record is a document.
+      tfds_data_dir: where prepared TensorFlow Datasets lie.
+      vocab_file: WordPiece vocabulary (default: BERT's uncased English one).
+      max_seq_length: tokens an example, with [CLS] and [SEP].
+      eval_fraction: fraction of the documents to hold out.
+      seed: of the examples' random choices.
+      split_long_lines: split lines that are longer than an example at sentence
+        ends, rather than cut them as the authors' builder does.
+      output_dir: the records folder to make.
+      num_shards: files of the train split.
+      num_processes: processes; 0 chooses by the amount of text. The records do
+        not depend on it.
+      overwrite: replace records that are in --output_dir.
+      runner: build on Apache Beam with this runner: DirectRunner,
+        DataflowRunner, FlinkRunner, SparkRunner, ... The records are the same.
+      beam_options: further options for Beam, in quotes and separated by spaces:
+        --beam_options="--project=p --region=r".
+    """
+
+    tfds_name: str = field("")
+    tfds_data_dir: str = field("")
+    vocab_file: str = field("")
+    max_seq_length: int = field(128, at_least(5))
+    eval_fraction: float = field(0.02, PROBABILITY)
+    seed: int = field(0, NOT_NEGATIVE)
+    split_long_lines: bool = field(True)
+    output_dir: str = field("", GIVEN)
+    num_shards: int = field(8, at_least(1), at_most(500))
+    num_processes: int = field(0, NOT_NEGATIVE, at_most(1024))
+    overwrite: bool = field(False)
+    runner: str = field("")
+    beam_options: str = field("")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -97,23 +85,22 @@ class BuildOptions(TextOptions):
             "one of --input and --tfds_name must be given",
             f"--input={','.join(self.input)} --tfds_name={self.tfds_name}",
         )
+        if not self.runner:
+            rule = "--beam_options must come with --runner"
+            require(not self.beam_options, rule, self.beam_options)
+            return
         require(
-            not (self.runner and self.tfds_name),
+            not self.tfds_name,
             "--runner reads text files only: --tfds_name must be left out, or "
             "the dataset written out as text",
             self.tfds_name,
         )
         require(
-            not (self.runner and self.num_processes),
+            not self.num_processes,
             "--num_processes must be left to a build without --runner: say "
             "it in --beam_options, for DirectRunner --direct_num_workers=N "
             "--direct_running_mode=multi_processing",
             self.num_processes,
-        )
-        require(
-            bool(self.runner) or not self.beam_options,
-            "--beam_options must come with --runner",
-            self.beam_options,
         )
 
 
@@ -122,138 +109,122 @@ def build_pretraining_data(options: BuildOptions) -> None:
     """Makes pre-training records of text."""
     # Imported here, so that a mistyped flag is told of at once.
     from electra_tf.data.records.build import build_records
-    from electra_tf.data.text.files import embedded_vocab_path
-    from electra_tf.data.text.tfds import tfds_documents
-    from electra_tf.data.tokenizers.tokenizer import Tokenizer
+    from electra_tf.data.text import embedded_vocab_path, tfds_documents
+    from electra_tf.data.tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(
         options.vocab_file or embedded_vocab_path(),
         options.do_lower_case,
         options.strip_accents,
     )
+    values = vars(options)
+    names = ("max_seq_length", "seed", "eval_fraction", "split_long_lines")
+    examples = {name: values[name] for name in names}
+    names = ("output_dir", "num_shards", "overwrite")
+    output = {name: values[name] for name in names}
     if options.runner:
-        _build_on_beam(options, tokenizer)
+        require_packages("--runner needs", ("apache_beam",), "beam")
+        from electra_tf.data.cluster.beam import build_records_on_beam
+        from electra_tf.data.records.settings import BuildSettings
+
+        build_records_on_beam(
+            options.input,
+            settings=BuildSettings(tokenizer, **examples),
+            runner=options.runner,
+            beam_options=options.beam_options,
+            **output,
+        )
         return
     name, folder = options.tfds_name, options.tfds_data_dir or None
     build_records(
         tfds_documents(name, folder) if name else options.input,
-        options.output_dir,
-        tokenizer,
-        options.max_seq_length,
-        seed=options.seed,
-        eval_fraction=options.eval_fraction,
-        num_shards=options.num_shards,
+        tokenizer=tokenizer,
         num_processes=options.num_processes or None,
-        split_long_lines=options.split_long_lines,
-        overwrite=options.overwrite,
-    )
-
-
-def _build_on_beam(options: BuildOptions, tokenizer: "Tokenizer") -> None:
-    require_packages("--runner needs", ("apache_beam",), "beam")
-    from electra_tf.data.cluster.beam import build_records_on_beam
-    from electra_tf.data.records.build_settings import BuildSettings
-
-    settings = BuildSettings(
-        tokenizer,
-        options.max_seq_length,
-        options.seed,
-        options.eval_fraction,
-        options.split_long_lines,
-    )
-    build_records_on_beam(
-        options.input,
-        options.output_dir,
-        settings,
-        options.runner,
-        options.beam_options,
-        options.num_shards,
-        options.overwrite,
+        **examples,
+        **output,
     )
 
 
 @dataclasses.dataclass(frozen=True)
 class VerifyOptions(Options):
-    """Which records."""
+    """Which records.
 
-    data_dir: str = field("", "records folder, or a glob of TFRecords", GIVEN)
+    Attributes:
+      data_dir: records folder, or a glob of TFRecords.
+    """
+
+    data_dir: str = field("", GIVEN)
 
 
 @command(VerifyOptions)
 def verify_records(options: VerifyOptions) -> None:
     """Reads every record; says what is there, or what is wrong."""
-    from electra_tf.data.records import verify
+    from electra_tf.data import records
 
-    counts = verify.verify_records(options.data_dir)
+    counts = records.verify_records(options.data_dir)
     found = ", ".join(f"{count:,} {name}" for name, count in counts.items())
     print(f"{options.data_dir}: {found} records, all good")
 
 
 @dataclasses.dataclass(frozen=True)
 class VocabOptions(TextOptions):
-    """Which text gives which vocabulary."""
+    """Which text gives which vocabulary.
 
-    input: tuple[str, ...] = field((), _INPUT, GIVEN)
-    output: str = field("", "the vocabulary file to write", GIVEN)
-    vocab_size: int = field(
-        30522,
-        "number of pieces, the special ones included",
-        (at_least(50), at_most(2**24)),
-    )
+    Attributes:
+      input: text files, globs or directories, with commas between; a blank line
+        ends a document.
+      output: the vocabulary file to write.
+      vocab_size: number of pieces, the special ones included.
+    """
+
+    input: tuple[str, ...] = field((), GIVEN)
+    output: str = field("", GIVEN)
+    vocab_size: int = field(30522, at_least(50), at_most(2**24))
 
 
 @command(VocabOptions)
 def train_vocab(options: VocabOptions) -> None:
     """Counts words, learns the pieces, writes them, prints how they fit."""
-    import tensorflow as tf
+    from electra_tf.data.text import expand_inputs
+    from electra_tf.data.tokenizers import DEFAULT_KIND, KINDS
+    from electra_tf.data.tokenizers.learning import measure_coverage
+    from electra_tf.files import make_folder, write_bytes
 
-    from electra_tf.data.text.files import expand_inputs
-    from electra_tf.data.tokenizers import learning
-    from electra_tf.data.tokenizers.vocab_file import save_vocab
-
-    files = expand_inputs(options.input)
     replaced: Counter[str] = Counter()
-    words = learning.count_words(
-        _lines(files, replaced), options.do_lower_case, options.strip_accents
+    tokenizer, words = KINDS[DEFAULT_KIND].learn(
+        _lines(expand_inputs(options.input), replaced),
+        options.vocab_size,
+        options.do_lower_case,
+        options.strip_accents,
+        _log,
     )
     for file, count in replaced.items():
         _log(f"{file}: {count} lines are not UTF-8; bad bytes were left out")
-    _log(f"{words.total()} words, {len(words)} different ones")
-    vocab = learning.learn_wordpiece(words, options.vocab_size, _log)
-    tf.io.gfile.makedirs(os.path.dirname(options.output) or ".")
-    save_vocab(vocab, options.output)
-    _print_result(options, vocab, learning.measure_coverage(vocab, words))
-
-
-def _lines(files: list[str], replaced: Counter[str]) -> Iterator[str]:
-    """All lines of the files; says from time to time how far it is."""
-    from electra_tf.data.text.files import read_documents
-
-    reported = time.monotonic()
-    for number, file in enumerate(files, 1):
-        _log(f"reading {file} ({number} of {len(files)})")
-        num_lines = 0
-        for document in read_documents([file], replaced):
-            num_lines += len(document)
-            yield from document
-            if time.monotonic() - reported > _SECONDS_BETWEEN_REPORTS:
-                reported = time.monotonic()
-                _log(f"  {num_lines} lines")
-
-
-def _print_result(
-    options: VocabOptions, vocab: list[str], fit: "Coverage"
-) -> None:
-    if len(vocab) < options.vocab_size:
+    make_folder(os.path.dirname(options.output) or ".")
+    write_bytes(options.output, tokenizer.content())
+    if tokenizer.vocab_size < options.vocab_size:
         _log(
-            f"the text has no more than {len(vocab)} pieces "
+            f"the text has no more than {tokenizer.vocab_size} pieces "
             f"(--vocab_size={options.vocab_size})"
         )
+    fit = measure_coverage(tokenizer, words)
     print(
-        f"{options.output}: {len(vocab)} pieces; "
+        f"{options.output}: {tokenizer.vocab_size} pieces; "
         f"{100 * (1 - fit.num_unknown / fit.num_words):.3f} % of the words "
         f"are covered, at {fit.num_pieces / fit.num_words:.3f} pieces a word"
     )
+
+
+def _lines(files: list[str], replaced: Counter[str]) -> Iterator[str]:
+    """All lines of the files; a bar says how far it is."""
+    from electra_tf.data.text import read_documents
+
+    with tqdm(unit=" lines", mininterval=_SECONDS_BETWEEN_REPORTS) as bar:
+        for number, file in enumerate(files, 1):
+            bar.set_description(f"{file} ({number} of {len(files)})")
+            for document in read_documents([file], replaced):
+                bar.update(len(document))
+                yield from document
 
 
 def _log(line: str) -> None:

@@ -1,20 +1,25 @@
 """How everything that a command can be told is declared and checked.
 
 An option is a `field` of a dataclass that derives from `Options`: its kind is
-its annotation, and default, help, rule and choices stand beside it. What makes
-the values - a flag, a stored configuration, Python code - does not matter: an
-instance that breaks a rule cannot be made.
+its annotation, default, rule and choices stand beside it, and its help is what
+the class's docstring says of it. What makes the values - a flag, a stored
+configuration, Python code - does not matter: an instance that breaks a rule
+cannot be made.
 """
 
 import dataclasses
+import inspect
 import json
+import re
 import types
-from collections.abc import Callable, Collection, Mapping
-from typing import Any, NamedTuple, get_args, get_origin
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
-from electra_tf.errors import InputError
+from electra_tf.errors import InputError, require
 
 Field = dataclasses.Field[Any]
+# "  name: text", whose further lines are indented more.
+_ATTRIBUTE = re.compile(r"^  (\w+): (.*(?:\n    .*)*)", re.MULTILINE)
 
 
 class Rule(NamedTuple):
@@ -74,9 +79,7 @@ _NOUNS = {
 
 def field(
     default: Any,
-    help: str,
-    rule: Rule | tuple[Rule, ...] = (),
-    *,
+    *rules: Rule,
     choices: Collection[str] | Callable[[], Collection[str]] | None = None,
     defines: bool = True,
     repeated: bool = False,
@@ -87,8 +90,7 @@ def field(
     Args:
       default: the value where none is given. A field whose default is decided
         elsewhere is annotated `| None`, has None, and its help says which.
-      help: what it is, in words.
-      rule: what its values must keep, one or several; None always may stand.
+      rules: what its values must keep; None always may stand.
       choices: the values it may have, or a function that says them whenever
         one is checked: a registry may grow.
       defines: whether a run that goes on must have the same value: true of
@@ -98,8 +100,7 @@ def field(
       argument: it is given without a name, behind the flags.
     """
     metadata = {
-        "help": help,
-        "rules": (rule,) if isinstance(rule, Rule) else rule,
+        "rules": rules,
         "choices": choices,
         "defines": defines,
         "repeated": repeated,
@@ -112,6 +113,7 @@ def field(
 class Options:
     """Fields whose values keep their rules; a breach raises InputError.
 
+    A subclass says what each of its own is under "Attributes:": their helps.
     A subclass with a rule over several fields adds it in `__post_init__`.
     """
 
@@ -120,16 +122,39 @@ class Options:
             check_value(each, getattr(self, each.name))
 
 
-def fields_of(*kinds: Any) -> dict[str, Field]:
-    """The fields of dataclasses by name, with those of groups in them."""
-    found: dict[str, Field] = {}
+def groups_of(*kinds: type) -> Iterator[type[Options]]:
+    """The classes whose fields are options: these, or those of their fields."""
     for kind in kinds:
-        for each in dataclasses.fields(kind):
-            inner: Any = each.type
-            if dataclasses.is_dataclass(inner):
-                found |= fields_of(inner)
-            else:
-                found[each.name] = each
+        if issubclass(kind, Options):
+            yield kind
+        else:
+            yield from groups_of(*get_type_hints(kind).values())
+
+
+def fields_of(*kinds: type) -> dict[str, Field]:
+    """The fields of dataclasses by name, with those of groups in them."""
+    groups = groups_of(*kinds)
+    return {f.name: f for group in groups for f in dataclasses.fields(group)}
+
+
+def own(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the values that belong to a field of `kind`."""
+    return {name: values[name] for name in fields_of(kind) if name in values}
+
+
+def helps_of(*kinds: type) -> dict[str, str]:
+    """Name -> what the docstring of the field's class says of it.
+
+    It stands there under "Attributes:"; a full stop at its end is left out.
+    """
+    found: dict[str, str] = {}
+    for group in groups_of(*kinds):
+        for base in reversed(group.__mro__):
+            doc = inspect.cleandoc(base.__doc__ or "")
+            attributes = doc.partition("Attributes:\n")[2]
+            for name, told in _ATTRIBUTE.findall(attributes):
+                line = " ".join(told.split())
+                found[name] = re.sub(r"(?<!\.)\.$", "", line)
     return found
 
 
@@ -185,12 +210,6 @@ def check_kind(name: str, value: Any, kind: type) -> None:
     if kind is tuple and fits:
         fits = all(isinstance(text, str) for text in value)
     require(fits, f"{name} must be {_NOUNS[kind]}", value)
-
-
-def require(holds: bool, rule: str, value: object) -> None:
-    """Raises InputError, with the rule and the value, unless it holds."""
-    if not holds:
-        raise InputError(f"{rule}; received {value!r}")
 
 
 def json_object(text: str) -> dict[str, Any]:

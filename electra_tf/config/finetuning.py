@@ -19,104 +19,95 @@ HEADS = ("joint", "plain")
 
 @dataclasses.dataclass(frozen=True)
 class TaskOptions(Options):
-    """What is read, and how."""
+    """What is read, and how.
 
-    data_dir: str = field("", "folder of the tasks' files")
-    train_file: str = field("", "instead of the task's usual file")
-    dev_file: str = field("", "instead of the task's usual file")
-    test_file: str = field("", "instead of the task's usual file")
-    tfds_data_dir: str = field(
-        "", "where prepared TensorFlow Datasets lie (--task=glue/sst2)"
-    )
-    do_predict: bool = field(False, "read test files and write predictions")
-    double_unordered: bool = field(
-        False, "mrpc, stsb: train on both orders of each pair"
-    )
-    text_column: str = field("text", "custom: column of the text")
-    text_pair_column: str = field("", "custom: column of a second text")
-    label_column: str = field("label", "custom: column of the label")
-    label_kind: str = field(
-        "class", "custom: what labels are", choices=LABEL_KINDS
-    )
-    word_column: int = field(0, "tagging: column of the words, from 0")
-    tag_column: int = field(-1, "tagging: column of the tags; -1: the last")
-    doc_stride: int = field(
-        128, "question answering: tokens from window to window", POSITIVE
-    )
-    max_query_length: int = field(
-        64, "question answering: tokens of a question at most", POSITIVE
-    )
-    max_answer_length: int = field(
-        30, "question answering: tokens of an answer at most", POSITIVE
-    )
-    qa_head: str = field("joint", "question answering: the head", choices=HEADS)
-    num_beams: int = field(
-        20,
-        "question answering: starts followed, and ends for each",
-        POSITIVE,
-    )
-    n_best_size: int = field(
-        20,
-        "question answering: answers written for each question",
-        POSITIVE,
-    )
+    Attributes:
+      data_dir: folder of the tasks' files.
+      train_file: instead of the task's usual file.
+      dev_file: instead of the task's usual file.
+      test_file: instead of the task's usual file.
+      tfds_data_dir: where prepared TensorFlow Datasets lie (--task=glue/sst2).
+      do_predict: read test files and write predictions.
+      double_unordered: mrpc, stsb: train on both orders of each pair.
+      text_column: custom: column of the text.
+      text_pair_column: custom: column of a second text.
+      label_column: custom: column of the label.
+      label_kind: custom: what labels are.
+      word_column: tagging: column of the words, from 0.
+      tag_column: tagging: column of the tags; -1: the last.
+      doc_stride: question answering: tokens from window to window.
+      max_query_length: question answering: tokens of a question at most.
+      max_answer_length: question answering: tokens of an answer at most.
+      qa_head: question answering: the head.
+      num_beams: question answering: starts followed, and ends for each.
+      n_best_size: question answering: answers written for each question.
+    """
+
+    data_dir: str = field("")
+    train_file: str = field("")
+    dev_file: str = field("")
+    test_file: str = field("")
+    tfds_data_dir: str = field("")
+    do_predict: bool = field(False)
+    double_unordered: bool = field(False)
+    text_column: str = field("text")
+    text_pair_column: str = field("")
+    label_column: str = field("label")
+    label_kind: str = field("class", choices=LABEL_KINDS)
+    word_column: int = field(0)
+    tag_column: int = field(-1)
+    doc_stride: int = field(128, POSITIVE)
+    max_query_length: int = field(64, POSITIVE)
+    max_answer_length: int = field(30, POSITIVE)
+    qa_head: str = field("joint", choices=HEADS)
+    num_beams: int = field(20, POSITIVE)
+    n_best_size: int = field(20, POSITIVE)
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainingOptions(Options):
-    """How it is learned. None: the paper's value for the size or the task."""
+    """How it is learned. None: the paper's value for the size or the task.
 
-    init_checkpoint: str = field(
-        "", "what from_pretrained takes: tiny, a run's folder, ...", GIVEN
-    )
-    from_scratch: bool = field(
-        False, "fresh weights; sizes and vocabulary of the checkpoint"
-    )
-    num_trials: int = field(1, "runs that differ in their seed alone", POSITIVE)
-    seed: int = field(
-        0, "of the first trial; the next has one more", NOT_NEGATIVE
-    )
-    learning_rate: float | None = field(
-        None, "peak (default: small 3e-4, base 1e-4, large 5e-5)", POSITIVE
-    )
-    layerwise_lr_decay: float | None = field(
-        None,
-        "factor from layer to layer (default: small, base .8, large .9)",
-        FACTOR,
-    )
-    num_train_epochs: int | None = field(
-        None,
-        "(default: rte, stsb 10, question answering 2, others 3)",
-        POSITIVE,
-    )
-    train_batch_size: int = field(32, "examples a step", POSITIVE)
-    eval_batch_size: int = field(64, "examples at once in prediction", POSITIVE)
-    warmup_proportion: float = field(0.1, "of the steps", PROBABILITY)
-    weight_decay_rate: float | None = field(
-        None, "(default: 0; with --compat=google 0.01)", NOT_NEGATIVE
-    )
-    hidden_dropout_prob: float = field(
-        0.1, "of the encoder and the head", PROBABILITY
-    )
-    compat: str = field(
-        "none",
-        "google repeats the authors' code where it departs from the paper",
-        choices=("none", "google"),
-    )
-    max_seq_length: int | None = field(
-        None,
-        "(default: question answering 512, others 128; or the model's)",
-        POSITIVE,
-    )
-    max_train_examples: int | None = field(
-        None,
-        "learn from so many, the same in all trials (default: all)",
-        POSITIVE,
-    )
-    early_stop_patience: int = field(
-        0,
-        "stop after so many epochs without progress on dev; 0: never",
-        NOT_NEGATIVE,
-    )
-    save_model: bool = field(True, "keep the best trial's model.keras")
-    log_every_steps: int = field(50, "between points in TensorBoard", POSITIVE)
+    Attributes:
+      init_checkpoint: what from_pretrained takes: tiny, a run's folder, ...
+      from_scratch: fresh weights; sizes and vocabulary of the checkpoint.
+      num_trials: runs that differ in their seed alone.
+      seed: of the first trial; the next has one more.
+      learning_rate: peak (default: small 3e-4, base 1e-4, large 5e-5).
+      layerwise_lr_decay: factor from layer to layer (default: small, base .8,
+        large .9).
+      num_train_epochs: (default: rte, stsb 10, question answering 2, others 3).
+      train_batch_size: examples a step.
+      eval_batch_size: examples at once in prediction.
+      warmup_proportion: of the steps.
+      weight_decay_rate: (default: 0; with --compat=google 0.01).
+      hidden_dropout_prob: of the encoder and the head.
+      compat: google repeats the authors' code where it departs from the paper.
+      max_seq_length: (default: question answering 512, others 128; or the
+        model's).
+      max_train_examples: learn from so many, the same in all trials (default:
+        all).
+      early_stop_patience: stop after so many epochs without progress on dev; 0:
+        never.
+      save_model: keep the best trial's model.keras.
+      log_every_steps: between points in TensorBoard.
+    """
+
+    init_checkpoint: str = field("", GIVEN)
+    from_scratch: bool = field(False)
+    num_trials: int = field(1, POSITIVE)
+    seed: int = field(0, NOT_NEGATIVE)
+    learning_rate: float | None = field(None, POSITIVE)
+    layerwise_lr_decay: float | None = field(None, FACTOR)
+    num_train_epochs: int | None = field(None, POSITIVE)
+    train_batch_size: int = field(32, POSITIVE)
+    eval_batch_size: int = field(64, POSITIVE)
+    warmup_proportion: float = field(0.1, PROBABILITY)
+    weight_decay_rate: float | None = field(None, NOT_NEGATIVE)
+    hidden_dropout_prob: float = field(0.1, PROBABILITY)
+    compat: str = field("none", choices=("none", "google"))
+    max_seq_length: int | None = field(None, POSITIVE)
+    max_train_examples: int | None = field(None, POSITIVE)
+    early_stop_patience: int = field(0, NOT_NEGATIVE)
+    save_model: bool = field(True)
+    log_every_steps: int = field(50, POSITIVE)

@@ -7,7 +7,7 @@ size (paper, Tables 1 and 6) stand in sizes.py; a flag given explicitly wins.
 import dataclasses
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_type_hints
 
 from electra_tf.config import (
     INSIDE,
@@ -22,7 +22,7 @@ from electra_tf.config import (
     field,
     fields_of,
     json_object,
-    require,
+    own,
 )
 from electra_tf.config.description import GENERATORS, TYINGS
 from electra_tf.config.execution import ExecutionConfig, RunConfig
@@ -32,36 +32,30 @@ from electra_tf.config.objectives import (
     has_trained_generator,
 )
 from electra_tf.config.sizes import SIZES, NetworkSizes, check_generator_sizes
+from electra_tf.errors import require
 
 
 @dataclasses.dataclass(frozen=True)
 class ElectraConfig(NetworkSizes):
-    """The networks: what a checkpoint's shapes and forward pass depend on."""
+    """The networks: what a checkpoint's shapes and forward pass depend on.
 
-    hidden_dropout_prob: float = field(
-        0.1, "dropout of hidden states", PROBABILITY
-    )
-    attention_probs_dropout_prob: float = field(
-        0.1, "dropout of attention probabilities", PROBABILITY
-    )
-    generator: str = field(
-        "transformer", "what proposes the replacements", choices=GENERATORS
-    )
-    tying: str = field(
-        "embeddings",
-        "what generator and main network share; without a trained generator "
-        "the default is none",
-        choices=TYINGS,
-    )
-    initializer_range: float = field(
-        0.02, "deviation of the normal start of kernels and tables", POSITIVE
-    )
-    position_init: str = field(
-        "normal",
-        "start of the position table; sinusoidal leaves the unigram "
-        "plateau sooner on little text",
-        choices=("normal", "sinusoidal"),
-    )
+    Attributes:
+      hidden_dropout_prob: dropout of hidden states.
+      attention_probs_dropout_prob: dropout of attention probabilities.
+      generator: what proposes the replacements.
+      tying: what generator and main network share; without a trained generator
+        the default is none.
+      initializer_range: deviation of the normal start of kernels and tables.
+      position_init: start of the position table; sinusoidal leaves the unigram
+        plateau sooner on little text.
+    """
+
+    hidden_dropout_prob: float = field(0.1, PROBABILITY)
+    attention_probs_dropout_prob: float = field(0.1, PROBABILITY)
+    generator: str = field("transformer", choices=GENERATORS)
+    tying: str = field("embeddings", choices=TYINGS)
+    initializer_range: float = field(0.02, POSITIVE)
+    position_init: str = field("normal", choices=("normal", "sinusoidal"))
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -79,91 +73,85 @@ class ElectraConfig(NetworkSizes):
 
 @dataclasses.dataclass(frozen=True)
 class ObjectiveConfig(Options):
-    """What is learned: masking, sampling and the weights of the losses."""
+    """What is learned: masking, sampling and the weights of the losses.
 
-    objective: str = field("electra", "training system", choices=OBJECTIVES)
-    mask_prob: float = field(0.15, "fraction of the tokens to mask", INSIDE)
-    gen_weight: float = field(1.0, "weight of the masked-LM loss", NOT_NEGATIVE)
-    disc_weight: float = field(
-        50.0, "weight of the detection loss", NOT_NEGATIVE
-    )
-    mws_weight: float = field(
-        2.0, "weight of the multi-word selection loss (teams)", NOT_NEGATIVE
-    )
-    two_stage_steps: int = field(
-        0, "steps of the generator alone (two_stage)", NOT_NEGATIVE
-    )
-    two_stage_init: bool = field(
-        True, "start the second stage from the generator's weights (two_stage)"
-    )
-    temperature: float = field(
-        1.0, "of the generator's samples at the start", POSITIVE
-    )
-    temperature_end: float = field(
-        1.0,
-        "of the samples towards the end, if temperature_decay_steps",
-        POSITIVE,
-    )
-    temperature_decay_steps: int = field(
-        0,
-        "steps in which the temperature's distance to temperature_end falls "
-        "to 1/e; 0 keeps the temperature",
-        NOT_NEGATIVE,
-    )
-    disallow_correct: bool = field(
-        False, "never sample the token that stood there"
-    )
-    compat: str = field(
-        "none",
-        "google repeats the authors' code: masks drawn with replacement",
-        choices=("none", "google"),
-    )
+    Attributes:
+      objective: training system.
+      mask_prob: fraction of the tokens to mask.
+      gen_weight: weight of the masked-LM loss.
+      disc_weight: weight of the detection loss.
+      mws_weight: weight of the multi-word selection loss (teams).
+      two_stage_steps: steps of the generator alone (two_stage).
+      two_stage_init: start the second stage from the generator's weights
+        (two_stage).
+      temperature: of the generator's samples at the start.
+      temperature_end: of the samples towards the end, if
+        temperature_decay_steps.
+      temperature_decay_steps: steps in which the temperature's distance to
+        temperature_end falls to 1/e; 0 keeps the temperature.
+      disallow_correct: never sample the token that stood there.
+      compat: google repeats the authors' code: masks drawn with replacement.
+    """
+
+    objective: str = field("electra", choices=OBJECTIVES)
+    mask_prob: float = field(0.15, INSIDE)
+    gen_weight: float = field(1.0, NOT_NEGATIVE)
+    disc_weight: float = field(50.0, NOT_NEGATIVE)
+    mws_weight: float = field(2.0, NOT_NEGATIVE)
+    two_stage_steps: int = field(0, NOT_NEGATIVE)
+    two_stage_init: bool = field(True)
+    temperature: float = field(1.0, POSITIVE)
+    temperature_end: float = field(1.0, POSITIVE)
+    temperature_decay_steps: int = field(0, NOT_NEGATIVE)
+    disallow_correct: bool = field(False)
+    compat: str = field("none", choices=("none", "google"))
 
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig(Options):
-    """How it is learned: AdamW and its schedule."""
+    """How it is learned: AdamW and its schedule.
 
-    learning_rate: float = field(5e-4, "peak learning rate", POSITIVE)
-    num_train_steps: int = field(1_000_000, "steps of the run", POSITIVE)
-    num_warmup_steps: int = field(
-        10_000, "steps of linear warm-up", NOT_NEGATIVE
-    )
-    lr_decay_power: float = field(
-        1.0, "power of the polynomial decay", NOT_NEGATIVE
-    )
-    weight_decay_rate: float = field(
-        0.01, "decoupled decay, not on LayerNorm and biases", NOT_NEGATIVE
-    )
-    clip_norm: float = field(
-        1.0, "global norm the gradients are clipped to", POSITIVE
-    )
-    adam_bias_correction: bool = field(
-        False, "correct Adam's moments for their zero start (paper: no)"
-    )
-    train_batch_size: int = field(
-        128, "sequences a step, over all replicas", POSITIVE
-    )
+    Attributes:
+      learning_rate: peak learning rate.
+      num_train_steps: steps of the run.
+      num_warmup_steps: steps of linear warm-up.
+      lr_decay_power: power of the polynomial decay.
+      weight_decay_rate: decoupled decay, not on LayerNorm and biases.
+      clip_norm: global norm the gradients are clipped to.
+      adam_bias_correction: correct Adam's moments for their zero start (paper:
+        no).
+      train_batch_size: sequences a step, over all replicas.
+    """
+
+    learning_rate: float = field(5e-4, POSITIVE)
+    num_train_steps: int = field(1_000_000, POSITIVE)
+    num_warmup_steps: int = field(10_000, NOT_NEGATIVE)
+    lr_decay_power: float = field(1.0, NOT_NEGATIVE)
+    weight_decay_rate: float = field(0.01, NOT_NEGATIVE)
+    clip_norm: float = field(1.0, POSITIVE)
+    adam_bias_correction: bool = field(False)
+    train_batch_size: int = field(128, POSITIVE)
 
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig(Options):
-    """What is read."""
+    """What is read.
 
-    data_dir: str = field(
-        "",
-        "records: a folder of build_pretraining_data, the authors' folder, "
-        "or a glob of TFRecords; empty: the embedded corpus",
-        defines=False,
-    )
-    vocab_file: str = field(
-        "",
-        "vocabulary for the embedded corpus, or for records without one",
-        defines=False,
-    )
-    do_lower_case: bool = field(True, "lower-case as BERT uncased does")
-    strip_accents: bool = field(True, "strip accents as BERT uncased does")
-    max_seq_length: int = field(128, "L, tokens of an example", at_least(5))
+    Attributes:
+      data_dir: records: a folder of build_pretraining_data, the authors'
+        folder, or a glob of TFRecords; empty: the embedded corpus.
+      vocab_file: vocabulary for the embedded corpus, or for records without
+        one.
+      do_lower_case: lower-case as BERT uncased does.
+      strip_accents: strip accents as BERT uncased does.
+      max_seq_length: L, tokens of an example.
+    """
+
+    data_dir: str = field("", defines=False)
+    vocab_file: str = field("", defines=False)
+    do_lower_case: bool = field(True)
+    strip_accents: bool = field(True)
+    max_seq_length: int = field(128, at_least(5))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,9 +166,7 @@ class PretrainingConfig:
     execution: ExecutionConfig
 
 
-GROUPS: dict[str, Any] = {
-    each.name: each.type for each in dataclasses.fields(PretrainingConfig)
-}
+GROUPS: dict[str, Any] = get_type_hints(PretrainingConfig)
 
 
 def all_fields() -> dict[str, Field]:
@@ -205,10 +191,7 @@ def make_config(values: Mapping[str, Any]) -> PretrainingConfig:
         # One shared encoder: its own size is the only one that makes sense.
         flat["generator_hidden_size"] = values.get("generator_hidden_size", 1.0)
     config = PretrainingConfig(
-        **{
-            name: group(**{n: flat[n] for n in fields_of(group) if n in flat})
-            for name, group in GROUPS.items()
-        }
+        **{name: group(**own(group, flat)) for name, group in GROUPS.items()}
     )
     rows = config.model.max_position_embeddings
     require(

@@ -7,8 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from electra_tf.data.tokenizers.packing import pack_segments
-from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.data.tokenizers import Tokenizer, pack_segments
 from electra_tf.errors import InputError
 
 Texts: TypeAlias = tf.Tensor | Mapping[str, tf.Tensor]
@@ -88,16 +87,16 @@ class TextPreprocessor(keras.layers.Layer):
         return {
             **config,
             "max_seq_length": self.max_seq_length,
-            "vocab": list(self.tokenizer.vocab),
-            "do_lower_case": self.tokenizer.do_lower_case,
-            "strip_accents": self.tokenizer.strip_accents,
+            "tokenizer": self.tokenizer.get_config(),
         }
 
     @classmethod
     def from_config(cls, config):
-        names = ("vocab", "do_lower_case", "strip_accents")
-        tokenizer = Tokenizer(**{name: config.pop(name) for name in names})
-        return cls(tokenizer, **config)
+        tokenizer = config.pop("tokenizer", None)
+        if tokenizer is None:  # of a file from before there were other kinds
+            names = ("vocab", "do_lower_case", "strip_accents")
+            return cls(Tokenizer(**{n: config.pop(n) for n in names}), **config)
+        return cls(Tokenizer.from_config(tokenizer), **config)
 
 
 def encode_texts(

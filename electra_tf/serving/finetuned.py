@@ -4,7 +4,7 @@ import abc
 
 import tensorflow as tf
 
-from electra_tf.data.tokenizers.packing import PackedSegments, pack_segments
+from electra_tf.data.tokenizers import PackedSegments, pack_segments
 from electra_tf.finetune.models import TaskModel
 from electra_tf.finetune.preprocessor import TextPreprocessor
 from electra_tf.serving import IDS, NAMES, Function, text_spec

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.modeling.embeddings import Embeddings
 from electra_tf.serving import IdRules
 

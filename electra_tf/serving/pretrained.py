@@ -2,8 +2,7 @@
 
 import tensorflow as tf
 
-from electra_tf.data.tokenizers.packing import pack_texts
-from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.data.tokenizers import Tokenizer, pack_texts
 from electra_tf.modeling.embeddings import Embeddings
 from electra_tf.modeling.encoder import Encoder
 from electra_tf.modeling.networks import Discriminator, MaskedLM

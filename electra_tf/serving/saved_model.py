@@ -12,9 +12,9 @@ from typing import Protocol
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from electra_tf.data.tokenizers.tokenizer import VOCAB_NAME, Tokenizer
-from electra_tf.data.tokenizers.vocab_file import save_vocab
+from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError
+from electra_tf.files import naming_write_errors
 from electra_tf.serving import Function
 from electra_tf.serving.warmup import wants_warmup, write_warmup
 
@@ -115,31 +115,33 @@ def write_saved_model(
     partial = base_path + ".partial"
     warmup = wants_warmup(warmup)
     try:
-        if tf.io.gfile.exists(partial):
-            tf.io.gfile.rmtree(partial)
-        vocab_file = os.path.join(partial, VOCAB_NAME)
-        tf.io.gfile.makedirs(partial)
-        save_vocab(tokenizer.vocab, vocab_file)
-        module = make(vocab_file)
-        signatures = module.signatures()
-        whole = os.path.join(partial, "model")
-        tf.saved_model.save(module, whole, signatures=signatures)
-        check_ops(whole)
-        if warmup:
-            model_name = os.path.basename(base_path)
-            write_warmup(signatures, whole, model_name, module.max_length)
-        if parent:
-            tf.io.gfile.makedirs(parent)
-        tf.io.gfile.rename(whole, path)
-    except (tf.errors.OpError, OSError) as error:
-        raise InputError(
-            f"cannot write a SavedModel to {path!r}: "
-            f"{str(error).splitlines()[0]}"
-        ) from error
+        with naming_write_errors(path):
+            whole, module = _save(make, tokenizer, partial)
+            signatures = module.signatures()
+            if warmup:
+                model_name = os.path.basename(base_path)
+                write_warmup(signatures, whole, model_name, module.max_length)
+            if parent:
+                tf.io.gfile.makedirs(parent)
+            tf.io.gfile.rename(whole, path)
     finally:
         if tf.io.gfile.exists(partial):
             tf.io.gfile.rmtree(partial)
     return list(signatures)
+
+
+def _save(
+    make: Callable[[str], Servable], tokenizer: Tokenizer, partial: str
+) -> tuple[str, Servable]:
+    """A SavedModel's folder below `partial`, and what is in it."""
+    if tf.io.gfile.exists(partial):
+        tf.io.gfile.rmtree(partial)
+    tf.io.gfile.makedirs(partial)
+    module = make(tokenizer.save_pieces(partial))
+    whole = os.path.join(partial, "model")
+    tf.saved_model.save(module, whole, signatures=module.signatures())
+    check_ops(whole)
+    return whole, module
 
 
 def check_ops(path: str) -> None:

@@ -8,13 +8,14 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from electra_tf.data.records import Records
 from electra_tf.data.records.batches import eval_batches, naming_bad_records
-from electra_tf.data.records.example_format import parse_examples
-from electra_tf.data.records.records import Records
-from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.data.records.format import parse_examples
+from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.modeling.networks import Discriminator
 from electra_tf.pretraining.pretrainer import Pretrainer
 from electra_tf.training.distribution import Distribution
+from electra_tf.training.sources import Source
 
 _EXAMPLES = 8
 _SENTENCES = 200  # with a word swapped
@@ -35,29 +36,25 @@ class Evaluator:
 
     Args:
       pretrainer: the model; its metric sums are set aside meanwhile.
-      records: the held-out split.
-      tokenizer: for the examples.
+      source: its held-out split is read, in batches of `eval_batch_size` rows
+        at most; the figures do not depend on it.
       distribution: who computes which rows.
-      batch_size: rows a batch, at most; the figures do not depend on it.
-      num_rows: rows at most.
     """
 
     def __init__(
         self,
         pretrainer: Pretrainer,
-        records: Records,
-        tokenizer: Tokenizer,
+        source: Source,
         distribution: Distribution,
-        batch_size: int,
-        num_rows: int,
     ):
         self.pretrainer = pretrainer
-        self.records = records
-        self.tokenizer = tokenizer
+        self.records = records = source.held_out
+        self.tokenizer = source.tokenizer
         self.strategy = distribution.strategy
-        replicas = distribution.num_replicas
+        run, replicas = source.config.run, distribution.num_replicas
+        num_rows = run.eval_batch_size * run.num_eval_steps
         # Rounded up to what the replicas can share.
-        size = min(batch_size, records.num_records)
+        size = min(run.eval_batch_size, records.num_records)
         size = -(-size // replicas) * replicas
 
         def rows_of_worker(row, count):
@@ -114,13 +111,14 @@ class Evaluator:
     def _example(self, row: dict[str, np.ndarray]) -> dict[str, list]:
         vocab = self.tokenizer.vocab
         places = np.flatnonzero(row["mask"])
+        shown = {name: values[places].tolist() for name, values in row.items()}
         return {
-            "tokens": [vocab[i] for i in row["corrupted"][places]],
-            "original": [vocab[i] for i in row["original"][places]],
+            "tokens": [vocab[i] for i in shown["corrupted"]],
+            "original": [vocab[i] for i in shown["original"]],
             "probabilities": [
-                round(float(p), 4) for p in row["probabilities"][places]
+                round(float(p), 4) for p in shown["probabilities"]
             ],
-            "is_replaced": [int(r) for r in row["is_replaced"][places]],
+            "is_replaced": shown["is_replaced"],
         }
 
 
@@ -154,9 +152,7 @@ def swap_words(
     )
     ids = batch["input_ids"].numpy()[:, :_LONGEST].copy()
     mask = batch["input_mask"].numpy()[:, :_LONGEST]
-    is_word = np.array(
-        [len(piece) > 3 and piece.isalpha() for piece in tokenizer.vocab]
-    )
+    is_word = np.array([len(word) > 3 for word in tokenizer.words])
     words = is_word[ids] & (mask > 0)
     pool = ids[words]
     rows = np.flatnonzero(words.any(axis=1))
@@ -186,7 +182,7 @@ def demonstrate(
     specials = [tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id]
     text = ~np.isin(swapped.ids, specials) & (swapped.mask > 0)
     # The one that reads best: with the most whole words.
-    whole = np.array([piece.isalpha() for piece in tokenizer.vocab])
+    whole = np.array([bool(word) for word in tokenizer.words])
     row = int((whole[swapped.ids] & text).sum(axis=1).argmax())
     lines = ["A held-out sentence with one word swapped, and P(replaced):"]
     for place in np.flatnonzero(text[row]):

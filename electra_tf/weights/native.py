@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from electra_tf.config.pretraining import PretrainingConfig, to_json
-from electra_tf.data.tokenizers.tokenizer import VOCAB_NAME, Tokenizer
+from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError
 from electra_tf.files import make_folder, write_bytes, write_text
 from electra_tf.modeling.tying import DELTA
@@ -53,7 +53,7 @@ class ElectraTFWeights(WeightsFormat):
             Tokenizer.from_folder(path),
             _read_npz(os.path.join(path, WEIGHTS)),
             f"the folder of weights {path!r}",
-            os.path.join(path, VOCAB_NAME),
+            Tokenizer.find_file(path),
         )
 
     def write(
@@ -146,7 +146,7 @@ class RunFolderWeights(WeightsFormat):
             tokenizer,
             sum_tables(LazyArrays(weights, lambda path: read(weights[path]))),
             f"the run {path!r}",
-            os.path.join(path, VOCAB_NAME),
+            Tokenizer.find_file(path),
             optimizer=AdamSlots(
                 int(read(state["iteration"])), slots("adam_m"), slots("adam_v")
             ),

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from electra_tf.config.pretraining import PretrainingConfig
-from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError
 
 _SHOWN = 3

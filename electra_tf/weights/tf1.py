@@ -14,7 +14,7 @@ from electra_tf.config import json_object
 from electra_tf.config.objectives import has_trained_generator
 from electra_tf.config.pretraining import PretrainingConfig, make_config
 from electra_tf.config.sizes import SIZES
-from electra_tf.data.tokenizers.tokenizer import VOCAB_NAME, Tokenizer
+from electra_tf.data.tokenizers import Tokenizer, WordPieceTokenizer
 from electra_tf.errors import InputError
 from electra_tf.training.checkpoints import open_checkpoint
 from electra_tf.training.run_folder import CONFIG
@@ -40,6 +40,8 @@ _OVERRIDES = (
     "hidden_dropout_prob attention_probs_dropout_prob "
     "max_position_embeddings type_vocab_size initializer_range"
 ).split()
+_VOCAB = WordPieceTokenizer.file_name
+_VOCAB = WordPieceTokenizer.file_name
 
 
 class TF1Checkpoint(WeightsFormat):
@@ -48,14 +50,17 @@ class TF1Checkpoint(WeightsFormat):
     name = "tf1"
     takes = (
         "a TF1 checkpoint's prefix (model.ckpt-8 of model.ckpt-8.index, with "
-        f"{CONFIG} and {VOCAB_NAME} beside it or one folder up)"
+        f"{CONFIG} and {_VOCAB} beside it or one folder up)"
     )
 
     def recognises(self, path: str) -> bool:
         return tf.io.gfile.exists(path + ".index")
 
     def read(self, path: str) -> OpenedWeights:
-        config_file, vocab_file = _near(path, CONFIG), _near(path, VOCAB_NAME)
+        config_file, vocab_file = (
+            _near(path, CONFIG),
+            _near(path, _VOCAB),
+        )
         try:
             with tf.io.gfile.GFile(config_file) as file:
                 config = tf1_config(file.read())

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from electra_tf.config.pretraining import flat_values
-from electra_tf.data.tokenizers.tokenizer import SETTINGS_NAME, Tokenizer
+from electra_tf.data.tokenizers import SETTINGS_NAME, Tokenizer
 from electra_tf.errors import InputError
 from electra_tf.pretraining.pretrainer import Pretrainer
 from electra_tf.training.checkpoints import latest_checkpoint

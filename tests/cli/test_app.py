@@ -29,7 +29,7 @@ COMMANDS = sorted(SCRIPTS - {"build_embedded_corpus", *OLD})
 
 @dataclasses.dataclass(frozen=True)
 class OwnOptions(Options):
-    how_many: int = field(1, "a number")
+    how_many: int = field(1)
 
 
 def run_app(main, *arguments) -> tiny.Finished:
@@ -225,4 +225,4 @@ WORDS = ["apple"]
 
 @dataclasses.dataclass(frozen=True)
 class WordOptions(Options):
-    word: str = field("apple", "a word", choices=lambda: WORDS)
+    word: str = field("apple", choices=lambda: WORDS)

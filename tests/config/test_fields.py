@@ -1,7 +1,9 @@
 """Fields and their rules: which values every flag of every command takes."""
 
 import dataclasses
+import inspect
 import pathlib
+import re
 import runpy
 
 import pytest
@@ -119,19 +121,56 @@ def test_every_default_keeps_its_own_rules_unless_it_must_be_given():
             check_value(each, each.default)
 
 
-def test_every_flag_says_what_it_is():
-    for (name, flag), each in FLAGS.items():
-        assert each.metadata["help"], (name, flag)
+def test_a_docstring_says_what_each_field_is():
+    """Of every class of options: its fields, each once, and nothing else."""
+    kinds = {
+        k for c in COMMANDS.values() for k in config.groups_of(*c.every_kind())
+    }
+    assert len(kinds) > 20
+    for kind in kinds:
+        helps = config.helps_of(kind)
+        assert set(helps) == set(config.fields_of(kind)), kind
+        told = re.findall(r"^      (\w+): ", kind.__doc__, re.MULTILINE)
+        own = [n for n in inspect.get_annotations(kind) if n in helps]
+        assert told == own, kind
+        assert all(helps.values()), kind
+
+
+def test_helps_are_read_from_docstrings():
+    assert config.helps_of(Own, TypeOptions) == {
+        "number": "counted: from one, over two lines",
+        "rate": "(default: the other's), ...",
+        "name": "of it",
+    }
 
 
 @dataclasses.dataclass(frozen=True)
 class Own(Options):
-    number: int = field(1, "", config.POSITIVE)
-    rate: float | None = field(None, "")
-    word: str = field("a", "", choices=lambda: LETTERS)
-    words: tuple[str, ...] = field((), "")
-    text: str = field("", "")
-    switch: bool = field(False, "")
+    """Numbers: not read.
+
+    Attributes:
+      number: counted: from one,
+        over two lines.
+      rate: (default: the other's), ...
+    """
+
+    number: int = field(1, config.POSITIVE)
+    rate: float | None = field(None)
+    word: str = field("a", choices=lambda: LETTERS)
+    words: tuple[str, ...] = field(())
+    text: str = field("")
+    switch: bool = field(False)
+
+
+@dataclasses.dataclass(frozen=True)
+class TypeOptions(Own):
+    """Inherits.
+
+    Attributes:
+      name: of it.
+    """
+
+    name: str = field("")
 
 
 LETTERS = ["a", "b"]

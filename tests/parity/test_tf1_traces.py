@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.pretraining.factory import build_pretrainer
 from electra_tf.pretraining.masking import MaskedBatch
 from electra_tf.training.optimizers import make_optimizer

@@ -7,11 +7,15 @@ import numpy as np
 import pytest
 
 from electra_tf.config.pretraining import make_config
+from electra_tf.data.records import open_records
 from electra_tf.data.records.batches import train_batches
 from electra_tf.data.records.build import build_records
-from electra_tf.data.records.records import open_records
-from electra_tf.data.text import files as corpus
-from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.data.text import (
+    embedded_corpus_path,
+    embedded_vocab_path,
+    read_documents,
+)
+from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.modeling.noise import Noise
 from electra_tf.pretraining.factory import build_pretrainer
 from electra_tf.pretraining.pretrainer import total_loss
@@ -22,13 +26,13 @@ ROWS, LENGTH = 16, 128
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return Tokenizer.from_file(corpus.embedded_vocab_path())
+    return Tokenizer.from_file(embedded_vocab_path())
 
 
 @pytest.fixture(scope="module")
 def batch(tokenizer, tmp_path_factory):
     """As training sees it: packed in two segments, rarely padded."""
-    documents = corpus.read_documents([corpus.embedded_corpus_path()])
+    documents = read_documents([embedded_corpus_path()])
     folder = str(tmp_path_factory.mktemp("records"))
     build_records(
         list(itertools.islice(documents, 8)),

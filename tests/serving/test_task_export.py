@@ -15,7 +15,7 @@ import tiny
 import tiny_finetune
 from tiny_finetune import LENGTH, id_batch
 
-from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError
 from electra_tf.finetune.models.classifiers import Classifier, Regressor, Tagger
 from electra_tf.finetune.models.span_qa import SpanQA

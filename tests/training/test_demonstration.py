@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from electra_tf.data.records.example_format import ExampleSerializer
-from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.data.records.format import ExampleSerializer
+from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.training.evaluation import demonstrate, swap_words
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]

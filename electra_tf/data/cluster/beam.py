@@ -1,35 +1,40 @@
 """Text -> a records folder on Apache Beam: what `build_records` makes."""
 
 import contextlib
+import functools
 import io
 import logging
 import os
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineState
 
-from electra_tf.data.cluster.beam_steps import BuildShards
-from electra_tf.data.cluster.counted import Counted
-from electra_tf.data.cluster.parts import PartShards, scratch_folder
-from electra_tf.data.records.build_report import (
-    print_report,
-    summarize,
-    warn_of_losses,
-    warn_of_replaced,
+from electra_tf.data.cluster import (
+    NumberedRange,
+    Numbering,
+    Part,
+    PartShards,
+    count_documents,
+    number_documents,
+    pack_range,
+    scratch_folder,
 )
-from electra_tf.data.records.build_settings import BuildSettings
+from electra_tf.data.records.build import finish_build
 from electra_tf.data.records.folder import RecordsFolder
+from electra_tf.data.records.packer import Counted
+from electra_tf.data.records.settings import BuildSettings
 from electra_tf.data.records.shards import TEMPORARY
-from electra_tf.data.text.files import expand_inputs
-from electra_tf.data.text.ranges import TextRange, cut_files
+from electra_tf.data.text import expand_inputs
+from electra_tf.data.text.cutting import TextRange, cut_files
 from electra_tf.errors import InputError
 
 _RANGE_BYTES = 32 << 20
+COUNTED = "counted"
 # Beam's "DirectRunner" would download the Prism runner's program.
 _DIRECT_RUNNERS = ("direct", "directrunner")
 _IN_PROCESS_RUNNER = "FnApiRunner"
@@ -86,19 +91,108 @@ def build_records_on_beam(
     ):
         shards = BuildShards(settings, splits, scratch, counts_path)
         _run_pipeline(options, ranges, shards)
-        counted = Counted.load(counts_path)
-        stats = summarize(counted.stats, settings.max_seq_length)
-        manifest = folder.finish(
-            settings.tokenizer,
-            settings.max_seq_length,
-            counted.token_counts,
-            {**settings.about(), "stats": stats},
+        return finish_build(
+            folder, settings, Counted.load(counts_path), progress
         )
-    if progress:
-        print_report(stats, output_dir)
-    warn_of_replaced(counted.replaced)
-    warn_of_losses(stats)
-    return manifest
+
+
+class BuildShards(beam.PTransform):
+    """Text ranges -> shards under temporary names, and a file of counts.
+
+    Args:
+      settings: what the examples depend on.
+      splits: the shards to write.
+      scratch: an existing folder; its files may go once all has run.
+      counts_path: where the sum of the counts is written.
+    """
+
+    def __init__(
+        self,
+        settings: BuildSettings,
+        splits: Mapping[str, PartShards],
+        scratch: str,
+        counts_path: str,
+    ):
+        super().__init__()
+        self._settings, self._splits = settings, splits
+        self._scratch, self._counts_path = scratch, counts_path
+
+    def expand(self, ranges):
+        numbering = (
+            ranges
+            | "count documents" >> beam.Map(count_documents)
+            | "gather counts" >> beam.combiners.ToList()
+            | "number documents" >> beam.Map(number_documents)
+        )
+        packed = ranges | "pack" >> beam.ParDo(
+            PackRange(self._settings, self._scratch, list(self._splits)),
+            beam.pvalue.AsSingleton(numbering),
+        ).with_outputs(COUNTED, main="parts")
+        parts = (
+            packed.parts
+            | "gather parts" >> beam.combiners.ToList()
+            | "sort parts" >> beam.Map(sorted)
+        )
+        shards = [
+            (planned, shard)
+            for planned in self._splits.values()
+            for shard in range(len(planned.paths))
+        ]
+        written = (
+            ranges.pipeline
+            | "shards" >> beam.Create(shards)
+            | "spread shards" >> beam.Reshuffle()
+            | "write shards"
+            >> beam.Map(write_shard, beam.pvalue.AsSingleton(parts))
+        )
+        summed = (
+            packed[COUNTED]
+            | "sum"
+            >> beam.CombineGlobally(
+                sum_counted, self._settings.tokenizer.vocab_size
+            )
+            | "write sum" >> beam.Map(Counted.save, self._counts_path)
+        )
+        return written, summed
+
+
+class PackRange(beam.DoFn):
+    """A range of the text -> a part, and what was counted."""
+
+    def __init__(
+        self, settings: BuildSettings, scratch: str, splits: Sequence[str]
+    ):
+        super().__init__()
+        self._settings, self._scratch = settings, scratch
+        self._splits = splits
+
+    def setup(self) -> None:
+        self._pack = self._settings.pack_function()
+
+    def process(self, element: NumberedRange, numbering: Numbering):
+        part, counted = pack_range(
+            element,
+            numbering,
+            self._settings,
+            self._pack,
+            self._scratch,
+            self._splits,
+        )
+        yield part
+        yield beam.pvalue.TaggedOutput(COUNTED, counted)
+
+
+def write_shard(element: tuple[PartShards, int], parts: Sequence[Part]) -> None:
+    """Writes the shard of that number."""
+    shards, number = element
+    shards.write(number, parts)
+
+
+def sum_counted(all_counted: Iterable[Counted], vocab_size: int) -> Counted:
+    """The sum, of counts or of sums of them."""
+    return functools.reduce(
+        Counted.add, all_counted, Counted.nothing(vocab_size)
+    )
 
 
 def _parse_options(runner: str, beam_options: str) -> PipelineOptions:
@@ -114,8 +208,8 @@ def _parse_options(runner: str, beam_options: str) -> PipelineOptions:
     except (SystemExit, ValueError) as e:
         reason = (printed.getvalue() or str(e)).strip().splitlines()[-1]
         raise InputError(
-            f"--beam_options must be options of Beam. Received: "
-            f"{beam_options!r} ({reason})."
+            "--beam_options must be options of Beam; received "
+            f"{beam_options!r} ({reason})"
         ) from None
     return options
 
@@ -125,8 +219,8 @@ def _make_pipeline(options: PipelineOptions) -> beam.Pipeline:
         return beam.Pipeline(options=options)
     except (ValueError, ImportError, AttributeError) as e:
         raise InputError(
-            "--runner and --beam_options must be what Beam accepts. "
-            f"Received what it refuses: {e}"
+            "--runner and --beam_options must be what Beam accepts; received "
+            f"what it refuses: {e}"
         ) from None
 
 
@@ -143,26 +237,24 @@ def _run_pipeline(
         )
         state = pipeline.run().wait_until_finish()
     if state != PipelineState.DONE:
-        raise InputError(f"The Beam pipeline ended early: {state}.")
+        raise InputError(f"the pipeline must run to its end; received {state}")
 
 
 @contextlib.contextmanager
 def _naming_input_errors() -> Iterator[None]:
     """Raises as it was what a worker raised as an InputError.
 
-    Between processes Beam hands on the text of an error alone.
+    Between processes Beam hands on the text of an error alone, and puts the
+    name of the step behind.
     """
     try:
         yield
-    except InputError as e:
-        raise InputError(_own_text(str(e))) from None
     except Exception as e:
-        found = re.search(r"^.*\bInputError: (.*)$", str(e), re.MULTILINE)
-        if not found:
-            raise
-        raise InputError(_own_text(found[1])) from None
-
-
-def _own_text(message: str) -> str:
-    """Without the name of the step that Beam puts behind."""
-    return re.sub(r" \[while running .*", "", message, flags=re.DOTALL)
+        text = str(e)
+        if not isinstance(e, InputError):
+            found = re.search(r"^.*\bInputError: (.*)$", text, re.MULTILINE)
+            if not found:
+                raise
+            text = found[1]
+        text = re.sub(r" \[while running .*", "", text, flags=re.DOTALL)
+        raise InputError(text) from None

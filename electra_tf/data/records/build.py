@@ -1,32 +1,39 @@
 """Text -> a records folder, in parallel; the bytes tell nothing of that."""
 
 import collections
+import concurrent.futures
 import itertools
+import multiprocessing
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+import pickle
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, TypeVar
 
-import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from electra_tf.data.records.build_report import (
+from electra_tf.data.records.folder import RecordsFolder, RecordWriter
+from electra_tf.data.records.packer import Counted
+from electra_tf.data.records.settings import (
+    HEAD,
+    BuildSettings,
     print_report,
     summarize,
     warn_of_losses,
     warn_of_replaced,
 )
-from electra_tf.data.records.build_settings import BuildSettings
-from electra_tf.data.records.document_packer import Packed, Stats
-from electra_tf.data.records.held_out import HEAD
-from electra_tf.data.records.parallel import ordered_map
-from electra_tf.data.records.record_writer import RecordWriter
-from electra_tf.data.text.files import expand_inputs, read_documents
-from electra_tf.data.tokenizers.tokenizer import Tokenizer
-from electra_tf.errors import InputError
+from electra_tf.data.text import expand_inputs, read_documents
+from electra_tf.data.tokenizers import Tokenizer
+from electra_tf.errors import InputError, require
 
+_Task = TypeVar("_Task")
+_Result = TypeVar("_Result")
 # Below this much text for each, starting processes costs more than they give.
 _BYTES_A_PROCESS = 40 << 20
+_WAITING = 2  # tasks a process, so that a corpus is never in memory whole
+
+_function = None  # in a process of the pool: what it calls
 
 
 def build_records(
@@ -71,27 +78,42 @@ def build_records(
     settings = BuildSettings(
         tokenizer, max_seq_length, seed, eval_fraction, split_long_lines
     )
-    if num_processes is not None and num_processes < 1:
-        raise InputError(
-            f"num_processes must be at least 1. Received: {num_processes}."
-        )
-    documents, size = _open_inputs(inputs)
-    if num_processes is None:
-        num_processes = _processes_for(size)
+    holds = num_processes is None or num_processes >= 1
+    require(holds, "num_processes must be at least 1", num_processes)
     shards = {"train": num_shards, "eval": 1}
-    with (
-        RecordWriter(output_dir, shards, overwrite) as writer,
-        _progress_bar(size, progress) as bar,
-    ):
+    counted = Counted.nothing(tokenizer.vocab_size)
+    documents, size = _open_inputs(inputs, counted.replaced)
+    with RecordWriter(output_dir, shards, overwrite) as writer:
         head = list(itertools.islice(documents, HEAD))
         tasks = settings.tasks(itertools.chain(head, documents), len(head))
-        packed = ordered_map(settings.pack_function, tasks, num_processes)
-        counts, total = _write_all(packed, writer, bar, tokenizer.vocab_size)
-        stats = summarize(total, max_seq_length)
-        about = {**settings.about(), "stats": stats}
-        manifest = writer.finish(tokenizer, max_seq_length, counts, about)
+        packed = ordered_map(
+            settings.pack_function, tasks, num_processes or _processes_for(size)
+        )
+        with _progress_bar(size, progress) as bar:
+            for part in packed:
+                writer.write(part)
+                counted.add(part.counted)
+                bar.update(part.counted.stats.bytes)
+        return finish_build(writer, settings, counted, progress)
+
+
+def finish_build(
+    folder: RecordsFolder,
+    settings: BuildSettings,
+    counted: Counted,
+    progress: bool,
+) -> dict[str, Any]:
+    """Makes what was written a records folder, and tells what came out."""
+    stats = summarize(counted.stats, settings.max_seq_length)
+    manifest = folder.finish(
+        settings.tokenizer,
+        settings.max_seq_length,
+        counted.token_counts,
+        {**settings.about(), "stats": stats},
+    )
     if progress:
-        print_report(stats, output_dir)
+        print_report(stats, folder.path)
+    warn_of_replaced(counted.replaced)
     warn_of_losses(stats)
     return manifest
 
@@ -106,23 +128,9 @@ def _progress_bar(size: int | None, wanted: bool) -> tqdm:
     )
 
 
-def _write_all(
-    packed: Iterable[Packed], writer: RecordWriter, bar: tqdm, vocab_size: int
-) -> tuple[np.ndarray, Stats]:
-    """Writes what the packers give, in order; sums what they counted."""
-    counts, total = np.zeros(vocab_size, np.int64), Stats()
-    for part in packed:
-        for split in ("train", "eval"):
-            for record in getattr(part, split):
-                writer.write(split, record)
-        counts += part.token_counts
-        total.add(part.stats)
-        bar.update(part.stats.bytes)
-    return counts, total
-
-
 def _open_inputs(
     inputs: Sequence[str] | Iterable[Sequence[str]],
+    replaced: collections.Counter[str],
 ) -> tuple[Iterator[Sequence[str]], int | None]:
     """(documents, bytes of text or None where that is unknown)."""
     if isinstance(inputs, str):
@@ -135,13 +143,7 @@ def _open_inputs(
         )
     files = expand_inputs(inputs)
     size = sum(tf.io.gfile.stat(file).length for file in files)
-    return _read_files(files), size
-
-
-def _read_files(files: Sequence[str]) -> Iterator[list[str]]:
-    replaced = collections.Counter()
-    yield from read_documents(files, replaced)
-    warn_of_replaced(replaced)
+    return read_documents(files, replaced), size
 
 
 def _processes_for(size: int | None) -> int:
@@ -149,3 +151,64 @@ def _processes_for(size: int | None) -> int:
     if size is None:
         return cores
     return max(1, min(cores, size // _BYTES_A_PROCESS + 1))
+
+
+def ordered_map(
+    make_function: Callable[[], Callable[[_Task], _Result]],
+    tasks: Iterable[_Task],
+    num_processes: int,
+) -> Iterator[_Result]:
+    """Yields function(task) for each task, in order.
+
+    Args:
+      make_function: called once in each process (so it must be picklable),
+        gives the function.
+      tasks: taken only as fast as results are.
+      num_processes: 1 runs in this process.
+
+    Raises:
+      InputError: a process was killed, as happens where memory runs out;
+        anything that a task raises.
+    """
+    if num_processes == 1:
+        yield from map(make_function(), tasks)
+        return
+    # A forked child of a process that has run TensorFlow hangs.
+    pool = concurrent.futures.ProcessPoolExecutor(
+        num_processes,
+        multiprocessing.get_context("spawn"),
+        _start,
+        # Pickled by us, to be unpickled after TensorFlow is set up there.
+        (pickle.dumps(make_function),),
+    )
+    waiting: collections.deque[concurrent.futures.Future[Any]] = (
+        collections.deque()
+    )
+    try:
+        for task in tasks:
+            waiting.append(pool.submit(_call, task))
+            if len(waiting) >= _WAITING * num_processes:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    except BrokenProcessPool:
+        raise InputError(
+            "processes must live until their work is done; received the end "
+            f"of one of {num_processes} (is memory short?): try a smaller "
+            "--num_processes"
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _start(pickled_make_function: bytes) -> None:
+    global _function
+    # One core a process, and no GPU: the parent may need it.
+    tf.config.set_visible_devices([], "GPU")
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    _function = pickle.loads(pickled_make_function)()
+
+
+def _call(task):
+    return _function(task)

@@ -4,31 +4,72 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from electra_tf.data.records.manifest import (
-    MANIFEST,
-    has_manifest,
-    read_manifest,
-    write_manifest,
-)
-from electra_tf.data.records.shards import Shards
-from electra_tf.data.tokenizers.tokenizer import (
-    SETTINGS_NAME,
-    VOCAB_NAME,
-    Tokenizer,
-)
+from electra_tf.data.records.packer import Packed
+from electra_tf.data.records.shards import Shards, ShardWriter
+from electra_tf.data.tokenizers import SETTINGS_NAME, Tokenizer
 from electra_tf.errors import InputError
 from electra_tf.files import (
     check_path,
     locked,
     naming_write_errors,
+    read_json,
     remove_quietly,
+    write_text,
 )
+
+MANIFEST = "manifest.json"
+VERSION = 1
+_KEYS = {
+    "version": int,
+    "tokenizer": dict,
+    "vocab_size": int,
+    "max_seq_length": int,
+    "fingerprint": str,
+    "splits": dict,
+}
+
+
+def write_manifest(folder: str, manifest: dict[str, Any]) -> None:
+    """Writes it whole or not at all."""
+    text = json.dumps({"version": VERSION, **manifest}, indent=2) + "\n"
+    write_text(os.path.join(folder, MANIFEST), text)
+
+
+def has_manifest(folder: str) -> bool:
+    """Whether the folder holds finished records of ours."""
+    return tf.io.gfile.exists(os.path.join(folder, MANIFEST))
+
+
+def read_manifest(folder: str) -> dict[str, Any]:
+    """Reads and checks a folder's manifest.
+
+    Raises:
+      InputError: it is no JSON, of another version, or lacks a key.
+    """
+    path = os.path.join(folder, MANIFEST)
+    manifest = read_json(path, "build the records again")
+    wrong = [
+        key
+        for key, kind in _KEYS.items()
+        if not isinstance(manifest.get(key), kind)
+    ]
+    if wrong:
+        raise InputError(
+            f"{path!r} must have a usable {', '.join(wrong)}; received none: "
+            "build the records again"
+        )
+    if manifest["version"] != VERSION:
+        raise InputError(
+            f"{path!r} must have version {VERSION}, which this release reads; "
+            f"received {manifest['version']}: build the records again"
+        )
+    return manifest
 
 
 class RecordsFolder:
@@ -51,18 +92,19 @@ class RecordsFolder:
     def __init__(
         self, folder: str, splits: Mapping[str, Shards], overwrite: bool
     ):
-        self._folder = check_path("output_dir", folder)
+        self.path = check_path("output_dir", folder)
         self._splits, self._overwrite = splits, overwrite
         self._published = self._finished = False
+        self._tokenizer_files: Sequence[str] = ()
         self._stack = contextlib.ExitStack()
 
     def __enter__(self):
         with self._stack:
-            self._stack.enter_context(locked(self._folder))
-            if has_manifest(self._folder) and not self._overwrite:
+            self._stack.enter_context(locked(self.path))
+            if has_manifest(self.path) and not self._overwrite:
                 raise InputError(
                     "output_dir must hold no records, unless with --overwrite; "
-                    f"received {self._folder!r}, where there are some: give "
+                    f"received {self.path!r}, where there are some: give "
                     "another one"
                 )
             self._stack.callback(self._remove)
@@ -97,7 +139,7 @@ class RecordsFolder:
         settings = tokenizer.settings()
         content = json.dumps([settings, max_seq_length], sort_keys=True)
         fingerprint = hashlib.sha256(content.encode())
-        with naming_write_errors(self._folder):
+        with naming_write_errors(self.path):
             for split, shards in self._splits.items():
                 counts = token_counts if split == "train" else None
                 fingerprint.update(shards.finish(counts))
@@ -114,25 +156,26 @@ class RecordsFolder:
             }
             self._remove_old()
             self._published = True
-            tokenizer.save(self._folder)
+            self._tokenizer_files = (tokenizer.file_name, SETTINGS_NAME)
+            tokenizer.save(self.path)
             for shards in self._splits.values():
                 shards.publish()
-            write_manifest(self._folder, manifest)
+            write_manifest(self.path, manifest)
         self._finished = True
         return manifest
 
     def _remove_old(self) -> None:
         """Removes the records that --overwrite replaces, manifest first."""
-        if not has_manifest(self._folder):
+        if not has_manifest(self.path):
             return
         old = []
         with contextlib.suppress(InputError):
-            for split in read_manifest(self._folder)["splits"].values():
+            for split in read_manifest(self.path)["splits"].values():
                 old += [shard["name"] for shard in split["shards"]]
                 old.append(split["index"])
-        tf.io.gfile.remove(os.path.join(self._folder, MANIFEST))
+        tf.io.gfile.remove(os.path.join(self.path, MANIFEST))
         for name in old:
-            path = os.path.join(self._folder, os.path.basename(name))
+            path = os.path.join(self.path, os.path.basename(name))
             if tf.io.gfile.exists(path):
                 tf.io.gfile.remove(path)
 
@@ -143,5 +186,41 @@ class RecordsFolder:
         for shards in self._splits.values():
             shards.remove(self._published)
         if self._published:
-            for name in (VOCAB_NAME, SETTINGS_NAME):
-                remove_quietly(os.path.join(self._folder, name))
+            for name in self._tokenizer_files:
+                remove_quietly(os.path.join(self.path, name))
+
+
+class RecordWriter(RecordsFolder):
+    """Collects records under temporary names; `finish` makes them a folder.
+
+    Args:
+      folder: made if missing.
+      num_shards: {split: number of files}.
+      overwrite: as for `RecordsFolder`.
+
+    Raises:
+      InputError: as for `RecordsFolder`; too many shards. The methods raise
+        it for a full disk.
+    """
+
+    def __init__(
+        self, folder: str, num_shards: Mapping[str, int], overwrite: bool
+    ):
+        splits = {
+            split: ShardWriter(folder, split, count)
+            for split, count in num_shards.items()
+        }
+        super().__init__(folder, splits, overwrite)
+        self._writers = splits
+
+    def _open(self) -> None:
+        with naming_write_errors(self.path):
+            for shards in self._writers.values():
+                shards.open()
+
+    def write(self, packed: Packed) -> None:
+        """Appends the records of some documents."""
+        with naming_write_errors(self.path):
+            for split, shards in self._writers.items():
+                for record in getattr(packed, split):
+                    shards.write(record)

@@ -1,7 +1,8 @@
-"""Indexes TFRecord files that have no index, such as the authors' own."""
+"""TFRecord files without a manifest, such as the authors' own: an index."""
 
 import dataclasses
 import functools
+import os
 import re
 from collections.abc import Iterator, Sequence
 
@@ -9,8 +10,12 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from electra_tf.data.records.example_format import FEATURES, parse_ragged
-from electra_tf.data.records.index import IndexBuilder, RecordIndex
+from electra_tf.data.records.format import (
+    FEATURES,
+    IndexBuilder,
+    RecordIndex,
+    parse_ragged,
+)
 from electra_tf.errors import InputError
 
 HELD_OUT_EVERY = 100
@@ -47,6 +52,34 @@ def natural_order(paths: Sequence[str]) -> list[str]:
             for part in re.split(r"(\d+)", path)
         ],
     )
+
+
+def foreign_paths(data_dir: str) -> list[str]:
+    """The TFRecord files of a folder without a manifest, or of a glob.
+
+    Raises:
+      InputError: there are none.
+    """
+    gfile = tf.io.gfile
+    pattern = data_dir
+    if gfile.isdir(data_dir):
+        # The authors' folder, or its subfolder with the files themselves.
+        inner = os.path.join(data_dir, "pretrain_tfrecords")
+        folder = inner if gfile.isdir(inner) else data_dir
+        pattern = os.path.join(folder, "pretrain_data.tfrecord*")
+    try:
+        found = gfile.glob(pattern)
+    except tf.errors.OpError:
+        found = []
+    paths = [path for path in found if not gfile.isdir(path)]
+    if not paths:
+        raise InputError(
+            "records must be a folder with manifest.json (which "
+            "scripts/build_pretraining_data.py makes), one with "
+            "pretrain_tfrecords/, or a glob of TFRecord files; received "
+            f"{data_dir!r}, where there are none"
+        )
+    return natural_order(paths)
 
 
 def scan_shards(paths: Sequence[str]) -> Scan:
@@ -92,8 +125,8 @@ def _scan(paths: tuple[str, ...], states: tuple[tuple[int, int], ...]) -> Scan:
                 bar.update(sum(map(len, batch)))
     if not seen:
         raise InputError(
-            f"No records in {len(paths)} file(s), the first {paths[0]}: "
-            "give TFRecords with at least one example."
+            "TFRecords must hold an example at least; received "
+            f"{len(paths)} file(s) without any, the first {paths[0]!r}"
         )
     held_out = _held_out(np.arange(seen))
     if seen < MIN_RECORDS_TO_HOLD_OUT:
@@ -134,8 +167,9 @@ def _read_batches(path: str) -> Iterator[tuple[int, list[bytes]]]:
         except tf.errors.OpError:
             pass
         raise InputError(
-            f"Records file is truncated or corrupt: {path}, record {bad} "
-            f"({first_line(e.message)}). Build or copy it again."
+            f"records files must be whole; received {path!r}, truncated or "
+            f"corrupt at record {bad} ({first_line(e.message)}): build or copy "
+            "it again"
         ) from None
 
 
@@ -149,13 +183,16 @@ def _parse(
     batch: list[bytes], path: str, first: int, length: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Checks the records; returns (input_ids, input_mask), int64 [B, L]."""
-    needs = f"Each record needs {', '.join(FEATURES)}, int64, of one length."
+    needs = (
+        f"each record must have {', '.join(FEATURES)}, int64, of one length; "
+        f"received {path!r}"
+    )
     try:
         features = parse_ragged(tf.constant(batch))
     except tf.errors.OpError as e:
         raise InputError(
-            f"Not pre-training examples: {path}, a record from number {first} "
-            f"on ({first_line(e.message)}). {needs}"
+            f"{needs}, where a record from number {first} on is another "
+            f"({first_line(e.message)})"
         ) from None
     if length is None:
         length = int(features[FEATURES[0]].row_lengths()[0])
@@ -164,15 +201,16 @@ def _parse(
         wrong = np.flatnonzero((lengths != length) | (lengths == 0))
         if wrong.size:
             row = int(wrong[0])
-            found = f"has {lengths[row]} values, not {length}"
-            raise InputError(
-                f"Not pre-training examples: {path}, record {first + row}: "
-                f"{name} {found if lengths[row] else 'is missing'}. {needs}"
-            )
+            found = f"with {lengths[row]} values of {name}, not {length}"
+            if not lengths[row]:
+                found = f"without {name}"
+            raise InputError(f"{needs}, record {first + row} {found}")
     ids, mask = (
         features[name].values.numpy().reshape(len(batch), length)
         for name in FEATURES[:2]
     )
     if ids.min() < 0:
-        raise InputError(f"Negative token id in {path}. {needs}")
+        raise InputError(
+            f"token ids must not be negative; received {ids.min()} in {path!r}"
+        )
     return ids, mask

@@ -1,18 +1,22 @@
-"""The files of one split while they are written, under temporary names."""
+"""The files of one split: written under temporary names, read at any place."""
 
 import abc
+import collections
 import contextlib
 import os
+import threading
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from electra_tf.data.records.index import IndexBuilder, RecordIndex, save_index
+from electra_tf.data.records.format import IndexBuilder, RecordIndex, save_index
 from electra_tf.errors import InputError
 from electra_tf.files import remove_quietly
 
 MAX_SHARDS = 500  # All are open at once.
+_MAX_OPEN = 128
 TEMPORARY = ".tmp"
 
 
@@ -31,8 +35,8 @@ class Shards(abc.ABC):
     def __init__(self, folder: str, split: str, num_shards: int):
         if not 1 <= num_shards <= MAX_SHARDS:
             raise InputError(
-                f"The number of shards must be from 1 to {MAX_SHARDS}. "
-                f"Received: {num_shards}."
+                f"num_shards must be from 1 to {MAX_SHARDS}; received "
+                f"{num_shards}"
             )
         self.paths = [
             os.path.join(
@@ -41,7 +45,7 @@ class Shards(abc.ABC):
             for shard in range(num_shards)
         ]
         self._index_path = os.path.join(folder, f"{split}.index.npz")
-        self._index = None
+        self._index: RecordIndex | None = None
 
     @abc.abstractmethod
     def close(self) -> RecordIndex:
@@ -90,7 +94,7 @@ class ShardWriter(Shards):
 
     def __init__(self, folder: str, split: str, num_shards: int):
         super().__init__(folder, split, num_shards)
-        self._files = []
+        self._files: list[tf.io.TFRecordWriter] = []
         self._builder = IndexBuilder()
         self._count = 0
 
@@ -118,3 +122,63 @@ class ShardWriter(Shards):
             with contextlib.suppress(OSError, tf.errors.OpError):
                 file.close()
         super().remove(published)
+
+
+class ShardReader:
+    """Reads byte ranges; keeps the files used last open. Thread-safe.
+
+    Args:
+      paths: the files, local or of any file system that TensorFlow knows.
+    """
+
+    def __init__(self, paths: Sequence[str]):
+        self.paths = tuple(paths)
+        self._open: collections.OrderedDict[int, tf.io.gfile.GFile] = (
+            collections.OrderedDict()
+        )
+        self._lock = threading.Lock()
+
+    def read(self, shard: int, offset: int, length: int) -> bytes:
+        """The range of one file; shorter if the file ends before."""
+        with self._lock:
+            file = self._open.pop(shard, None)
+            if file is None:
+                file = _open(self.paths[shard])
+            self._open[shard] = file
+            if len(self._open) > _MAX_OPEN:
+                self._open.popitem(last=False)[1].close()
+            return file.read_at(offset, length)
+
+    def close(self) -> None:
+        """Closes the files; a later read opens them again."""
+        with self._lock:
+            while self._open:
+                self._open.popitem()[1].close()
+
+
+class _LocalFile:
+    def __init__(self, path: str):
+        self._file = open(path, "rb", buffering=0)
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        return os.pread(self._file.fileno(), length, offset)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _RemoteFile:
+    def __init__(self, path: str):
+        self._file = tf.io.gfile.GFile(path, "rb")
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        self._file.seek(offset)
+        return self._file.read(length)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _open(path: str) -> _LocalFile | _RemoteFile:
+    # GFile costs ten times as much a read, which matters on local files only.
+    return _RemoteFile(path) if "://" in path else _LocalFile(path)

@@ -1,0 +1,182 @@
+"""What a user names as text: files, or TensorFlow Datasets, as documents."""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from electra_tf.data.text.cutting import TextRange, read_range
+from electra_tf.errors import InputError
+
+TEXT_FEATURE = "text"
+_ASSETS = Path(__file__).resolve().parents[2] / "assets"
+
+
+def embedded_corpus_path() -> str:
+    """The State of the Union addresses 1961 - 2021, a sentence a line."""
+    return str(_ASSETS / "sotu" / "sotu.txt")
+
+
+def embedded_vocab_path() -> str:
+    """BERT's uncased English vocabulary, 30,522 pieces."""
+    return str(_ASSETS / "bert_uncased" / "vocab.txt")
+
+
+def expand_inputs(patterns: Sequence[str]) -> list[str]:
+    """Finds the files that patterns stand for.
+
+    Args:
+      patterns: files, globs, or directories (all files in and below them, but
+        for names that begin with a dot).
+
+    Returns:
+      the paths, sorted, each once.
+
+    Raises:
+      InputError: there is no pattern, or one of them matches no file.
+    """
+    if isinstance(patterns, str):
+        raise InputError(
+            f"inputs must be a list of paths; received the text {patterns!r}"
+        )
+    patterns = [pattern.strip() for pattern in patterns]
+    if not any(patterns):
+        raise InputError(
+            "inputs must name a file, a glob or a directory; received nothing"
+        )
+    files: set[str] = set()
+    for pattern in filter(None, patterns):
+        found = _matches(pattern)
+        if not found:
+            raise InputError(
+                "each input must match a file; received "
+                f"{pattern!r}, which matches none"
+            )
+        files.update(found)
+    return sorted(files)
+
+
+def _matches(pattern: str) -> list[str]:
+    # A file may have a name that reads as a glob.
+    if tf.io.gfile.exists(pattern):
+        if not tf.io.gfile.isdir(pattern):
+            return [pattern]
+        return _files_below(pattern)
+    found: list[str] = []
+    for path in tf.io.gfile.glob(pattern):
+        # As in shells, "*" does not find hidden names; TensorFlow's does.
+        if _is_hidden(os.path.basename(path)) and not _is_hidden(
+            os.path.basename(pattern)
+        ):
+            continue
+        found += _files_below(path) if tf.io.gfile.isdir(path) else [path]
+    return found
+
+
+def _files_below(folder: str) -> list[str]:
+    return [
+        os.path.join(parent, name)
+        for parent, _, names in tf.io.gfile.walk(folder)
+        for name in names
+        if not _is_hidden(os.path.relpath(os.path.join(parent, name), folder))
+    ]
+
+
+def _is_hidden(path: str) -> bool:
+    return any(part.startswith(".") for part in path.split(os.sep))
+
+
+def read_documents(
+    files: Sequence[str], replaced: Counter[str] | None = None
+) -> Iterator[list[str]]:
+    """Reads text files as documents; see `read_range`.
+
+    Args:
+      files: paths, as `expand_inputs` returns them.
+      replaced: counts, for each file, the lines with replaced bytes.
+    """
+    for file in files:
+        yield from read_range(TextRange(file), replaced)
+
+
+def open_tfds(
+    name: str,
+    features: Sequence[str],
+    data_dir: str | None = None,
+    split: str = "train",
+) -> tuple[Any, Iterable[Mapping[str, Any]]]:
+    """A split of a dataset, downloaded where it is not there yet.
+
+    Args:
+      name: of the dataset, as "wikipedia/20230601.en" or "mine:1.0.0".
+      features: those it must have.
+      data_dir: where prepared datasets lie; None means the default place.
+      split: of the dataset.
+
+    Returns:
+      its `DatasetInfo`, and its records, in file order, as NumPy values.
+
+    Raises:
+      InputError: an unknown name or split, a missing feature, no network, or
+        a package that is missing.
+    """
+    try:
+        import tensorflow_datasets as tfds  # slow, so only where needed
+
+        builder = tfds.builder(name, data_dir=data_dir)
+        _require(name, features, builder.info.features or {})
+        builder.download_and_prepare()
+        # In file order, whatever the machine.
+        records = builder.as_dataset(
+            split=split,
+            read_config=tfds.ReadConfig(interleave_cycle_length=1),
+            shuffle_files=False,
+        )
+        return builder.info, tfds.as_numpy(records)
+    except InputError:
+        raise
+    except ImportError as e:
+        raise InputError(
+            "TensorFlow Datasets needs a package that is missing; received no "
+            f"{e.name}: pip install {e.name}"
+        ) from None
+    except Exception as e:  # each layer of tfds raises its own
+        reason = (str(e).strip() or type(e).__name__).splitlines()[0]
+        reason = reason.rstrip(".")
+        raise InputError(
+            f"a dataset must be there or be downloaded; received {name!r}, "
+            f"which cannot be had: {reason}. Check its name and the network, "
+            "or prepare it elsewhere and give --tfds_data_dir"
+        ) from None
+
+
+def tfds_documents(
+    name: str, data_dir: str | None = None, split: str = "train"
+) -> Iterator[list[str]]:
+    """Yields the lines of each record's "text", one document a record.
+
+    Args:
+      name, data_dir, split: see `open_tfds`.
+
+    Raises:
+      InputError: as `open_tfds`.
+    """
+    _, records = open_tfds(name, [TEXT_FEATURE], data_dir, split)
+    for record in records:
+        text = record[TEXT_FEATURE].decode("utf-8", errors="replace")
+        lines = [line.strip() for line in text.split("\n")]
+        if any(lines):
+            yield [line for line in lines if line]
+
+
+def _require(
+    name: str, features: Sequence[str], found: Mapping[str, Any]
+) -> None:
+    if missing := sorted(set(features) - set(found)):
+        raise InputError(
+            f"the dataset {name} must have the features {list(features)}; "
+            f"received {sorted(found)}, without {missing}"
+        )

@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -14,9 +14,11 @@ from tensorflow_text.tools.wordpiece_vocab import (
 
 from electra_tf.data.tokenizers import normalization
 from electra_tf.data.tokenizers.tokenizer import Tokenizer
-from electra_tf.data.tokenizers.vocab_file import SPECIAL_PIECES, SUFFIX
+from electra_tf.data.tokenizers.vocab_file import SPECIAL_PIECES
 from electra_tf.errors import InputError
 
+# What marks a piece that goes on with a word.
+SUFFIX = "##"
 MIN_VOCAB_SIZE = 50
 _BATCH_LINES = 4096
 # The learner's time and memory grow with the number of different words, and
@@ -37,38 +39,6 @@ class Coverage(NamedTuple):
     num_words: int
     num_unknown: int
     num_pieces: int
-
-
-def check_vocab_size(vocab_size: int) -> None:
-    """Raises InputError unless a vocabulary of the size can be learnt."""
-    if vocab_size < MIN_VOCAB_SIZE:
-        raise InputError(
-            f"vocab_size must be at least {MIN_VOCAB_SIZE}. Received: "
-            f"{vocab_size}."
-        )
-
-
-def train_wordpiece(
-    lines: Iterable[str],
-    vocab_size: int,
-    do_lower_case: bool = True,
-    strip_accents: bool | None = None,
-) -> list[str]:
-    """Learns a vocabulary of lines of text.
-
-    Args:
-      lines: text; normalised and split into words as `Tokenizer` does it.
-      vocab_size: the number of pieces; see `learn_wordpiece`.
-      do_lower_case, strip_accents: as in `Tokenizer`.
-
-    Returns:
-      the pieces, [PAD] [UNK] [CLS] [SEP] [MASK] first.
-
-    Raises:
-      InputError: no words, or a size under 50.
-    """
-    words = count_words(lines, do_lower_case, strip_accents)
-    return learn_wordpiece(words, vocab_size)
 
 
 def count_words(
@@ -116,28 +86,30 @@ def learn_wordpiece(
     Raises:
       InputError: no words, or a size too small.
     """
-    check_vocab_size(vocab_size)
+    if vocab_size < MIN_VOCAB_SIZE:
+        raise InputError(
+            f"vocab_size must be at least {MIN_VOCAB_SIZE}; received "
+            f"{vocab_size}"
+        )
     if not words:
         raise InputError(
-            "A vocabulary is learnt from text. Received: text without words."
+            "a vocabulary must be learnt of words; received text without any"
         )
     alphabet = _alphabet(words, int(vocab_size * _MAX_ALPHABET))
     counts = _training_words(words, alphabet)
     if not counts:
         raise InputError(
-            "vocab_size must leave room for the text's characters. Received: "
-            f"{vocab_size}, with which no word is spelt; raise it."
+            "vocab_size must leave room for the text's characters; received "
+            f"{vocab_size}, with which no word is spelt: raise it"
         )
     pieces = _search_threshold(counts, vocab_size, log)
     return _cut(pieces, alphabet, vocab_size)
 
 
 def measure_coverage(
-    vocab: Sequence[str], words: Mapping[str, int]
+    tokenizer: Tokenizer, words: Mapping[str, int]
 ) -> Coverage:
     """Counts the [UNK]s and the pieces that words (normalised) become."""
-    # Normalising anew would change nothing.
-    tokenizer = Tokenizer(vocab, do_lower_case=False, strip_accents=False)
     ids = tokenizer.tokenize(tf.constant([w.encode("utf-8") for w in words]))
     counts = np.fromiter(words.values(), np.int64, len(words))
     is_unknown = tf.reduce_any(ids == tokenizer.unk_id, axis=1).numpy()

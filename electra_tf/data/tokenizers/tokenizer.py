@@ -1,38 +1,41 @@
-"""Text to token ids by ops inside the graph, so that exports can hold it."""
+"""What every tokenizer offers, and which kinds of them there are.
 
+A kind is a class that defines `kind`, `file_name` and `split`, registered in a
+file beside this one or in a plugin; nothing else knows its marks and files.
+"""
+
+import collections
 import hashlib
 import json
 import os
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import tensorflow as tf
 
-from electra_tf.data.tokenizers import normalization, offsets
+from electra_tf.data.tokenizers import normalization
 from electra_tf.data.tokenizers.vocab_file import (
     SPECIAL_PIECES,
     check_vocab,
     load_vocab,
-    save_vocab,
     vocab_bytes,
 )
-from electra_tf.data.tokenizers.wordpiece import WordPiece
 from electra_tf.errors import InputError
-from electra_tf.files import make_folder, read_json, write_text
+from electra_tf.files import make_folder, read_json, write_bytes, write_text
 
-VOCAB_NAME = "vocab.txt"
 SETTINGS_NAME = "tokenizer.json"
-_KINDS = ("wordpiece",)
+DEFAULT_KIND, _HASH = "wordpiece", "vocab_sha256"
+KINDS: "dict[str, type[Tokenizer]]" = {}
+
+Ragged = tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]
+_Class = TypeVar("_Class", bound="type[Tokenizer]")
 
 
 class Tokenizer:
-    """BERT's tokenizer: clean, lower-case, split at punctuation, WordPiece.
+    """Text to token ids by ops inside the graph, so that exports can hold it.
 
-    Ids equal those of the authors' `FullTokenizer` (google-research/electra,
-    model/tokenization.py). A "[MASK]" in the text is ordinary text, as there.
-    Casing and accents have separate switches, since stripping accents turns
-    ガラス into カラス.
+    `Tokenizer(vocab)` is BERT's WordPiece; files and folders tell their kind.
 
     Example:
       >>> vocab = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "un", "##do"]
@@ -42,15 +45,28 @@ class Tokenizer:
     Args:
       vocab: the pieces, in the order of their ids.
       do_lower_case: whether text is lower-cased.
-      strip_accents: whether accents are stripped; None means as
-        `do_lower_case`.
+      strip_accents: whether accents are stripped, which turns ガラス into
+        カラス; None means as `do_lower_case`.
+
+    Attributes:
+      kind, file_name: of the class, and of the file with the vocabulary.
+      OPTIONS: what else decides the ids, in the constructor's order -> type.
+      starts_word: bool [V], false for pieces that go on with a word.
+      words: [V] texts, the word that a piece is by itself, "" for others.
 
     Raises:
-      InputError: `vocab` is empty, lacks one of the five special pieces, or
-        holds a piece twice.
+      InputError: `vocab` lacks a special piece, or holds a piece twice.
     """
 
-    kind = "wordpiece"
+    kind: ClassVar[str] = ""
+    file_name: ClassVar[str] = ""
+    OPTIONS: ClassVar[Mapping[str, type]] = {
+        "do_lower_case": bool,
+        "strip_accents": bool,
+    }
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> "Tokenizer":
+        return super().__new__(KINDS[DEFAULT_KIND] if cls is Tokenizer else cls)
 
     def __init__(
         self,
@@ -61,88 +77,34 @@ class Tokenizer:
         self.vocab = tuple(vocab)
         check_vocab(self.vocab)
         self.do_lower_case = bool(do_lower_case)
-        self.strip_accents = self.do_lower_case
-        if strip_accents is not None:
-            self.strip_accents = bool(strip_accents)
+        accents = do_lower_case if strip_accents is None else strip_accents
+        self.strip_accents = bool(accents)
         self.vocab_size = len(self.vocab)
         self.special_ids = tuple(map(self.vocab.index, SPECIAL_PIECES))
-        (
-            self.pad_id,
-            self.unk_id,
-            self.cls_id,
-            self.sep_id,
-            self.mask_id,
-        ) = self.special_ids
-        self._wordpiece = WordPiece(self.vocab)
+        self.pad_id, self.unk_id, *others = self.special_ids
+        self.cls_id, self.sep_id, self.mask_id = others
+        self.starts_word = np.ones(self.vocab_size, bool)
+        self.words = tuple(p if p.isalpha() else "" for p in self.vocab)
 
-    def __reduce__(self):
-        # The compiled model is made anew in the other process.
-        arguments = (self.vocab, self.do_lower_case, self.strip_accents)
-        return type(self), arguments
+    def split(self, texts: tf.Tensor) -> Ragged:
+        """As `tokenize_with_offsets`, of texts that `normalize` gave."""
+        raise NotImplementedError(f"{type(self).__name__} must define split")
 
-    @classmethod
-    def from_file(
-        cls,
-        vocab_file: str,
-        do_lower_case: bool = True,
-        strip_accents: bool | None = None,
-    ) -> "Tokenizer":
-        """Makes a tokenizer of a vocabulary file, one piece a line."""
-        return cls(load_vocab(vocab_file), do_lower_case, strip_accents)
-
-    @classmethod
-    def from_folder(cls, folder: str) -> "Tokenizer":
-        """Reads what `save` wrote.
-
-        Raises:
-          InputError: a file is missing or does not fit the other.
-        """
-        settings = _read_settings(os.path.join(folder, SETTINGS_NAME))
-        tokenizer = cls.from_file(
-            os.path.join(folder, VOCAB_NAME),
-            settings["do_lower_case"],
-            settings["strip_accents"],
+    def normalize(self, texts: tf.Tensor) -> tf.Tensor:
+        """The texts as they are split; string [B]."""
+        return normalization.normalize(
+            texts, self.do_lower_case, self.strip_accents
         )
-        found = tokenizer.settings()["vocab_sha256"]
-        if found != settings["vocab_sha256"]:
-            raise InputError(
-                f"{VOCAB_NAME} must be the file {SETTINGS_NAME} was written "
-                f"for. Received in {folder!r}: sha256 {found}, expected "
-                f"{settings['vocab_sha256']}; restore the file."
-            )
-        return tokenizer
-
-    def save(self, folder: str) -> None:
-        """Writes vocab.txt and tokenizer.json."""
-        make_folder(folder)
-        save_vocab(self.vocab, os.path.join(folder, VOCAB_NAME))
-        path = os.path.join(folder, SETTINGS_NAME)
-        write_text(path, json.dumps(self.settings(), indent=2) + "\n")
-
-    def settings(self) -> dict[str, Any]:
-        """What decides the ids; the content of tokenizer.json."""
-        return {
-            "kind": self.kind,
-            "do_lower_case": self.do_lower_case,
-            "strip_accents": self.strip_accents,
-            "vocab_sha256": hashlib.sha256(vocab_bytes(self.vocab)).hexdigest(),
-        }
 
     def tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        """Token ids, without [CLS] and [SEP].
+        """Token ids, without [CLS] and [SEP]; int32 [B, (tokens)].
 
         Args:
           texts: string [B], UTF-8; invalid bytes are left out.
-
-        Returns:
-          int32 [B, (tokens)].
         """
-        normalized = self.normalize(texts)
-        return self._wordpiece.tokenize_with_offsets(normalized)[0]
+        return self.split(self.normalize(texts))[0]
 
-    def tokenize_with_offsets(
-        self, texts: tf.Tensor
-    ) -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]:
+    def tokenize_with_offsets(self, texts: tf.Tensor) -> Ragged:
         """Token ids and where in the original text they come from.
 
         Args:
@@ -150,22 +112,18 @@ class Tokenizer:
 
         Returns:
           (ids, starts, ends), each int32 [B, (tokens)]. Token i is
-          `texts[starts[i]:ends[i]]`, in bytes of the text as given; marks
-          that were stripped belong to the letter in front of them.
+          `texts[starts[i]:ends[i]]`, in bytes; marks that were stripped
+          belong to the letter in front of them.
         """
-        ids, starts, ends = self._wordpiece.tokenize_with_offsets(
-            self.normalize(texts)
-        )
-        return ids, *offsets.to_original(texts, self.normalize, starts, ends)
+        ids, starts, ends = self.split(self.normalize(texts))
+        places = normalization.to_original(texts, self.normalize, starts, ends)
+        return ids, *places
 
     def tokens(self, ids: Any) -> Any:
-        """The pieces of ids.
+        """The pieces of ids, in the same nesting, as lists.
 
         Args:
           ids: whole numbers, a tensor, a ragged tensor or (nested) lists.
-
-        Returns:
-          the same nesting of str, as lists.
         """
         if isinstance(ids, (tf.Tensor, tf.RaggedTensor)):
             ids = ids.numpy()
@@ -175,36 +133,127 @@ class Tokenizer:
             return [self.tokens(part) for part in ids]
         return self.vocab[int(ids)]
 
-    def normalize(self, texts: tf.Tensor) -> tf.Tensor:
-        """The texts as WordPiece sees them; string [B]."""
-        return normalization.normalize(
-            texts, self.do_lower_case, self.strip_accents
-        )
+    def content(self) -> bytes:
+        """The vocabulary's file: one piece a line, the line is the id."""
+        return vocab_bytes(self.vocab)
 
+    @classmethod
+    def read(cls, path: str, *options: Any) -> "Tokenizer":
+        """Makes a tokenizer of a file that holds a `content`."""
+        return cls(load_vocab(path), *options)
 
-def _read_settings(path: str) -> dict[str, Any]:
-    """Reads and checks tokenizer.json."""
-    settings = read_json(path)
-    types = {
-        "kind": str,
-        "do_lower_case": bool,
-        "strip_accents": bool,
-        "vocab_sha256": str,
-    }
-    if settings.keys() != types.keys():
-        raise InputError(
-            f"{path!r} must have the keys {sorted(types)}; received "
-            f"{sorted(settings)}"
-        )
-    for key, expected in types.items():
-        if type(settings[key]) is not expected:
+    @classmethod
+    def learn(
+        cls,
+        lines: Iterable[str],
+        vocab_size: int,
+        do_lower_case: bool = True,
+        strip_accents: bool | None = None,
+        log: Callable[[str], None] | None = None,
+    ) -> "tuple[Tokenizer, collections.Counter[str]]":
+        """Learns a vocabulary of lines of text, where the kind can.
+
+        Args:
+          lines, do_lower_case, strip_accents: the text, and how it is read.
+          vocab_size: the number of pieces; fewer where the text has no more.
+          log: is told of what is done.
+
+        Returns:
+          the tokenizer, and the words of the text as it sees them, counted.
+
+        Raises:
+          InputError: text without words, or a size too small.
+        """
+        raise InputError(f"vocabulary must be learnable; received {cls.kind}")
+
+    @classmethod
+    def from_file(
+        cls,
+        path: str,
+        do_lower_case: bool = True,
+        strip_accents: bool | None = None,
+    ) -> "Tokenizer":
+        """Makes a tokenizer of a vocabulary's file; its name tells the kind."""
+        kind: type[Tokenizer] = cls
+        if cls is Tokenizer:
+            named = {kind.file_name: kind for kind in KINDS.values()}
+            kind = named.get(os.path.basename(path), KINDS[DEFAULT_KIND])
+        return kind.read(path, do_lower_case, strip_accents)
+
+    @staticmethod
+    def find_file(folder: str) -> str:
+        """The vocabulary's file in a folder; where none is, the default's."""
+        paths = [os.path.join(folder, k.file_name) for k in KINDS.values()]
+        return next(filter(tf.io.gfile.exists, paths), paths[0])
+
+    @staticmethod
+    def from_folder(folder: str) -> "Tokenizer":
+        """Reads what `save` wrote; the two files must fit each other."""
+        path = os.path.join(folder, SETTINGS_NAME)
+        settings = read_json(path)
+        kind = _kind_of(settings, path)
+        types = {"kind": str, **kind.OPTIONS, _HASH: str}
+        if {name: type(value) for name, value in settings.items()} != types:
+            named = ", ".join(f"{n} ({t.__name__})" for n, t in types.items())
+            raise InputError(f"{path!r} must have {named}; received {settings}")
+        file = os.path.join(folder, kind.file_name)
+        tokenizer = kind.read(file, *map(settings.get, kind.OPTIONS))
+        found = tokenizer.settings()[_HASH]
+        if found != settings[_HASH]:
             raise InputError(
-                f"{key!r} in {path!r} must be a {expected.__name__}. "
-                f"Received: {settings[key]!r}."
+                f"{file!r} must have the sha256 of {SETTINGS_NAME}, "
+                f"{settings[_HASH]}; received {found}: restore it"
             )
-    if settings["kind"] not in _KINDS:
+        return tokenizer
+
+    def save(self, folder: str) -> None:
+        """Writes the vocabulary's file and tokenizer.json."""
+        make_folder(folder)
+        write_bytes(os.path.join(folder, self.file_name), self.content())
+        path = os.path.join(folder, SETTINGS_NAME)
+        write_text(path, json.dumps(self.settings(), indent=2) + "\n")
+
+    def save_pieces(self, folder: str) -> str:
+        """Writes a table for exports, a piece a line; returns its path."""
+        path = os.path.join(folder, "vocab.txt")
+        write_bytes(path, vocab_bytes(self.vocab))
+        return path
+
+    def settings(self) -> dict[str, Any]:
+        """What decides the ids; the content of tokenizer.json."""
+        options = {name: getattr(self, name) for name in self.OPTIONS}
+        digest = hashlib.sha256(self.content()).hexdigest()
+        return {"kind": self.kind, **options, _HASH: digest}
+
+    def get_config(self) -> dict[str, Any]:
+        """What `from_config` makes an equal one of, without any file."""
+        settings = self.settings()
+        del settings[_HASH]
+        return {**settings, "vocab": list(self.vocab)}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "Tokenizer":
+        """Makes what `get_config` tells of."""
+        kind = _kind_of(config, "configuration")
+        return kind(**{n: value for n, value in config.items() if n != "kind"})
+
+    def __reduce__(self):
+        # What is compiled is made anew in the other process.
+        return type(self).from_config, (self.get_config(),)
+
+
+def register(cls: _Class) -> _Class:
+    """Lets `from_file`, `from_folder` and the like know a kind."""
+    if cls.kind in KINDS:
+        raise InputError(f"a tokenizer's kind must be new; received {cls.kind}")
+    KINDS[cls.kind] = cls
+    return cls
+
+
+def _kind_of(settings: Mapping[str, Any], source: str) -> type[Tokenizer]:
+    if (kind := settings.get("kind")) not in KINDS:
         raise InputError(
-            f"The tokenizer's kind must be one of {list(_KINDS)}. Received: "
-            f"{settings['kind']!r} in {path!r}."
+            f"tokenizer's kind must be one of {', '.join(KINDS)} (or of a "
+            f"plugin, by --plugin=MODULE); received {kind!r} in {source!r}"
         )
-    return settings
+    return KINDS[kind]

@@ -1,6 +1,7 @@
-"""Greedy longest-match-first WordPiece over normalised text."""
+"""BERT's tokenizer: greedy longest-match-first WordPiece."""
 
-from collections.abc import Sequence
+import collections
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -9,55 +10,72 @@ from tensorflow_text.core.pybinds import (
     pywrap_fast_wordpiece_tokenizer_model_builder as model_builder,
 )
 
-from electra_tf.data.tokenizers.vocab_file import SUFFIX, UNKNOWN
+from electra_tf.data.tokenizers.learning import (
+    SUFFIX,
+    count_words,
+    learn_wordpiece,
+)
+from electra_tf.data.tokenizers.tokenizer import Ragged, Tokenizer, register
 from electra_tf.errors import InputError
 
+UNKNOWN = "[UNK]"
 # A word of more characters becomes one [UNK] (`max_input_chars_per_word` of
 # the authors' WordpieceTokenizer).
 MAX_WORD_CHARS = 200
 _MAX_UTF8_BYTES = 4
 
 
-class WordPiece:
-    """Splits texts at white space, punctuation and CJK, and words into pieces.
+@register
+class WordPieceTokenizer(Tokenizer):
+    """BERT's: clean, lower-case, split at punctuation, then into pieces.
+
+    Ids equal those of the authors' `FullTokenizer` (google-research/electra,
+    model/tokenization.py). A "[MASK]" in the text is ordinary text, as there.
 
     The vocabulary is compiled once; inside a graph the compiled model is a
     constant of that graph, so exports need no file or resource for it.
 
-    Args:
-      vocab: the pieces, in the order of their ids, with [UNK] among them.
+    Args: as `Tokenizer`.
     """
 
-    def __init__(self, vocab: Sequence[str]):
+    kind, file_name = "wordpiece", "vocab.txt"
+
+    def __init__(
+        self,
+        vocab: Sequence[str],
+        do_lower_case: bool = True,
+        strip_accents: bool | None = None,
+    ):
+        super().__init__(vocab, do_lower_case, strip_accents)
+        goes_on = [piece.startswith(SUFFIX) for piece in self.vocab]
+        self.starts_word = ~np.array(goes_on)
         # TF Text's limit is in bytes: 800 never cuts a word of 200 characters,
         # and _join_long_words finds the longer words among what it lets pass.
         try:
             buffer = model_builder.build_fast_wordpiece_model(
-                list(vocab),
+                list(self.vocab),
                 MAX_WORD_CHARS * _MAX_UTF8_BYTES,
                 SUFFIX,
                 UNKNOWN,
                 False,  # no_pretokenization
                 False,  # support_detokenization
             )
-        except (RuntimeError, ValueError) as e:
+        except (RuntimeError, ValueError) as error:
             raise InputError(
-                f"The vocabulary cannot be compiled: {e}"
+                "a vocabulary must be what TensorFlow Text compiles; received "
+                f"one of which it says: {error}"
             ) from None
-        self._unk_id = list(vocab).index(UNKNOWN)
         self._model = np.frombuffer(bytes(buffer), np.uint8)
-        is_suffix = [p.startswith(SUFFIX) and p != SUFFIX for p in vocab]
+        # For TF Text, "##" by itself begins a word.
+        is_suffix = [p.startswith(SUFFIX) and p != SUFFIX for p in self.vocab]
         self._begins_word = ~np.array(is_suffix)
         self._num_chars = np.array(
-            [len(p) for p in vocab], np.int32
+            [len(p) for p in self.vocab], np.int32
         ) - np.where(is_suffix, len(SUFFIX), 0).astype(np.int32)
         with tf.init_scope():
             self._eager_model = tf.constant(self._model)
 
-    def tokenize_with_offsets(
-        self, texts: tf.Tensor
-    ) -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]:
-        """string [B] -> (ids, starts, ends): int32 [B, (tokens)], in bytes."""
+    def split(self, texts: tf.Tensor) -> Ragged:
         if tf.executing_eagerly():
             model = self._eager_model
         else:
@@ -75,6 +93,21 @@ class WordPiece:
             for i in range(3)
         )
 
+    @classmethod
+    def learn(
+        cls,
+        lines: Iterable[str],
+        vocab_size: int,
+        do_lower_case: bool = True,
+        strip_accents: bool | None = None,
+        log: Callable[[str], None] | None = None,
+    ) -> "tuple[Tokenizer, collections.Counter[str]]":
+        words = count_words(lines, do_lower_case, strip_accents)
+        if log:
+            log(f"{words.total()} words, {len(words)} different ones")
+        vocab = learn_wordpiece(words, vocab_size, log)
+        return cls(vocab, do_lower_case, strip_accents), words
+
     def _join_long_words(
         self,
         ids: tf.RaggedTensor,
@@ -90,7 +123,7 @@ class WordPiece:
         is_long = tf.gather(num_chars > MAX_WORD_CHARS, word)
         word_ends = tf.gather(tf.math.segment_max(ends.values, word), word)
         values = _stack(
-            ids.with_values(tf.where(is_long, self._unk_id, ids.values)),
+            ids.with_values(tf.where(is_long, self.unk_id, ids.values)),
             starts,
             ends.with_values(tf.where(is_long, word_ends, ends.values)),
         )

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from electra_tf.data.tokenizers.packing import pack_segments
-from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.data.tokenizers import Tokenizer, pack_segments
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,8 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from electra_tf.config.finetuning import TaskOptions, TrainingOptions
-from electra_tf.errors import InputError
-from electra_tf.files import write_bytes, write_text
+from electra_tf.files import read_json, write_bytes, write_text
 from electra_tf.finetune.tasks import Task
 from electra_tf.finetune.tasks.glue_specs import GLUE
 
@@ -32,6 +31,7 @@ _PLACES = (
 ).split()
 # What may differ between the commands that fill one folder.
 _FREE = ("num_trials", "save_model")
+REMEDY = "remove its folder, and run again"
 _TRIAL = re.compile(r"trial_(\d+)/?$")
 
 
@@ -47,7 +47,9 @@ def read_trials(folder: str) -> list[dict[str, Any]]:
     found = map(_TRIAL.match, tf.io.gfile.listdir(folder))
     numbers = sorted(int(match[1]) for match in found if match)
     paths = [os.path.join(folder, trial_name(n), RESULT) for n in numbers]
-    return [read_json(path) for path in paths if tf.io.gfile.exists(path)]
+    return [
+        read_json(path, REMEDY) for path in paths if tf.io.gfile.exists(path)
+    ]
 
 
 def summarize(values: Sequence[float]) -> dict[str, float | None]:
@@ -87,24 +89,8 @@ def read_results(output_dir: str) -> str:
         return file.read()
 
 
-def read_json(path: str) -> dict[str, Any]:
-    """A file of ours.
-
-    Raises:
-      InputError: it is damaged.
-    """
-    try:
-        with tf.io.gfile.GFile(path) as file:
-            return json.loads(file.read())
-    except ValueError:
-        raise InputError(
-            f"{path} must be JSON (remove its folder, and run again); received "
-            "a damaged file"
-        ) from None
-
-
 def _task_result(path: str, trials: list[dict[str, Any]]) -> dict[str, Any]:
-    settings = read_json(path)
+    settings = read_json(path, REMEDY)
     metric = settings["metric"]
     names = trials[0]["metrics"]
     best = max(trials, key=lambda trial: trial["metrics"][metric])

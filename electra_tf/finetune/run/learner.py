@@ -50,7 +50,7 @@ def make_plan(
     if is_google and model.hidden_size <= _BY_HIDDEN_SIZE[0][0]:
         rate = _SMALL_RATE_GOOGLE
     most = model.max_position_embeddings
-    usual = {
+    usual: dict[str, Any] = {
         "learning_rate": rate,
         "layerwise_lr_decay": decay,
         "num_train_epochs": task.epochs,

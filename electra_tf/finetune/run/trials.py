@@ -19,15 +19,22 @@ from tqdm import tqdm
 
 from electra_tf.config.finetuning import TaskOptions, TrainingOptions
 from electra_tf.errors import InputError
-from electra_tf.files import check_path, locked, naming_write_errors, write_text
+from electra_tf.files import (
+    check_path,
+    locked,
+    make_folder,
+    naming_write_errors,
+    read_json,
+    write_text,
+)
 from electra_tf.finetune.run import (
+    REMEDY,
     RESULT,
     SETTINGS,
     TEST,
     changed_settings,
     fingerprint,
     learner,
-    read_json,
     read_results,
     read_trials,
     settings_of,
@@ -129,7 +136,7 @@ class TaskRun:
         path = os.path.join(self.folder, SETTINGS)
         if not tf.io.gfile.exists(path):
             return
-        changed = changed_settings(read_json(path), settings)
+        changed = changed_settings(read_json(path, REMEDY), settings)
         if changed:
             raise InputError(
                 f"all trials in {self.folder!r} must be of the same settings "
@@ -150,8 +157,7 @@ class TaskRun:
             say(f"{self.task.name}: all {num_trials} trials are there")
             return
         examples, dev, test, notes = self._encode(pretrained)
-        with naming_write_errors(self.folder):
-            tf.io.gfile.makedirs(self.folder)
+        make_folder(self.folder)
         described = {**self.settings, "notes": notes}
         text = json.dumps(described, indent=2, ensure_ascii=False) + "\n"
         write_text(os.path.join(self.folder, SETTINGS), text)
@@ -170,10 +176,10 @@ class TaskRun:
         begin = time.monotonic()
         task, plan, folder = self.task, self.plan, self._path(number)
         log_dir = os.path.join(folder, "tensorboard")
-        with naming_write_errors(folder):
-            if tf.io.gfile.exists(folder):  # of a trial that was killed
+        if tf.io.gfile.exists(folder):  # of a trial that was killed
+            with naming_write_errors(folder):
                 tf.io.gfile.rmtree(folder)
-            tf.io.gfile.makedirs(folder)
+        make_folder(folder)
         seed = plan.seed + number - 1
         first = next(iter(dev.values()))
         model = learner.train(task, plan, seed, examples, first, log_dir)
@@ -195,8 +201,7 @@ class TaskRun:
         }
         self._write(number, "", {RESULT: json.dumps(result, indent=2)})
         took = tqdm.format_interval(result["seconds"])
-        shown = learner.shown(metrics)
-        say(f"{task.name}: trial {number}: {shown} ({took})")
+        say(f"{task.name}: trial {number}: {learner.shown(metrics)} ({took})")
 
     def _measure(
         self, number: int, model: keras.Model, dev: dict[str, Encoded]
@@ -242,8 +247,7 @@ class TaskRun:
         return examples, dev, test, notes
 
     def _is_best(self, metrics: dict[str, float]) -> bool:
-        others = read_trials(self.folder)
-        name = self.task.metric
+        name, others = self.task.metric, read_trials(self.folder)
         return all(metrics[name] > other["metrics"][name] for other in others)
 
     def _path(self, number: int, *names: str) -> str:
@@ -252,6 +256,5 @@ class TaskRun:
     def _write(self, number: int, part: str, files: dict[str, str]) -> None:
         for name, content in files.items():
             path = self._path(number, part, name)
-            with naming_write_errors(os.path.dirname(path)):
-                tf.io.gfile.makedirs(os.path.dirname(path))
+            make_folder(os.path.dirname(path))
             write_text(path, content)

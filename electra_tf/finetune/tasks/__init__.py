@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from electra_tf.config.finetuning import TaskOptions, TrainingOptions
-from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError
 from electra_tf.finetune.models import TaskModel
 

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from electra_tf.config.finetuning import TaskOptions
-from electra_tf.data.text.tfds import open_tfds
+from electra_tf.data.text import open_tfds
 from electra_tf.errors import InputError
 from electra_tf.finetune.tasks import (
     SPLITS,

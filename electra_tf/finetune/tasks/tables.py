@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import gzip
 import json
+import math
 import os
 from collections.abc import Iterator, Sequence
 
@@ -26,6 +27,19 @@ class Row:
 
     where: str
     values: dict[str, str]
+
+    def number(self, column: str) -> float:
+        """The finite number that a cell must be, or an InputError."""
+        try:
+            value = float(self.values[column])
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            raise InputError(
+                f"{self.where}: the {column} must be a number; received "
+                f"{self.values[column]!r}"
+            )
+        return value
 
 
 @dataclasses.dataclass(frozen=True)

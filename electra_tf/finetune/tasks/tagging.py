@@ -7,8 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from electra_tf.config.finetuning import TaskOptions, TrainingOptions
-from electra_tf.data.tokenizers.packing import pack_segments
-from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.data.tokenizers import Tokenizer, pack_segments
 from electra_tf.errors import InputError
 from electra_tf.finetune.models.classifiers import Tagger
 from electra_tf.finetune.tasks import (

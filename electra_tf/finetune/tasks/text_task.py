@@ -194,38 +194,24 @@ def table_examples(
       InputError: a column is missing; a text or a label is empty, or a label
         no number.
     """
-    table.require(texts if label is None else [*texts, label])
+    columns = [*texts, *([] if label is None else [label])]
+    table.require(columns)
     examples = []
     for row in table.rows:
-        found = [row.values[name] for name in texts]
+        found = [row.values[name] for name in columns]
+        if skip_blank and not all(map(str.strip, found[: len(texts)])):
+            continue
         if not all(map(str.strip, found)):
-            if skip_blank:
-                continue
             raise InputError(
-                f"{row.where}: texts must not be empty; received {found!r}"
+                f"{row.where}: texts and labels must not be empty; received "
+                f"{', '.join(map(repr, found))}"
             )
-        value: Any = None if label is None else row.values[label]
+        text, pair = [*found[: len(texts)], None][:2]
+        value: Any = None if label is None else found[-1]
         if value is not None and is_number:
-            value = _number(value, row.where)
-        elif value is not None and not value.strip():
-            raise InputError(
-                f"{row.where}: the label must not be empty; received {value!r}"
-            )
-        text, pair = [*found, None][:2]
+            value = row.number(columns[-1])
         examples.append(TextExample(text, pair, value, row.where))
     return examples
-
-
-def _number(text: str, where: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = np.nan
-    if not np.isfinite(value):
-        raise InputError(
-            f"{where}: the label must be a number; received {text!r}"
-        )
-    return value
 
 
 @register("custom")
@@ -240,13 +226,12 @@ def open_custom(options: TaskOptions) -> TextTask:
     """
     files = find_files("custom", _FILES, options)
     is_number = options.label_kind == "number"
-    texts = [options.text_column, options.text_pair_column]
+    names = (options.text_column, options.text_pair_column)
+    texts = [name for name in names if name]
 
     def read(split: str, label: str | None) -> list[TextExample]:
-        columns = list(filter(None, texts))
-        return table_examples(
-            read_table(files[split]), columns, label, is_number
-        )
+        table = read_table(files[split])
+        return table_examples(table, texts, label, is_number)
 
     train, dev = (read(s, options.label_column) for s in ("train", "dev"))
     test = {"custom": read("test", None)} if "test" in files else {}

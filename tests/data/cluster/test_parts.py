@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from electra_tf.data.cluster.parts import PartShards, PartWriter, scratch_folder
-from electra_tf.data.records.document_packer import Packed, Stats
+from electra_tf.data.cluster import PartShards, PartWriter, scratch_folder
+from electra_tf.data.records.packer import Counted, Packed
 from electra_tf.data.records.shards import TEMPORARY
 
 
 def write_part(folder, number, train, held_out=()):
-    packed = Packed(train, list(held_out), np.zeros(1), Stats())
+    packed = Packed(train, list(held_out), Counted.nothing(1))
     with PartWriter(folder, number, ["train", "eval"]) as writer:
         writer.write(packed)
     return writer.part()

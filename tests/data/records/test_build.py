@@ -9,11 +9,11 @@ import tensorflow as tf
 import tiny
 
 from electra_tf.cli.records import build_pretraining_data
+from electra_tf.data.records import open_records
 from electra_tf.data.records.build import build_records
-from electra_tf.data.records.held_out import HeldOut
-from electra_tf.data.records.records import open_records
-from electra_tf.data.text.tfds import tfds_documents
-from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.data.records.settings import HeldOut
+from electra_tf.data.text import tfds_documents
+from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError
 
 WORDS = ["the", "cat", "sat", "on", "mat", "walk", "dog", "ran"]
@@ -115,7 +115,7 @@ def test_unknown_tokens_are_counted(tmp_path, tokenizer):
 
 def test_bytes_do_not_depend_on_processes(tmp_path, tokenizer, monkeypatch):
     monkeypatch.setattr(
-        "electra_tf.data.records.build_settings._TASK_CHARACTERS", 1000
+        "electra_tf.data.records.settings._TASK_CHARACTERS", 1000
     )
     path = write_text(tmp_path / "text.txt", 40)
     for processes in (1, 2):
@@ -155,9 +155,7 @@ def test_tasks_and_shards_do_not_change_the_records(
     base = fingerprint("a")
     assert fingerprint("b", num_shards=2) == base
     assert fingerprint("c", seed=1) != base
-    monkeypatch.setattr(
-        "electra_tf.data.records.build_settings._TASK_CHARACTERS", 1
-    )
+    monkeypatch.setattr("electra_tf.data.records.settings._TASK_CHARACTERS", 1)
     assert fingerprint("d") == base
 
 
@@ -273,7 +271,10 @@ def test_command(tmp_path, capsys):
     ("arguments", "match"),
     [
         (["--input={}/none.txt"], "none.txt"),
-        (["--input={}/empty.txt"], "no tokens"),
+        (
+            ["--input={}/empty.txt"],
+            "must have tokens to train on",
+        ),
         ([], "--input and --tfds_name"),
         (["--input={}/a.txt", "--tfds_name=x"], "--input and --tfds_name"),
         (["--input={}/a.txt", "--max_seq_length=4"], "at least 5; received 4"),

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from electra_tf.data.records.permutation import permute
+from electra_tf.data.records.batches import permute
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 63, 64, 65, 127, 1000, 4097])

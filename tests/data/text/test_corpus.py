@@ -6,13 +6,13 @@ from collections import Counter
 import pytest
 import tensorflow as tf
 
-from electra_tf.data.text.files import (
+from electra_tf.data.text import (
     embedded_corpus_path,
     embedded_vocab_path,
     expand_inputs,
     read_documents,
 )
-from electra_tf.data.text.sentences import split_sentences
+from electra_tf.data.text.cutting import split_sentences
 from electra_tf.errors import InputError
 
 
@@ -113,7 +113,7 @@ def test_byte_order_marks(tmp_path):
     path.write_bytes(b"\xef\xbb\xbfone\n\ntwo")
     assert list(read_documents([str(path)])) == [["one"], ["two"]]
     path.write_bytes("one".encode("utf-16"))
-    with pytest.raises(InputError, match="UTF-16; convert"):
+    with pytest.raises(InputError, match="UTF-16: convert"):
         list(read_documents([str(path)]))
     with pytest.raises(InputError, match="does not exist"):
         list(read_documents([str(tmp_path / "gone.txt")]))
@@ -124,7 +124,7 @@ def test_files_larger_than_a_block(tmp_path, monkeypatch):
     path = tmp_path / "long.txt"
     path.write_text("\n".join(lines), encoding="utf-8")
     for size in (3, 16, 1000):
-        monkeypatch.setattr("electra_tf.data.text.ranges._READ_BYTES", size)
+        monkeypatch.setattr("electra_tf.data.text.cutting._READ_BYTES", size)
         assert list(read_documents([str(path)])) == [lines]
 
 

@@ -4,7 +4,7 @@ import pytest
 import tiny
 
 from electra_tf.cli.records import train_vocab
-from electra_tf.data.text.files import embedded_corpus_path
+from electra_tf.data.text import embedded_corpus_path
 from electra_tf.data.tokenizers.vocab_file import load_vocab
 from electra_tf.errors import InputError
 

@@ -11,18 +11,21 @@ import bert_reference as reference
 import pytest
 import tensorflow as tf
 
-from electra_tf.data.text.files import embedded_corpus_path
+from electra_tf.data.text import embedded_corpus_path
+from electra_tf.data.tokenizers import Tokenizer, WordPieceTokenizer
 from electra_tf.data.tokenizers.learning import (
     count_words,
     learn_wordpiece,
     measure_coverage,
-    train_wordpiece,
 )
-from electra_tf.data.tokenizers.tokenizer import Tokenizer
-from electra_tf.data.tokenizers.vocab_file import load_vocab, save_vocab
+from electra_tf.data.tokenizers.vocab_file import load_vocab
 from electra_tf.errors import InputError
 
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+
+
+def learned(*arguments) -> list[str]:
+    return list(WordPieceTokenizer.learn(*arguments)[0].vocab)
 
 
 @pytest.fixture(scope="module")
@@ -76,10 +79,10 @@ def test_letters_are_kept_in_both_forms(learn):
 def test_pieces_are_the_frequent_ones(words, learn):
     vocab = learn(1000)
     assert {"the", "america", "congress", "##ing", "##s"} <= set(vocab)
-    fit = measure_coverage(vocab, words)
+    fit = measure_coverage(Tokenizer(vocab), words)
     assert fit.num_words == words.total()
     assert fit.num_unknown / fit.num_words < 0.001
-    larger = measure_coverage(learn(2000), words)
+    larger = measure_coverage(Tokenizer(learn(2000)), words)
     assert 1 <= larger.num_pieces / larger.num_words
     assert larger.num_pieces < 0.95 * fit.num_pieces
 
@@ -94,7 +97,7 @@ def test_no_piece_is_beyond_use(learn):
 
 def test_little_text_gives_a_shorter_vocabulary():
     lines = ["aa ab!", "aa"] * 3
-    vocab = train_wordpiece(lines, 100)
+    vocab = learned(lines, 100)
     assert vocab[:8] == [*SPECIALS, "!", "a", "b"]
     assert set(vocab[8:]) == {"##a", "##b", "aa", "ab"}
 
@@ -107,10 +110,10 @@ def test_other_scripts_and_switches():
         "العَرَبِيَّة لغة",
         "Éa É",
     ] * 9
-    vocab = train_wordpiece(lines, 200, do_lower_case=False)
+    vocab = learned(lines, 200, False)
     assert {"É", "ガ", "東", "京"} <= set(vocab)
     assert "##東" not in vocab
-    stripped = train_wordpiece(lines, 200, True, True)
+    stripped = learned(lines, 200, True, True)
     assert "ガ" not in stripped
     assert "カ" in stripped
     for made, lower in ((vocab, False), (stripped, True)):
@@ -153,23 +156,23 @@ def test_other_process_and_hash_seed_give_the_same(words, learn):
 @pytest.mark.parametrize("size", [2000, 4096, 8192])
 def test_whole_embedded_corpus(size):
     with open(embedded_corpus_path(), encoding="utf-8") as f:
-        vocab = train_wordpiece(f, size)
+        vocab = learned(f, size)
     assert len(vocab) == size
 
 
 def test_bad_requests_are_refused():
-    with pytest.raises(InputError, match=r"at least 50\. Received: 49"):
-        train_wordpiece(["a"], 49)
-    with pytest.raises(InputError, match="without words"):
-        train_wordpiece(["", " \u200b"], 100)
-    with pytest.raises(InputError, match="no word is spelt; raise it"):
-        train_wordpiece(["abcdefghijklmnopqrstuvwxyz"], 50)
+    with pytest.raises(InputError, match=r"at least 50; received 49"):
+        learned(["a"], 49)
+    with pytest.raises(InputError, match="received text without any"):
+        learned(["", " \u200b"], 100)
+    with pytest.raises(InputError, match="no word is spelt: raise it"):
+        learned(["abcdefghijklmnopqrstuvwxyz"], 50)
 
 
 def test_file_round_trip():
     pieces = [*SPECIALS, "é", "\u3000", "\u2028", "##x"]
-    save_vocab(pieces, "ram://vocab_round_trip/vocab.txt")
-    assert load_vocab("ram://vocab_round_trip/vocab.txt") == pieces
+    path = Tokenizer(pieces).save_pieces("ram://vocab_round_trip")
+    assert load_vocab(path) == pieces
     assert tf.io.gfile.listdir("ram://vocab_round_trip") == ["vocab.txt"]
 
 

@@ -6,8 +6,7 @@ import pytest
 import tensorflow as tf
 import tiny
 
-from electra_tf.data.tokenizers.packing import pack_segments
-from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.data.tokenizers import Tokenizer, pack_segments
 from electra_tf.errors import InputError
 from electra_tf.finetune.preprocessor import TextPreprocessor
 

@@ -31,7 +31,7 @@ def error(tmp_path, *given):
         (
             ROWS,
             f"{ROWS}\ty\n",
-            "dev.tsv, line 4: texts must not be empty; received ['']",
+            "dev.tsv, line 4: texts and labels must not be empty; received ''",
         ),
         (ROWS, f"{ROWS}a\tz\n", "line 4: the label must be one of x, y; "),
         (ROWS, "text\tkind\na\tx\n", "dev.tsv must have a column 'label'"),
@@ -39,7 +39,7 @@ def error(tmp_path, *given):
         (
             ROWS + "a\t\n",
             ROWS,
-            "train.tsv, line 4: the label must not be empty; received ''",
+            "line 4: texts and labels must not be empty; received 'a', ''",
         ),
         ("text\tlabel\na\tx\n", ROWS, "two classes or more; received only 'x'"),
     ],

@@ -20,9 +20,9 @@ import tiny
 
 from electra_tf.config.finetuning import HEADS, TaskOptions, TrainingOptions
 from electra_tf.errors import InputError
+from electra_tf.files import read_json
 from electra_tf.finetune.run import (
     learner,
-    read_json,
     summarize,
     train_examples,
 )

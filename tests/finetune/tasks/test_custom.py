@@ -60,5 +60,7 @@ def test_pairs_and_test_rows_without_labels(tmp_path):
 
 def test_a_pair_with_an_empty_side_is_refused(tmp_path):
     row = '{"a": "x", "b": "%s", "y": "p"}\n'
-    with pytest.raises(InputError, match=r"line 2: texts must not be empty"):
+    with pytest.raises(
+        InputError, match=r"line 2: texts and labels must not be empty"
+    ):
         task(tmp_path, "class", pair="b", train=row % "z" + row % " ", dev=row)

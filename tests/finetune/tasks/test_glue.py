@@ -117,9 +117,14 @@ def test_all_test_files_are_read_without_labels(task_files):
     ("task", "old", "new", "told"),
     [
         ("rte", "entailment\n", "maybe\n", "line 2.*label.*'not_maybe'"),
-        ("stsb", "3.800", "high", "line 2: the label must be a number.*'high'"),
-        ("stsb", "3.800", "nan", "line 2: the label must be a number"),
-        ("sst2", 'so " fine', " ", "line 2: texts must not be empty"),
+        ("stsb", "3.800", "high", "line 2: the score must be a number.*'high'"),
+        ("stsb", "3.800", "nan", "line 2: the score must be a number"),
+        (
+            "sst2",
+            'so " fine',
+            " ",
+            "line 2: texts and labels must not be empty",
+        ),
         ("mrpc", "Quality", "Label", "column 'Quality'.*'Label'"),
         ("cola", "1\t\tShe", "1\tShe", "line 1: must have 4.*received 3"),
     ],
@@ -147,7 +152,7 @@ def test_the_paper_s_metrics_and_epochs():
 
 
 def test_double_unordered_trains_on_both_orders(task_files):
-    from electra_tf.data.tokenizers.tokenizer import Tokenizer
+    from electra_tf.data.tokenizers import Tokenizer
 
     specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     tokenizer = Tokenizer([*specials, *"the sees very . is near".split()])

@@ -4,7 +4,7 @@ import grammar
 import numpy as np
 import pytest
 
-from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError
 from electra_tf.finetune.tasks import Splits
 from electra_tf.finetune.tasks.conll import (

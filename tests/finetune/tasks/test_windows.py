@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import squad_alignment
 
-from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.finetune.models.windows import WindowSettings, most_context
 from electra_tf.finetune.tasks.answers import (
     cut_questions,
@@ -193,7 +193,7 @@ def test_the_check_sees_a_shifted_offset(letters, monkeypatch):
     reason="ELECTRA_SQUAD_FILES: SQuAD 1.1 files, with colons between",
 )
 def test_real_questions_are_aligned(capsys):
-    from electra_tf.data.text.files import embedded_vocab_path
+    from electra_tf.data.text import embedded_vocab_path
 
     tokenizer = Tokenizer.from_file(embedded_vocab_path())
     questions = []

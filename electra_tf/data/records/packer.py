@@ -1,18 +1,21 @@
 """What one process does: text of documents -> serialised examples."""
 
+import collections
 import contextlib
 import dataclasses
 import gc
 import itertools
+import json
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from electra_tf.data.records.example_format import ExampleSerializer
 from electra_tf.data.records.examples import DocumentDraws, ExampleBuilder
-from electra_tf.data.text.sentences import split_sentences
-from electra_tf.data.tokenizers.tokenizer import Tokenizer
+from electra_tf.data.records.format import ExampleSerializer
+from electra_tf.data.text.cutting import split_sentences
+from electra_tf.data.tokenizers import Tokenizer
+from electra_tf.files import read_json, write_text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,20 +59,65 @@ class Stats:
 
 
 @dataclasses.dataclass
+class Counted:
+    """What was counted over some text; it adds up, and can be saved.
+
+    Attributes:
+      token_counts: int64 [V], over the train split, padding left out.
+      stats: over all examples.
+      replaced: lines that are not UTF-8, by file.
+    """
+
+    token_counts: np.ndarray
+    stats: Stats
+    replaced: collections.Counter[str]
+
+    @classmethod
+    def nothing(cls, vocab_size: int) -> "Counted":
+        """The counts of no text."""
+        counts = np.zeros(vocab_size, np.int64)
+        return cls(counts, Stats(), collections.Counter())
+
+    def add(self, other: "Counted") -> "Counted":
+        """Adds the counts of other text; returns the sum, this object."""
+        self.token_counts += other.token_counts
+        self.stats.add(other.stats)
+        self.replaced.update(other.replaced)
+        return self
+
+    def save(self, path: str) -> None:
+        """Writes a file, whole or not at all."""
+        values = {
+            "token_counts": self.token_counts.tolist(),
+            "stats": dataclasses.asdict(self.stats),
+            "replaced": self.replaced,
+        }
+        write_text(path, json.dumps(values))
+
+    @classmethod
+    def load(cls, path: str) -> "Counted":
+        """Reads what `save` wrote."""
+        values = read_json(path)
+        return cls(
+            np.array(values["token_counts"], np.int64),
+            Stats(**values["stats"]),
+            collections.Counter(values["replaced"]),
+        )
+
+
+@dataclasses.dataclass
 class Packed:
     """Records of some documents, in order, and what was counted.
 
     Attributes:
       train: serialised examples.
       eval: serialised examples of held-out documents.
-      token_counts: int64 [V], over `train`, padding left out.
-      stats: over all of them.
+      counted: over all of them.
     """
 
     train: list[bytes]
     eval: list[bytes]
-    token_counts: np.ndarray
-    stats: Stats
+    counted: Counted
 
 
 class DocumentPacker:
@@ -98,7 +146,7 @@ class DocumentPacker:
             tokenizer.sep_id,
             max_seq_length,
             split_long_lines,
-            [not piece.startswith("##") for piece in tokenizer.vocab],
+            tokenizer.starts_word.tolist(),
         )
         self._serialize = ExampleSerializer(
             tokenizer.vocab_size, max_seq_length
@@ -110,21 +158,20 @@ class DocumentPacker:
             return self._pack(documents)
 
     def _pack(self, documents: Sequence[Document]) -> Packed:
-        packed = Packed(
-            [], [], np.zeros(self._tokenizer.vocab_size, np.int64), Stats()
-        )
+        counted = Counted.nothing(self._tokenizer.vocab_size)
+        packed = Packed([], [], counted)
         train_ids = []
         for document, lines in zip(
-            documents, self._tokenize(documents, packed.stats), strict=True
+            documents, self._tokenize(documents, counted.stats), strict=True
         ):
             ids = self._pack_document(document, lines, packed)
             if not document.held_out:
                 train_ids += ids
-        packed.token_counts += np.bincount(
-            np.array(train_ids, np.int64), minlength=packed.token_counts.size
+        counted.token_counts += np.bincount(
+            np.array(train_ids, np.int64), minlength=counted.token_counts.size
         )
-        packed.stats.train_examples = len(packed.train)
-        packed.stats.eval_examples = len(packed.eval)
+        counted.stats.train_examples = len(packed.train)
+        counted.stats.eval_examples = len(packed.eval)
         return packed
 
     def _pack_document(
@@ -133,17 +180,16 @@ class DocumentPacker:
         """Appends the document's records; returns their ids together."""
         draws = DocumentDraws(self._seed, document.number)
         records = packed.eval if document.held_out else packed.train
-        all_ids = []
+        stats, all_ids = packed.counted.stats, []
         before = len(records)
         for example in self._builder.build(lines, draws):
             ids, first_length, second_length = self._builder.layout(example)
             records.append(self._serialize(ids, first_length, second_length))
             all_ids += ids
-            packed.stats.tokens_kept += len(example.first)
-            packed.stats.tokens_kept += len(example.second)
+            stats.tokens_kept += len(example.first) + len(example.second)
         made = len(records) - before
-        packed.stats.documents += made > 0
-        packed.stats.padding += made * self._max - len(all_ids)
+        stats.documents += made > 0
+        stats.padding += made * self._max - len(all_ids)
         return all_ids
 
     def _tokenize(
@@ -164,11 +210,11 @@ class DocumentPacker:
         stats.bytes += sum(map(len, encoded))
         stats.tokens_seen += ids.size
         stats.unknown += int(np.sum(ids == self._tokenizer.unk_id))
-        ids = ids.tolist()
+        pieces = ids.tolist()
         splits = tokens.row_splits.numpy().tolist()
-        parts = (ids[start:end] for start, end in itertools.pairwise(splits))
+        found = (pieces[start:end] for start, end in itertools.pairwise(splits))
         return [
-            [[next(parts) for _ in range(count)] for count in counts]
+            [[next(found) for _ in range(count)] for count in counts]
             for counts in shape
         ]
 
