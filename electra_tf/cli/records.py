@@ -118,10 +118,10 @@ def build_pretraining_data(options: BuildOptions) -> None:
         options.strip_accents,
     )
     values = vars(options)
-    names = ("max_seq_length", "seed", "eval_fraction", "split_long_lines")
-    examples = {name: values[name] for name in names}
-    names = ("output_dir", "num_shards", "overwrite")
-    output = {name: values[name] for name in names}
+    shared = ("max_seq_length", "seed", "eval_fraction", "split_long_lines")
+    examples = {name: values[name] for name in shared}
+    written = ("output_dir", "num_shards", "overwrite")
+    output = {name: values[name] for name in written}
     if options.runner:
         require_packages("--runner needs", ("apache_beam",), "beam")
         from electra_tf.data.cluster.beam import build_records_on_beam
