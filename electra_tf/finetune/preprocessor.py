@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from electra_tf.data.tokenizers import Tokenizer, pack_segments
-from electra_tf.errors import InputError
+from electra_tf.errors import require
 
 Texts: TypeAlias = tf.Tensor | Mapping[str, tf.Tensor]
 TEXT_NAMES = ("text", "text_pair")
@@ -43,10 +43,8 @@ class TextPreprocessor(keras.layers.Layer):
 
     def __init__(self, tokenizer: Tokenizer, max_seq_length: int, **kwargs):
         super().__init__(trainable=False, **kwargs)
-        if max_seq_length < 5:
-            raise InputError(
-                f"max_seq_length must be at least 5; received {max_seq_length}"
-            )
+        is_enough = max_seq_length >= 5
+        require(is_enough, "max_seq_length must be at least 5", max_seq_length)
         self.tokenizer = tokenizer
         self.max_seq_length = max_seq_length
         self.supports_jit = False  # XLA knows no strings
@@ -54,12 +52,12 @@ class TextPreprocessor(keras.layers.Layer):
 
     def call(self, inputs: Texts) -> dict[str, tf.Tensor]:
         texts = inputs if isinstance(inputs, Mapping) else {"text": inputs}
-        if "text" not in texts or set(texts) - set(TEXT_NAMES):
-            raise InputError(
-                "inputs must be strings, or a dict of text and text_pair, or "
-                "of input_ids, input_mask and segment_ids; received "
-                f"{', '.join(sorted(texts)) or 'none of them'}"
-            )
+        rule = (
+            "inputs must be strings, or a dict of text and text_pair, or of "
+            "input_ids, input_mask and segment_ids"
+        )
+        are_texts = "text" in texts and set(texts) <= set(TEXT_NAMES)
+        require(are_texts, rule, sorted(texts))
         tokens = {name: self._tokens(text) for name, text in texts.items()}
         packed = pack_segments(
             self.tokenizer,
@@ -72,14 +70,6 @@ class TextPreprocessor(keras.layers.Layer):
 
     def _tokens(self, texts: tf.Tensor) -> tf.RaggedTensor:
         return self.tokenizer.tokenize(tf.reshape(texts, [-1]))
-
-    def compute_output_spec(self, inputs: Texts):
-        first = next(iter(keras.tree.flatten(inputs)))
-        batch = first.shape[0] if first.shape else None
-        shape = (batch, self.max_seq_length)
-        names = ("input_ids", "input_mask", "segment_ids")
-        spec = {name: keras.KerasTensor(shape, "int32") for name in names}
-        return {**spec, "truncated": keras.KerasTensor((batch,), "int32")}
 
     def get_config(self):
         config = super().get_config()
@@ -118,17 +108,10 @@ def encode_texts(
     preprocessor = TextPreprocessor(tokenizer, max_seq_length)
     parts = []
     for begin in range(0, len(texts), _TEXTS_AT_ONCE):
-        some = texts[begin : begin + _TEXTS_AT_ONCE]
-        columns = dict(zip(TEXT_NAMES, zip(*some, strict=True), strict=True))
-        parts.append(
-            preprocessor(
-                {
-                    n: tf.constant(x)
-                    for n, x in columns.items()
-                    if x[0] is not None
-                }
-            )
-        )
+        columns = zip(*texts[begin : begin + _TEXTS_AT_ONCE], strict=True)
+        named = dict(zip(TEXT_NAMES, columns, strict=True))
+        given = {n: tf.constant(x) for n, x in named.items() if None not in x}
+        parts.append(preprocessor(given))
     rows = joined_rows(parts)
     return rows, int(rows.pop("truncated").sum())
 
@@ -145,3 +128,14 @@ def joined_rows(parts: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
         name: array[:, :length] if array.ndim > 1 else array
         for name, array in whole.items()
     }
+
+
+def ragged_rows(rows: Sequence[np.ndarray]) -> tf.RaggedTensor:
+    """Rows of ids as one tensor, int32 [B, (ids)]."""
+    lengths = np.array([len(row) for row in rows], np.int64)
+    return tf.RaggedTensor.from_row_lengths(np.concatenate(rows), lengths)
+
+
+def split_rows(ragged: tf.RaggedTensor) -> list[np.ndarray]:
+    """The rows of such a tensor."""
+    return np.split(ragged.values.numpy(), ragged.row_splits.numpy()[1:-1])

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from electra_tf.errors import require
-from electra_tf.modeling.noise import current_noise, drop_limit, fresh_noise
+from electra_tf.modeling.noise import current_noise, drop_limit
 
 EPSILON = 1e-12  # of TF1's contrib layer and Hugging Face
 INITIALIZER_RANGE = 0.02  # BERT's, at every size
@@ -154,7 +154,7 @@ class Dropout(BaseLayer):
     def call(self, x, training=False):
         if not training or self.rate == 0:
             return x
-        noise = current_noise() or fresh_noise()
+        noise = current_noise()
         shape = tf.shape(x)
         per_row = _size(x.shape[1:], shape[1:])
         keep = noise.keep(self.path, shape, per_row, self.rate)

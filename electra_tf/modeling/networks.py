@@ -210,21 +210,6 @@ class Selector(keras.Model):
         }
 
 
-def make_baseline(hidden_size: int) -> keras.layers.Layer:
-    """w of a reinforced generator's baseline: [B, M, H] -> [B, M, 1]."""
-    baseline = keras.layers.Dense(1, name="baseline")
-    baseline.build((None, None, hidden_size))
-    return baseline
-
-
-def make_selector(main: Encoder) -> Selector:
-    """A selector beside the last block of `main`, with a block of its size."""
-    tables = main.embeddings
-    return Selector(
-        tables.vocab_size, tables.embedding_size, main.sizes, name="selector"
-    )
-
-
 def encoders_of(networks: Iterable[keras.layers.Layer]) -> list[Encoder]:
     """The encoders inside some networks, shared ones as often as they occur."""
     layers = (getattr(network, "layers", ()) for network in networks)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from electra_tf.config.sizes import num_slots
 from electra_tf.errors import require
 from electra_tf.modeling.layers import BaseLayer
-from electra_tf.modeling.noise import Noise, current_noise, fresh_noise
+from electra_tf.modeling.noise import Noise, current_noise
 
 
 class MaskedBatch(NamedTuple):
@@ -113,7 +113,7 @@ class TokenMasker(BaseLayer):
         self.num_slots = num_slots(mask_prob, max_seq_length)
 
     def call(self, batch: Mapping[str, tf.Tensor]) -> MaskedBatch:
-        noise = current_noise() or fresh_noise()
+        noise = current_noise()
         ids = tf.cast(batch["input_ids"], tf.int32)  # [B, L]
         mask = tf.cast(batch["input_mask"], tf.int32)  # [B, L]
         allowed = candidates(ids, mask, self.never_masked)  # [B, L]

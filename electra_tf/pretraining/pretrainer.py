@@ -14,6 +14,8 @@ from electra_tf.pretraining.metrics import PretrainingMetrics, Statistics
 from electra_tf.pretraining.objectives import Objective, Outcome
 
 Counts = Mapping[str, tf.Tensor]
+Rows = tuple[Batch, MaskedBatch]
+Found = tuple[list[tf.Tensor], Statistics]  # gradients, what is measured
 
 
 def total_loss(terms: Sequence[LossTerm], counts: Counts) -> tf.Tensor:
@@ -107,12 +109,8 @@ class Pretrainer(keras.Model):
         self.measures.add(sum_over_replicas(statistics))
 
     def _accumulated(
-        self,
-        rows: tuple[Batch, MaskedBatch],
-        counts: Counts,
-        step: tf.Tensor,
-        first_row: tf.Tensor,
-    ) -> tuple[list[tf.Tensor], Statistics]:
+        self, rows: Rows, counts: Counts, step: tf.Tensor, first_row: tf.Tensor
+    ) -> Found:
         """Gradients and statistics of the rows, part after part."""
         count = self.accumulation_steps
         if count == 1:
@@ -139,12 +137,8 @@ class Pretrainer(keras.Model):
         return totals
 
     def _gradients(
-        self,
-        rows: tuple[Batch, MaskedBatch],
-        counts: Counts,
-        step: tf.Tensor,
-        first_row: tf.Tensor,
-    ) -> tuple[list[tf.Tensor], Statistics]:
+        self, rows: Rows, counts: Counts, step: tf.Tensor, first_row: tf.Tensor
+    ) -> Found:
         """Dense gradients of `total_loss` (scaled), and the statistics."""
         batch, masked = rows
         noise = Noise(self.seed, step, first_row, "train")

@@ -4,7 +4,7 @@ import dataclasses
 
 import tensorflow as tf
 
-from electra_tf.modeling.noise import Noise, current_noise, fresh_noise
+from electra_tf.modeling.noise import Noise, current_noise
 from electra_tf.pretraining.masking import MaskedBatch, write_slots
 
 # The vocabulary is searched block by block: the sums of blocks first, then
@@ -63,7 +63,7 @@ class Sampler:
 
     def __call__(self, logits: tf.Tensor, masked: MaskedBatch) -> tf.Tensor:
         """Samples, int32 [B, M], from logits [B, M, V]; no gradient."""
-        noise = current_noise() or fresh_noise()
+        noise = current_noise()
         slots, size = logits.shape[1:]
         logits = tf.cast(logits, tf.float32) / self.temperature_at(noise.step)
         if self.disallow_correct:

@@ -115,7 +115,9 @@ class Evaluator:
         return {
             "tokens": [vocab[i] for i in shown["corrupted"]],
             "original": [vocab[i] for i in shown["original"]],
-            "probabilities": [round(p, 4) for p in shown["probabilities"]],
+            "probabilities": [
+                round(float(p), 4) for p in shown["probabilities"]
+            ],
             "is_replaced": shown["is_replaced"],
         }
 

@@ -1,6 +1,7 @@
 """The training loop: batches in, a trained model and its logs out."""
 
 import contextlib
+import dataclasses
 import json
 import math
 import signal
@@ -38,6 +39,7 @@ class Stopped(Exception):  # noqa: N818 - not an error
         self.signum, self.step = signum, step
 
 
+@dataclasses.dataclass(eq=False)
 class TrainingLoop:
     """Runs steps up to the next event (log, evaluate, save), then that.
 
@@ -53,25 +55,21 @@ class TrainingLoop:
       checkpoints: where it goes.
     """
 
-    def __init__(
-        self,
-        source: Source,
-        pretrainer: Pretrainer,
-        distribution: Distribution,
-        folder: RunFolder,
-        checkpoints: Checkpoints,
-    ):
+    source: Source
+    pretrainer: Pretrainer
+    distribution: Distribution
+    folder: RunFolder
+    checkpoints: Checkpoints
+
+    def __post_init__(self) -> None:
+        source = self.source
         self.config, self.records = source.config, source.train
-        self.pretrainer = pretrainer
-        self.distribution = distribution
-        self.folder = folder
-        self.checkpoints = checkpoints
-        self.logs = None
-        if distribution.is_chief:
-            self.logs = RunLogs(folder.path, pretrainer.step)
-        self.evaluate = None
+        self.logs = self.evaluate = None
+        if self.distribution.is_chief:
+            self.logs = RunLogs(self.folder.path, self.step)
         if source.held_out is not None:
-            self.evaluate = Evaluator(pretrainer, source, distribution)
+            model, devices = self.pretrainer, self.distribution
+            self.evaluate = Evaluator(model, source, devices)
         self._signal: int | None = None
         self._warned = False
         self._steps = tf.function(self._run_steps)

@@ -59,24 +59,17 @@ def pretrain(
         say(f"devices: {distribution}")
         parts = config.execution.gradient_accumulation_steps
         distribution.check_batch(config.optimizer.train_batch_size, parts)
-        source = _open_chief_first(distribution, config)
+        # Records that are not there yet are built by the chief alone.
+        if not distribution.is_chief:
+            distribution.agreed(0)
+        source = open_source(config, say)
+        if distribution.is_chief:
+            distribution.agreed(0)
         with distribution.strategy.scope():
             pretrainer, folder = _train(source, distribution, load_initial)
             if distribution.is_chief:
                 print(result_text(folder.path))
                 _demonstrate(source, pretrainer)
-
-
-def _open_chief_first(
-    distribution: Distribution, config: PretrainingConfig
-) -> Source:
-    """Records that are not there yet are built by the chief alone."""
-    if distribution.is_chief:
-        source = open_source(config, say)
-        distribution.agreed(0)
-        return source
-    distribution.agreed(0)
-    return open_source(config, say)
 
 
 def _train(
@@ -107,11 +100,13 @@ def _train(
 
 
 def _demonstrate(source: Source, pretrainer: Pretrainer) -> None:
-    discriminator = pretrainer.networks.get("discriminator")
-    if discriminator is None or source.held_out is None:
-        return
-    seed = source.config.run.seed
-    print(demonstrate(discriminator, source.tokenizer, source.held_out, seed))
+    network, held_out = (
+        pretrainer.networks.get("discriminator"),
+        source.held_out,
+    )
+    if network is not None and held_out is not None:
+        seed = source.config.run.seed
+        print(demonstrate(network, source.tokenizer, held_out, seed))
 
 
 def make_pretrainer(source: Source) -> Pretrainer:

@@ -16,7 +16,7 @@ from electra_tf.config.pretraining import (
     to_json,
 )
 from electra_tf.data.tokenizers import Tokenizer
-from electra_tf.errors import InputError
+from electra_tf.errors import InputError, require
 from electra_tf.files import (
     is_empty,
     make_folder,
@@ -111,10 +111,8 @@ def read_config(model_dir: str) -> PretrainingConfig:
       InputError: there is none, or it cannot be read.
     """
     path = os.path.join(model_dir, CONFIG)
-    if not tf.io.gfile.exists(path):
-        raise InputError(
-            f"{model_dir!r} is not a run's folder: it holds no {CONFIG}"
-        )
+    is_there = tf.io.gfile.exists(path)
+    require(is_there, f"a run's folder must hold {CONFIG}", model_dir)
     try:
         with tf.io.gfile.GFile(path) as file:
             return from_json(file.read())

@@ -71,13 +71,11 @@ def _embedded_records(
 ) -> str:
     folder = os.path.join(config.run.model_dir, "data")
     if has_manifest(folder):
-        found, size = (
-            read_manifest(folder)["vocab_size"],
-            config.model.vocab_size,
-        )
+        found = read_manifest(folder)["vocab_size"]
+        size = config.model.vocab_size
         fits = bool(config.data.vocab_file) or found == size
-        rule = f"vocab_size must be that of the records in {folder}, {found}"
-        require(fits, f"{rule}, or model_dir another", size)
+        rule = f"vocab_size must be that of the records in {folder}: {found}"
+        require(fits, f"{rule} pieces; or use another model_dir", size)
         return folder
     say(
         "no --data_dir: building records of the embedded corpus (State of "
@@ -140,10 +138,8 @@ def _check_settings(
     settings = tokenizer.settings()
     for name in ("do_lower_case", "strip_accents"):
         wanted = getattr(config.data, name)
-        rule = (
-            f"{name} must be {settings[name]}, as of the records in {data_dir}"
-        )
-        require(settings[name] == wanted, rule, wanted)
+        rule = f"{name} must be {settings[name]}, as of the records in"
+        require(settings[name] == wanted, f"{rule} {data_dir}", wanted)
     if config.data.vocab_file:
         given = type(tokenizer).from_file(config.data.vocab_file)
         require(
@@ -152,10 +148,8 @@ def _check_settings(
             f"{tokenizer.vocab_size} pieces",
             f"{config.data.vocab_file}, {given.vocab_size} pieces",
         )
-    expected, found = (
-        read_manifest(data_dir)["vocab_size"],
-        tokenizer.vocab_size,
-    )
+    found = tokenizer.vocab_size
+    expected = read_manifest(data_dir)["vocab_size"]
     rule = f"the vocabulary in {data_dir} must have {expected} pieces, as its"
     require(expected == found, f"{rule} manifest says", found)
 

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from electra_tf.errors import InputError
+from electra_tf.errors import require
 from electra_tf.finetune.preprocessor import TEXT_NAMES, TextPreprocessor
 from electra_tf.modeling.encoder import Encoder
 from electra_tf.pretrained import finetuning_encoder, from_pretrained
@@ -38,7 +38,10 @@ class TaskModel(keras.Model, abc.ABC):
       encoder, preprocessor: as given.
       truncated: how many texts the preprocessor has cut since the model was
         made or loaded; the first is announced on standard error.
+      has_dropout: whether the head drops, too, at a rate `dropout`.
     """
+
+    has_dropout = False
 
     def __init__(
         self,
@@ -91,11 +94,8 @@ class TaskModel(keras.Model, abc.ABC):
         encoder = finetuning_encoder(pretrained, dropout, load_weights)
         _check_length(max_seq_length, encoder)
         preprocessor = TextPreprocessor(pretrained.tokenizer, max_seq_length)
-        return cls._on_pretrained(encoder, preprocessor, dropout, **head)
-
-    @classmethod
-    def _on_pretrained(cls, encoder, preprocessor, dropout, **head):
-        """Heads without dropout of their own leave the rate aside."""
+        if cls.has_dropout:
+            head["dropout"] = dropout
         return cls(encoder, preprocessor=preprocessor, **head)
 
     @property
@@ -104,12 +104,9 @@ class TaskModel(keras.Model, abc.ABC):
 
     def remove_preprocessor(self) -> TextPreprocessor:
         """Takes the preprocessor out; the model then takes ids alone."""
-        if self.preprocessor is None:
-            raise InputError(
-                "remove_preprocessor needs a model with a preprocessor; "
-                "received one without"
-            )
         preprocessor = self.preprocessor
+        rule = "remove_preprocessor needs a model with a preprocessor"
+        require(preprocessor is not None, rule, preprocessor)
         self._set_preprocessor(None)
         return preprocessor
 
@@ -125,17 +122,15 @@ class TaskModel(keras.Model, abc.ABC):
         """
         if not isinstance(inputs, Mapping):
             inputs = {"text": inputs}
-        if "input_ids" in inputs:
-            features = dict(inputs)
-        elif self.preprocessor is None:
-            raise InputError(
+        features = dict(inputs)
+        if "input_ids" not in inputs:
+            rule = (
                 "without preprocessor the inputs must be a dict of input_ids, "
-                "input_mask and segment_ids; received "
-                f"{', '.join(sorted(inputs))}"
+                "input_mask and segment_ids"
             )
-        else:
+            require(self.preprocessor is not None, rule, sorted(inputs))
             texts = {n: x for n, x in inputs.items() if n in TEXT_NAMES}
-            features = {**inputs, **self.preprocessor(texts)}
+            features |= self.preprocessor(texts)
         if "truncated" in features:
             length = tf.shape(features["input_ids"])[1]
             self._count(features.pop("truncated"), length)
@@ -229,11 +224,11 @@ class TaskModel(keras.Model, abc.ABC):
 
 def _check_length(max_seq_length: int, encoder: Encoder) -> None:
     rows = encoder.embeddings.max_position_embeddings
-    if max_seq_length > rows:
-        raise InputError(
-            "max_seq_length must not exceed the model's "
-            f"max_position_embeddings ({rows}); received {max_seq_length}"
-        )
+    rule = (
+        "max_seq_length must not exceed the model's max_position_embeddings "
+        f"({rows})"
+    )
+    require(max_seq_length <= rows, rule, max_seq_length)
 
 
 def _strings(x: Any) -> Any:

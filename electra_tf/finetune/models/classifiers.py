@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from electra_tf.errors import InputError
+from electra_tf.errors import require
 from electra_tf.finetune.models import TaskModel
 from electra_tf.finetune.preprocessor import TextPreprocessor
 from electra_tf.modeling.encoder import Encoder
@@ -15,12 +15,14 @@ from electra_tf.modeling.layers import Dropout
 class _OnClsVector(TaskModel):
     """Dropout and one Dense layer on the [CLS] vector."""
 
+    has_dropout = True
+
     def __init__(
         self,
         encoder: Encoder,
-        num_outputs: int,
-        dropout: float,
-        preprocessor: TextPreprocessor | None,
+        dropout: float = 0.1,
+        preprocessor: TextPreprocessor | None = None,
+        num_outputs: int = 1,
         **kwargs,
     ):
         super().__init__(encoder, preprocessor, **kwargs)
@@ -31,13 +33,8 @@ class _OnClsVector(TaskModel):
         self.head.build((None, encoder.hidden_size))
         self.built = True
 
-    @classmethod
-    def _on_pretrained(cls, encoder, preprocessor, dropout, **head):
-        return cls(encoder, dropout=dropout, preprocessor=preprocessor, **head)
-
     def outputs(self, inputs, training):
-        features = self.features(inputs)
-        states = self.states(features, training)  # [B, L, H]
+        states = self.states(self.features(inputs), training)  # [B, L, H]
         cls = self.dropout(states[:, 0], training=training)  # [B, H]
         return tf.cast(self.head(cls), tf.float32)
 
@@ -77,9 +74,8 @@ class Classifier(_OnClsVector):
         **kwargs,
     ):
         self.labels = label_names(labels, num_classes)
-        super().__init__(
-            encoder, len(self.labels), dropout, preprocessor, **kwargs
-        )
+        num_classes = len(self.labels)
+        super().__init__(encoder, dropout, preprocessor, num_classes, **kwargs)
 
     def call(self, inputs, training=False):
         return self.outputs(inputs, training)  # [B, C]
@@ -104,15 +100,6 @@ class Regressor(_OnClsVector):
     Returns float32 [B]. Targets are float [B]; the default loss is the
     squared error.
     """
-
-    def __init__(
-        self,
-        encoder: Encoder,
-        dropout: float = 0.1,
-        preprocessor: TextPreprocessor | None = None,
-        **kwargs,
-    ):
-        super().__init__(encoder, 1, dropout, preprocessor, **kwargs)
 
     def call(self, inputs, training=False):
         return tf.squeeze(self.outputs(inputs, training), -1)  # [B]
@@ -151,8 +138,7 @@ class Tagger(TaskModel):
         self.built = True
 
     def call(self, inputs, training=False):
-        features = self.features(inputs)
-        states = self.states(features, training)  # [B, L, H]
+        states = self.states(self.features(inputs), training)  # [B, L, H]
         return tf.cast(self.head(states), tf.float32)  # [B, L, C]
 
     def default_loss(self, y, y_pred, sample_weight):
@@ -174,18 +160,13 @@ def label_names(
       InputError: neither or contradicting arguments, fewer than two labels,
         or one twice.
     """
-    if labels is None and num_classes is None:
-        raise InputError("labels or num_classes must be given; received none")
     if labels is None:
-        labels = [str(number) for number in range(num_classes)]
+        is_given = num_classes is not None
+        require(is_given, "labels or num_classes must be given", num_classes)
+        labels = map(str, range(num_classes))
     labels = tuple(labels)
-    if num_classes not in (None, len(labels)):
-        raise InputError(
-            f"num_classes must be the number of labels ({len(labels)}); "
-            f"received {num_classes}"
-        )
-    if len(labels) < 2 or len(set(labels)) < len(labels):
-        raise InputError(
-            f"labels must be two or more, all different; received {labels}"
-        )
+    rule = f"num_classes must be the number of labels ({len(labels)})"
+    require(num_classes in (None, len(labels)), rule, num_classes)
+    are_classes = 2 <= len(labels) == len(set(labels))
+    require(are_classes, "labels must be two or more, all different", labels)
     return labels

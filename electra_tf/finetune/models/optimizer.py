@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import keras
 
-from electra_tf.errors import InputError
+from electra_tf.errors import require
 from electra_tf.training.optimizers import AdamW
 from electra_tf.training.schedules import WarmupPolynomialDecay
 
@@ -25,20 +25,17 @@ def layer_depths(model: keras.Model) -> dict[str, int]:
         inside the encoder has no place in this order.
     """
     blocks = [_BLOCK.search(v.path) for v in model.variables]
-    if not any(blocks):
-        raise InputError(
-            "create_optimizer takes a model on an ELECTRA encoder; received "
-            f"{model.name!r}, none of whose variables is under "
-            "electra/encoder/layer_0"
-        )
+    rule = (
+        "create_optimizer takes a model on an ELECTRA encoder, with variables "
+        "under electra/encoder/layer_0"
+    )
+    require(any(blocks), rule, model.name)
     head = max(int(found[2]) for found in blocks if found) + 2
     depths: dict[str, int] = {}
     for variable in model.trainable_variables:
         path = variable.path
-        if path in depths:
-            raise InputError(
-                f"no two variables may have one path; received {path!r} twice"
-            )
+        is_new = path not in depths
+        require(is_new, "no two variables may have one path", path)
         depths[path] = _depth(path, head)
     return depths
 
@@ -48,11 +45,8 @@ def _depth(path: str, head: int) -> int:
         return 0
     if found := _BLOCK.search(path):
         return int(found[2]) + 1
-    if _ENCODER.search(path):
-        raise InputError(
-            "a variable of the encoder must be of its embeddings or of a "
-            f"block; received {path!r}"
-        )
+    rule = "a variable of the encoder must be of its embeddings or of a block"
+    require(not _ENCODER.search(path), rule, path)
     return head
 
 
@@ -76,13 +70,13 @@ class LayerwiseAdamW(AdamW):
         if self.built:
             return
         paths = [variable.path for variable in variables]
-        if sorted(paths) != sorted(self.factors):
-            odd = sorted(set(paths) ^ set(self.factors)) or ["(one twice)"]
-            raise InputError(
-                "the optimizer must be given the trainable variables it was "
-                "created for (create it anew after freezing layers or changing "
-                f"the head); received a difference in {', '.join(odd[:3])}"
-            )
+        odd = sorted(set(paths) ^ set(self.factors)) or ["(one twice)"]
+        rule = (
+            "the variables must be the trainable ones that the optimizer was "
+            "created for (create it anew after freezing layers or changing the "
+            "head)"
+        )
+        require(sorted(paths) == sorted(self.factors), rule, odd[:3])
         self._rate_factors = [self.factors[path] for path in paths]
         super().build(variables)
 
@@ -154,19 +148,11 @@ def create_optimizer(
 
 
 def _check_arguments(num_train_steps, warmup_fraction, layerwise_decay, compat):
-    if num_train_steps < 1:
-        raise InputError(
-            f"num_train_steps must be positive; received {num_train_steps}"
-        )
-    if not 0 <= warmup_fraction <= 1:
-        raise InputError(
-            f"warmup_fraction must lie in [0, 1]; received {warmup_fraction}"
-        )
-    if not 0 < layerwise_decay <= 1:
-        raise InputError(
-            f"layerwise_decay must lie in (0, 1]; received {layerwise_decay}"
-        )
-    if compat not in ("none", "google"):
-        raise InputError(
-            f"compat must be one of none, google; received {compat!r}"
-        )
+    is_one = num_train_steps >= 1
+    require(is_one, "num_train_steps must be positive", num_train_steps)
+    is_fraction = 0 <= warmup_fraction <= 1
+    require(is_fraction, "warmup_fraction must lie in [0, 1]", warmup_fraction)
+    is_factor = 0 < layerwise_decay <= 1
+    require(is_factor, "layerwise_decay must lie in (0, 1]", layerwise_decay)
+    is_known = compat in ("none", "google")
+    require(is_known, "compat must be one of none, google", compat)

@@ -5,6 +5,8 @@ training, given the true start, and `beam` for prediction, the K best starts
 and the K best ends for each. Their dicts are what `SpanQA` documents.
 """
 
+import abc
+
 import keras
 import tensorflow as tf
 
@@ -29,8 +31,8 @@ def best(log_probs: tf.Tensor, num_beams: int) -> tuple[tf.Tensor, tf.Tensor]:
     return tuple(tf.math.top_k(log_probs, k))
 
 
-class SpanHead(keras.layers.Layer):
-    """What both heads share: Dense(1) for the start."""
+class SpanHead(keras.layers.Layer, abc.ABC):
+    """What both heads share: Dense(1) for the start, and the search."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -39,9 +41,43 @@ class SpanHead(keras.layers.Layer):
     def _dense(self, name: str, units: int) -> keras.layers.Dense:
         return keras.layers.Dense(units, name=name, dtype=self.dtype_policy)
 
-    def start_logits(self, states: tf.Tensor) -> tf.Tensor:
-        """[B, L, H] -> float32 [B, L]."""
-        return tf.cast(tf.squeeze(self.start(states), -1), tf.float32)
+    def scores(self, states, answer_mask, start) -> dict[str, tf.Tensor]:
+        """Training: states [B, L, H], mask [B, L], true start int [B]."""
+        start = tf.cast(start, tf.int32)[:, None]  # [B, 1]
+        ends = self._end_log_probs(states, answer_mask, start)  # [B, 1, L]
+        return {
+            "start_log_probs": self._start_log_probs(states, answer_mask),
+            "end_log_probs": ends[:, 0],  # [B, L]
+        }
+
+    def beam(self, states, answer_mask, num_beams: int) -> dict[str, tf.Tensor]:
+        """Prediction: states [B, L, H], mask [B, L]."""
+        all_starts = self._start_log_probs(states, answer_mask)  # [B, L]
+        starts, start_index = best(all_starts, num_beams)  # [B, K]
+        all_ends = self._end_log_probs(states, answer_mask, start_index)
+        ends, end_index = best(all_ends, num_beams)  # [B, K, K]
+        return {
+            "start_log_probs": starts,
+            "start_index": start_index,
+            "end_log_probs": ends,
+            "end_index": end_index,
+            "answerability": self._answerability(
+                states, answer_mask, all_starts, all_ends
+            ),
+        }
+
+    def _start_log_probs(self, states, answer_mask) -> tf.Tensor:
+        """[B, L, H], [B, L] -> float32 [B, L]."""
+        logits = tf.squeeze(self.start(states), -1)
+        return masked_log_softmax(logits, answer_mask)
+
+    @abc.abstractmethod
+    def _end_log_probs(self, states, answer_mask, start) -> tf.Tensor:
+        """[B, L, H], [B, L], int [B, K] -> float32 [B, K, L]."""
+
+    @abc.abstractmethod
+    def _answerability(self, states, answer_mask, starts, ends) -> tf.Tensor:
+        """[B, L, H], [B, L], [B, L], [B, K, L] -> float32 [B]."""
 
 
 @keras.saving.register_keras_serializable("electra_tf")
@@ -71,38 +107,14 @@ class JointSpanHead(SpanHead):
         self.answerability_hidden.build((None, 2 * width))
         self.answerability.build((None, JOINT_WIDTH))
 
-    def scores(self, states, answer_mask, start) -> dict[str, tf.Tensor]:
-        """Training: states [B, L, H], mask [B, L], true start int [B]."""
-        start_log_probs = masked_log_softmax(
-            self.start_logits(states), answer_mask
-        )  # [B, L]
-        start = tf.cast(start, tf.int32)[:, None]  # [B, 1]
-        end_logits = self._end_logits(states, start)  # [B, 1, L]
-        return {
-            "start_log_probs": start_log_probs,  # [B, L]
-            "end_log_probs": masked_log_softmax(end_logits[:, 0], answer_mask),
-            "answerability": self._answerability(states, start_log_probs),
-        }
+    def scores(self, states, answer_mask, start):
+        found = super().scores(states, answer_mask, start)
+        answerability = self._answerability(
+            states, answer_mask, found["start_log_probs"], None
+        )
+        return {**found, "answerability": answerability}
 
-    def beam(self, states, answer_mask, num_beams: int) -> dict[str, tf.Tensor]:
-        """Prediction: states [B, L, H], mask [B, L]."""
-        start_log_probs = masked_log_softmax(
-            self.start_logits(states), answer_mask
-        )  # [B, L]
-        starts, start_index = best(start_log_probs, num_beams)  # [B, K]
-        end_logits = self._end_logits(states, start_index)  # [B, K, L]
-        end_log_probs = masked_log_softmax(end_logits, answer_mask[:, None])
-        ends, end_index = best(end_log_probs, num_beams)  # [B, K, K]
-        return {
-            "start_log_probs": starts,
-            "start_index": start_index,
-            "end_log_probs": ends,
-            "end_index": end_index,
-            "answerability": self._answerability(states, start_log_probs),
-        }
-
-    def _end_logits(self, states, start):
-        """[B, L, H], int [B, K] -> [B, K, L]."""
+    def _end_log_probs(self, states, answer_mask, start):
         # Dense([h_s; h_t]) as the sum of its two halves: the product over t
         # is the same for every s.
         kernel = tf.cast(self.end_hidden.kernel, states.dtype)
@@ -112,11 +124,11 @@ class JointSpanHead(SpanHead):
         ends = tf.tensordot(states, of_end, 1)  # [B, L, 512]
         ends += tf.cast(self.end_hidden.bias, states.dtype)
         pairs = gelu(starts[:, :, None] + ends[:, None])  # [B, K, L, 512]
-        return tf.squeeze(self.end(pairs), -1)
+        logits = tf.squeeze(self.end(pairs), -1)  # [B, K, L]
+        return masked_log_softmax(logits, answer_mask[:, None])
 
-    def _answerability(self, states, start_log_probs):
-        """[B, L, H], [B, L] -> float32 [B]."""
-        p = tf.cast(tf.exp(start_log_probs), states.dtype)
+    def _answerability(self, states, answer_mask, starts, ends):
+        p = tf.cast(tf.exp(starts), states.dtype)  # [B, L]
         mean = tf.einsum("bl,blh->bh", p, states)
         both = tf.concat([states[:, 0], mean], -1)  # [B, 2H]
         hidden = gelu(self.answerability_hidden(both))  # [B, 512]
@@ -146,34 +158,13 @@ class PlainSpanHead(SpanHead):
         self.start.build(states_shape)
         self.end.build(states_shape)
 
-    def scores(self, states, answer_mask, start) -> dict[str, tf.Tensor]:
-        """Training: states [B, L, H], mask [B, L]; start is not needed."""
-        end_logits = tf.squeeze(self.end(states), -1)  # [B, L]
-        return {
-            "start_log_probs": masked_log_softmax(
-                self.start_logits(states), answer_mask
-            ),
-            "end_log_probs": masked_log_softmax(end_logits, answer_mask),
-        }
+    def _end_log_probs(self, states, answer_mask, start):
+        logits = tf.squeeze(self.end(states), -1)
+        log_probs = masked_log_softmax(logits, answer_mask)  # [B, L]
+        return tf.repeat(log_probs[:, None], tf.shape(start)[1], 1)
 
-    def beam(self, states, answer_mask, num_beams: int) -> dict[str, tf.Tensor]:
-        """Prediction: states [B, L, H], mask [B, L]."""
-        scores = self.scores(states, answer_mask, None)
-        all_starts, all_ends = scores.values()  # [B, L] each
-        starts, start_index = best(all_starts, num_beams)  # [B, K]
-        ends, end_index = best(all_ends, num_beams)  # [B, K]
-        k = tf.shape(ends)[1]
-        return {
-            "start_log_probs": starts,
-            "start_index": start_index,
-            "end_log_probs": tf.repeat(ends[:, None], k, 1),  # [B, K, K]
-            "end_index": tf.repeat(end_index[:, None], k, 1),
-            "answerability": self._answerability(
-                all_starts, all_ends, answer_mask
-            ),
-        }
-
-    def _answerability(self, starts, ends, answer_mask):
+    def _answerability(self, states, answer_mask, starts, ends):
+        ends = ends[:, 0]  # [B, L], the same for all starts
         spans = starts[:, :, None] + ends[:, None]  # [B, L, L]
         allowed = tf.cast(answer_mask, tf.float32)
         allowed *= 1 - tf.one_hot(0, tf.shape(starts)[1])  # not at [CLS]
@@ -183,9 +174,3 @@ class PlainSpanHead(SpanHead):
         spans = tf.where(ordered > 0, spans, 2 * NO_ANSWER_HERE)
         null = starts[:, 0] + ends[:, 0]
         return null - tf.reduce_max(spans, [1, 2])  # [B]
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "max_answer_length": self.max_answer_length,
-        }

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import keras
 import tensorflow as tf
 
-from electra_tf.errors import InputError
+from electra_tf.errors import require
 from electra_tf.finetune.models import TaskModel
 from electra_tf.finetune.models.span_heads import JointSpanHead, PlainSpanHead
 from electra_tf.finetune.models.windows import WindowSettings
@@ -69,10 +69,7 @@ class SpanQA(TaskModel):
         **kwargs,
     ):
         super().__init__(encoder, preprocessor, **kwargs)
-        if head not in HEADS:
-            raise InputError(
-                f"head must be one of {', '.join(HEADS)}; received {head!r}"
-            )
+        require(head in HEADS, f"head must be one of {', '.join(HEADS)}", head)
         self.num_beams = num_beams
         self.max_answer_length = max_answer_length
         self.window_settings = WindowSettings(doc_stride, max_query_length)

@@ -9,7 +9,6 @@ import hashlib
 import io
 import json
 import os
-import re
 import statistics
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -32,24 +31,18 @@ _PLACES = (
 # What may differ between the commands that fill one folder.
 _FREE = ("num_trials", "save_model")
 REMEDY = "remove its folder, and run again"
-_TRIAL = re.compile(r"trial_(\d+)/?$")
 
 
-def trial_name(number: int) -> str:
-    """The folder of a trial, counted from 1."""
+def trial_name(number: int | str) -> str:
+    """The folder of a trial, counted from 1; "*": of all."""
     return f"trial_{number}"
 
 
 def read_trials(folder: str) -> list[dict[str, Any]]:
     """The finished trials of a task's folder, in order."""
-    if not tf.io.gfile.exists(folder):
-        return []
-    found = map(_TRIAL.match, tf.io.gfile.listdir(folder))
-    numbers = sorted(int(match[1]) for match in found if match)
-    paths = [os.path.join(folder, trial_name(n), RESULT) for n in numbers]
-    return [
-        read_json(path, REMEDY) for path in paths if tf.io.gfile.exists(path)
-    ]
+    paths = tf.io.gfile.glob(os.path.join(folder, trial_name("*"), RESULT))
+    trials = [read_json(path, REMEDY) for path in paths]
+    return sorted(trials, key=lambda trial: trial["trial"])
 
 
 def summarize(values: Sequence[float]) -> dict[str, float | None]:
@@ -65,32 +58,31 @@ def summarize(values: Sequence[float]) -> dict[str, float | None]:
     }
 
 
-def write_results(output_dir: str) -> None:
+def write_results(output_dir: str) -> str:
     """Writes `results.json`, `results.md` and, where test sets of GLUE were
-    predicted, `submission.zip`, of all tasks in the folder."""
+    predicted, `submission.zip`, of all tasks in the folder.
+
+    Returns the content of `results.md`.
+    """
     found = {}
     for name in sorted(tf.io.gfile.listdir(output_dir)):
-        folder = os.path.join(output_dir, name.rstrip("/"))
+        name = name.rstrip("/")
+        folder = os.path.join(output_dir, name)
         path = os.path.join(folder, SETTINGS)
-        if tf.io.gfile.exists(path):
-            trials = read_trials(folder)
-            if trials:
-                found[name.rstrip("/")] = _task_result(path, trials)
+        if tf.io.gfile.exists(path) and (trials := read_trials(folder)):
+            found[name] = _task_result(read_json(path, REMEDY), trials)
     text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
     write_text(os.path.join(output_dir, RESULTS), text)
-    write_text(os.path.join(output_dir, TABLE), _table(found))
-    if files := _submission_files(output_dir, found):
-        write_bytes(os.path.join(output_dir, SUBMISSION), _zip(files))
+    table = _table(found)
+    write_text(os.path.join(output_dir, TABLE), table)
+    if predicted := _submission_files(output_dir, found):
+        write_bytes(os.path.join(output_dir, SUBMISSION), _zip(predicted))
+    return table
 
 
-def read_results(output_dir: str) -> str:
-    """The content of `results.md`."""
-    with tf.io.gfile.GFile(os.path.join(output_dir, TABLE)) as file:
-        return file.read()
-
-
-def _task_result(path: str, trials: list[dict[str, Any]]) -> dict[str, Any]:
-    settings = read_json(path, REMEDY)
+def _task_result(
+    settings: dict[str, Any], trials: list[dict[str, Any]]
+) -> dict[str, Any]:
     metric = settings["metric"]
     names = trials[0]["metrics"]
     best = max(trials, key=lambda trial: trial["metrics"][metric])
@@ -111,17 +103,15 @@ def _table(found: dict[str, Any]) -> str:
         "| task | metric | median | mean | deviation | best | trials |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    columns = ("median", "mean", "deviation", "best")
     for task, result in found.items():
         for metric, summary in result["summary"].items():
-            values = [_shown(summary[column]) for column in columns]
+            values = [
+                "" if value is None else f"{value:.2f}"
+                for value in summary.values()
+            ]
             cells = [task, metric, *values, str(len(result["trials"]))]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
-
-
-def _shown(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}"
 
 
 def _submission_files(
@@ -133,12 +123,10 @@ def _submission_files(
         if task.removeprefix("glue_") not in GLUE:
             continue
         trial = trial_name(result["best_trial"])
-        folder = os.path.join(output_dir, task, trial, TEST)
-        if tf.io.gfile.exists(folder):
-            for name in sorted(tf.io.gfile.listdir(folder)):
-                path = os.path.join(folder, name)
-                with tf.io.gfile.GFile(path, "rb") as file:
-                    files[name] = file.read()
+        pattern = os.path.join(output_dir, task, trial, TEST, "*")
+        for path in sorted(tf.io.gfile.glob(pattern)):
+            with tf.io.gfile.GFile(path, "rb") as file:
+                files[os.path.basename(path)] = file.read()
     return files
 
 

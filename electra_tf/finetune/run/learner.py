@@ -13,10 +13,10 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from electra_tf.config.finetuning import TrainingOptions
-from electra_tf.errors import InputError
+from electra_tf.errors import require
 from electra_tf.files import replacing
 from electra_tf.finetune.models.optimizer import create_optimizer
-from electra_tf.finetune.tasks import Encoded, Evaluation, Task
+from electra_tf.finetune.tasks import Encoded, Task
 from electra_tf.pretrained import PretrainedElectra
 from electra_tf.training.console import say
 
@@ -41,13 +41,10 @@ def make_plan(
     Reference: ELECTRA, Table 7.
     """
     model = pretrained.config.model
-    rate, decay = next(
-        values
-        for widest, values in _BY_HIDDEN_SIZE
-        if model.hidden_size <= widest
-    )
+    width = model.hidden_size
+    rate, decay = next(v for most, v in _BY_HIDDEN_SIZE if width <= most)
     is_google = options.compat == "google"
-    if is_google and model.hidden_size <= _BY_HIDDEN_SIZE[0][0]:
+    if is_google and width <= _BY_HIDDEN_SIZE[0][0]:
         rate = _SMALL_RATE_GOOGLE
     most = model.max_position_embeddings
     usual: dict[str, Any] = {
@@ -59,12 +56,12 @@ def make_plan(
     }
     is_open = [name for name in usual if getattr(options, name) is None]
     plan = dataclasses.replace(options, **{n: usual[n] for n in is_open})
-    if not task.least_length <= plan.max_seq_length <= most:
-        raise InputError(
-            f"max_seq_length must lie between {task.least_length}, which "
-            f"{task.name} needs, and {most}, the model's "
-            f"max_position_embeddings; received {plan.max_seq_length}"
-        )
+    rule = (
+        f"max_seq_length must lie between {task.least_length}, which "
+        f"{task.name} needs, and {most}, the model's max_position_embeddings"
+    )
+    length = plan.max_seq_length
+    require(task.least_length <= length <= most, rule, length)
     return plan
 
 
@@ -93,33 +90,26 @@ def train(
     keras.utils.clear_session()  # lets go of the trial before
     keras.utils.set_random_seed(seed)
     model = task.build_model(plan)
-    num_rows = len(examples.inputs["input_ids"])
-    steps_per_epoch = math.ceil(num_rows / plan.train_batch_size)
-    num_steps = steps_per_epoch * plan.num_train_epochs
+    batches = training_batches(examples, plan.train_batch_size, seed)
+    optimizer = create_optimizer(
+        model,
+        len(batches) * plan.num_train_epochs,
+        plan.learning_rate,
+        plan.warmup_proportion,
+        plan.layerwise_lr_decay,
+        plan.weight_decay_rate,
+        compat=plan.compat,
+    )
     # XLA would compile anew for every length of a batch.
-    model.compile(_optimizer(plan, model, num_steps), jit_compile=False)
+    model.compile(optimizer, jit_compile=False)
     model.fit(
-        training_batches(examples, plan.train_batch_size, seed),
+        batches,
         epochs=plan.num_train_epochs,
-        callbacks=_callbacks(task, plan, model, dev, num_steps, log_dir),
+        callbacks=_callbacks(task, plan, model, dev, log_dir),
         shuffle=False,  # the batches are shuffled already
         verbose=0,
     )
     return model
-
-
-def _optimizer(
-    plan: TrainingOptions, model: keras.Model, num_steps: int
-) -> keras.optimizers.Optimizer:
-    return create_optimizer(
-        model,
-        num_steps,
-        learning_rate=plan.learning_rate,
-        warmup_fraction=plan.warmup_proportion,
-        layerwise_decay=plan.layerwise_lr_decay,
-        weight_decay_rate=plan.weight_decay_rate,
-        compat=plan.compat,
-    )
 
 
 def _callbacks(
@@ -127,22 +117,21 @@ def _callbacks(
     plan: TrainingOptions,
     model: keras.Model,
     dev: Encoded,
-    num_steps: int,
     log_dir: str,
 ) -> list[keras.callbacks.Callback]:
     shared = [
         keras.callbacks.TensorBoard(
             log_dir, write_graph=False, update_freq=plan.log_every_steps
         ),
-        Progress(num_steps),
+        Progress(),
     ]
     if not plan.early_stop_patience:
         return shared
     name = f"dev_{task.metric}"
 
     def measure(epoch: int, logs: dict[str, float]) -> None:
-        found = evaluate(task, plan, model, dev).metrics
-        logs[name] = found[task.metric]
+        found = task.evaluate(dev, predict(plan, model, dev))
+        logs[name] = found.metrics[task.metric]
 
     # In this order: what is measured is judged and shown.
     return [
@@ -162,13 +151,6 @@ def predict(plan: TrainingOptions, model: keras.Model, encoded: Encoded) -> Any:
     return model.predict(
         dict(encoded.inputs), batch_size=plan.eval_batch_size, verbose=0
     )
-
-
-def evaluate(
-    task: Task, plan: TrainingOptions, model: keras.Model, encoded: Encoded
-) -> Evaluation:
-    """Metrics of the model on examples."""
-    return task.evaluate(encoded, predict(plan, model, encoded))
 
 
 def training_batches(
@@ -205,16 +187,11 @@ class Progress(keras.callbacks.Callback):
       InputError: the loss is not finite any more.
     """
 
-    def __init__(self, num_steps: int):
-        super().__init__()
-        self.num_steps = num_steps
-
     def on_train_begin(self, logs=None):
-        is_terminal = sys.stderr.isatty()
         self.bar = tqdm(
-            total=self.num_steps,
+            total=self.params["epochs"] * self.params["steps"],
             unit="step",
-            disable=not is_terminal,
+            disable=not sys.stderr.isatty(),
             dynamic_ncols=True,
         )
 
@@ -222,11 +199,11 @@ class Progress(keras.callbacks.Callback):
         self.bar.update()
 
     def on_epoch_end(self, epoch, logs=None):
-        if not math.isfinite(logs["loss"]):
-            raise InputError(
-                "the loss must stay finite (a smaller learning_rate may help); "
-                f"received {logs['loss']} in epoch {epoch + 1}"
-            )
+        rule = (
+            "the loss must stay finite (a smaller learning_rate may help) in "
+            f"epoch {epoch + 1}"
+        )
+        require(math.isfinite(logs["loss"]), rule, logs["loss"])
         text = shown(logs)
         self.bar.set_postfix_str(text)
         if self.bar.disable:

@@ -10,66 +10,42 @@
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 from tqdm import tqdm
 
+from electra_tf import files
 from electra_tf.config.finetuning import TaskOptions, TrainingOptions
-from electra_tf.errors import InputError
-from electra_tf.files import (
-    check_path,
-    locked,
-    make_folder,
-    naming_write_errors,
-    read_json,
-    write_text,
-)
-from electra_tf.finetune.run import (
-    REMEDY,
-    RESULT,
-    SETTINGS,
-    TEST,
-    changed_settings,
-    fingerprint,
-    learner,
-    read_results,
-    read_trials,
-    settings_of,
-    train_examples,
-    trial_name,
-    write_results,
-)
+from electra_tf.data.tokenizers import Tokenizer
+from electra_tf.errors import require
+from electra_tf.finetune import run, tasks
+from electra_tf.finetune.run import learner
 from electra_tf.finetune.tasks import (
-    SPLITS,
-    TASKS,
     Encoded,
-    Task,
     glue,
     question_answering,
     tagging,
     text_task,
 )
-from electra_tf.pretrained import PretrainedElectra, from_pretrained
+from electra_tf.pretrained import from_pretrained
 from electra_tf.training.console import say
 
 # Imported for the names that they register.
 _BUILT_IN = (glue, question_answering, tagging, text_task)
 
 
-def open_task(name: str, options: TaskOptions) -> Task:
+def open_task(name: str, options: TaskOptions) -> tasks.Task:
     """Reads a task's examples.
 
     Raises:
       InputError: there is no such task, or its files are not as they must be.
     """
-    if name not in TASKS:
-        raise InputError(
-            f"task must be one of {', '.join(sorted(TASKS))}; received {name!r}"
-        )
-    return TASKS[name](options)
+    rule = f"task must be one of {', '.join(sorted(tasks.TASKS))}"
+    require(name in tasks.TASKS, rule, name)
+    return tasks.TASKS[name](options)
 
 
 def finetune(
@@ -89,32 +65,26 @@ def finetune(
       InputError: an input is not as it must be, or `output_dir` holds trials
         of other settings.
     """
-    files = [getattr(task_options, f"{split}_file") for split in SPLITS]
-    if len(names) > 1 and any(files):
-        raise InputError(
-            "train_file, dev_file and test_file must be of one task; received "
-            f"{len(names)} tasks: {', '.join(names)}"
-        )
+    given = [getattr(task_options, f"{split}_file") for split in tasks.SPLITS]
+    is_one = len(names) == 1 or not any(given)
+    rule = "train_file, dev_file and test_file must be of one task"
+    require(is_one, rule, names)
     pretrained = from_pretrained(options.init_checkpoint)
-    weights = fingerprint(
-        [
-            pretrained.tokenizer.settings(),
-            *(v.numpy() for v in pretrained.encoder.variables),
-        ]
-    )
-    runs = []
+    tokenizer = pretrained.tokenizer
+    values = [variable.numpy() for variable in pretrained.encoder.variables]
+    weights = run.fingerprint([tokenizer.settings(), *values])
+    task_runs = []
     for name in dict.fromkeys(names):
         task = open_task(name, task_options)
         plan = learner.make_plan(task, options, pretrained)
         folder = os.path.join(output_dir, name.replace("/", "_"))
-        run = TaskRun(task, plan, folder)
-        run.check(settings_of(task, plan, task_options, weights))
-        runs.append(run)
-    with locked(check_path("output_dir", output_dir)):
-        for run in runs:
-            run.run_missing(options.num_trials, options.save_model, pretrained)
-            write_results(output_dir)
-        return read_results(output_dir)
+        settings = run.settings_of(task, plan, task_options, weights)
+        task_runs.append(TaskRun(task, plan, folder, settings, tokenizer))
+    with files.locked(files.check_path("output_dir", output_dir)):
+        for each in task_runs:
+            each.run_missing()
+            table = run.write_results(output_dir)
+    return table
 
 
 class TaskRun:
@@ -124,137 +94,138 @@ class TaskRun:
       task: its examples are read.
       plan: how it is learned.
       folder: for all that is written.
+      settings: what all trials in it must have in common.
+      tokenizer: the model's.
+
+    Raises:
+      InputError: the folder holds trials of other settings.
     """
 
-    def __init__(self, task: Task, plan: TrainingOptions, folder: str):
+    def __init__(
+        self,
+        task: tasks.Task,
+        plan: TrainingOptions,
+        folder: str,
+        settings: dict[str, Any],
+        tokenizer: Tokenizer,
+    ):
         self.task, self.plan, self.folder = task, plan, folder
-        self.settings: dict[str, Any] = {}
-
-    def check(self, settings: dict[str, Any]) -> None:
-        """Refuses a folder whose trials had other settings."""
-        self.settings = settings
-        path = os.path.join(self.folder, SETTINGS)
-        if not tf.io.gfile.exists(path):
-            return
-        changed = changed_settings(read_json(path, REMEDY), settings)
-        if changed:
-            raise InputError(
-                f"all trials in {self.folder!r} must be of the same settings "
-                "(use another output_dir, or the old values); received "
-                f"{', '.join(changed)}"
+        self.settings, self.tokenizer = settings, tokenizer
+        # Split -> set -> its examples as arrays.
+        self.encoded: dict[str, dict[str, Encoded]] = {}
+        self.settings_file = os.path.join(folder, run.SETTINGS)
+        if tf.io.gfile.exists(self.settings_file):
+            old = files.read_json(self.settings_file, run.REMEDY)
+            rule = (
+                f"all trials in {folder!r} must be of the same settings (use "
+                "another output_dir, or the old values)"
             )
+            changed = run.changed_settings(old, settings)
+            require(not changed, rule, ", ".join(changed))
 
-    def run_missing(
-        self, num_trials: int, save_model: bool, pretrained: PretrainedElectra
-    ) -> None:
+    def run_missing(self) -> None:
         """Trains, measures and writes the trials that are not there."""
+        name, num_trials = self.task.name, self.plan.num_trials
         missing = [
             number
             for number in range(1, num_trials + 1)
-            if not tf.io.gfile.exists(self._path(number, RESULT))
+            if not tf.io.gfile.exists(self._path(number, run.RESULT))
         ]
         if not missing:
-            say(f"{self.task.name}: all {num_trials} trials are there")
+            say(f"{name}: all {num_trials} trials are there")
             return
-        examples, dev, test, notes = self._encode(pretrained)
-        make_folder(self.folder)
-        described = {**self.settings, "notes": notes}
+        described = {**self.settings, "notes": self._encode()}
+        files.make_folder(self.folder)
         text = json.dumps(described, indent=2, ensure_ascii=False) + "\n"
-        write_text(os.path.join(self.folder, SETTINGS), text)
+        files.write_text(self.settings_file, text)
         for number in missing:
-            say(f"{self.task.name}: trial {number} of {num_trials}")
-            self._run(number, examples, dev, test, save_model)
+            say(f"{name}: trial {number} of {num_trials}")
+            self._run(number)
 
-    def _run(
-        self,
-        number: int,
-        examples: Encoded,
-        dev: dict[str, Encoded],
-        test: dict[str, Encoded],
-        save_model: bool,
-    ) -> None:
+    def _encode(self) -> list[str]:
+        """Fills `encoded`; returns, and says, what was cut or left out."""
+        task, splits = self.task, self.task.splits
+        notes = list(splits.notes)
+        train = run.train_examples(self.plan, splits.train)
+        sets = {
+            "train": {"train": train},
+            "dev": splits.dev,
+            "test": splits.test,
+        }
+        for split, named in sets.items():
+            self.encoded[split] = {}
+            for name, examples in named.items():
+                found = task.encode(
+                    self.tokenizer,
+                    examples,
+                    self.plan.max_seq_length,
+                    is_training=split == "train",
+                )
+                self.encoded[split][name] = found
+                if found.num_cut:
+                    notes.append(
+                        f"{name}: {found.num_cut} of {len(found.examples)} "
+                        "examples were cut"
+                    )
+                notes += [f"{name}: {note}" for note in found.notes]
+        for note in notes:
+            say(f"{task.name}: {note}")
+        return notes
+
+    def _run(self, number: int) -> None:
         begin = time.monotonic()
         task, plan, folder = self.task, self.plan, self._path(number)
         log_dir = os.path.join(folder, "tensorboard")
         if tf.io.gfile.exists(folder):  # of a trial that was killed
-            with naming_write_errors(folder):
+            with files.naming_write_errors(folder):
                 tf.io.gfile.rmtree(folder)
-        make_folder(folder)
+        files.make_folder(folder)
         seed = plan.seed + number - 1
-        first = next(iter(dev.values()))
-        model = learner.train(task, plan, seed, examples, first, log_dir)
+        examples = self.encoded["train"]["train"]
+        dev = next(iter(self.encoded["dev"].values()))
+        model = learner.train(task, plan, seed, examples, dev, log_dir)
         steps = int(model.optimizer.iterations.numpy())
-        metrics = self._measure(number, model, dev)
+        metrics = self._measure(number, model)
         learner.write_scalars(log_dir, metrics, steps)
-        for name, encoded in test.items():
+        for name, encoded in self.encoded["test"].items():
             outputs = learner.predict(plan, model, encoded)
-            files = task.predictions(name, encoded, outputs, metrics)
-            self._write(number, TEST, files)
-        if save_model and self._is_best(metrics):
+            said = task.predictions(name, encoded, outputs, metrics)
+            self._write(number, run.TEST, said)
+        if plan.save_model and self._is_best(metrics):
             learner.save(model, os.path.join(self.folder, "model.keras"))
-        result: dict[str, Any] = {
+        seconds = round(time.monotonic() - begin, 1)
+        result = {
             "trial": number,
             "seed": seed,
             "steps": steps,
-            "seconds": round(time.monotonic() - begin, 1),
+            "seconds": seconds,
             "metrics": metrics,
         }
-        self._write(number, "", {RESULT: json.dumps(result, indent=2)})
-        took = tqdm.format_interval(result["seconds"])
+        self._write(number, "", {run.RESULT: json.dumps(result, indent=2)})
+        took = tqdm.format_interval(seconds)
         say(f"{task.name}: trial {number}: {learner.shown(metrics)} ({took})")
 
-    def _measure(
-        self, number: int, model: keras.Model, dev: dict[str, Encoded]
-    ) -> dict[str, float]:
+    def _measure(self, number: int, model: keras.Model) -> dict[str, float]:
         """Metrics of all dev sets; those of the first bear plain names."""
         metrics: dict[str, float] = {}
-        for index, (name, encoded) in enumerate(dev.items()):
-            found = learner.evaluate(self.task, self.plan, model, encoded)
-            prefix = f"{name}_" if index else ""
-            metrics |= {prefix + key: v for key, v in found.metrics.items()}
-            if not index:
+        for name, encoded in self.encoded["dev"].items():
+            outputs = learner.predict(self.plan, model, encoded)
+            found = self.task.evaluate(encoded, outputs)
+            prefix = f"{name}_" if metrics else ""
+            if not metrics:
                 self._write(number, "", found.files)
+            metrics |= {prefix + key: v for key, v in found.metrics.items()}
         return metrics
 
-    def _encode(
-        self, pretrained: PretrainedElectra
-    ) -> tuple[Encoded, dict[str, Encoded], dict[str, Encoded], list[str]]:
-        """Examples of train, dev and test to arrays; and what was cut or left
-        out, which it says, too."""
-        task, plan, splits = self.task, self.plan, self.task.splits
-        notes = list(splits.notes)
-
-        def encode(name: str, examples: Sequence, is_training: bool = False):
-            encoded = task.encode(
-                pretrained.tokenizer,
-                examples,
-                plan.max_seq_length,
-                is_training,
-            )
-            if encoded.num_cut:
-                notes.append(
-                    f"{name}: {encoded.num_cut} of {len(encoded.examples)} "
-                    "examples were cut"
-                )
-            notes.extend(f"{name}: {note}" for note in encoded.notes)
-            return encoded
-
-        examples = encode("train", train_examples(plan, splits.train), True)
-        dev = {name: encode(name, e) for name, e in splits.dev.items()}
-        test = {name: encode(name, e) for name, e in splits.test.items()}
-        for note in notes:
-            say(f"{task.name}: {note}")
-        return examples, dev, test, notes
-
     def _is_best(self, metrics: dict[str, float]) -> bool:
-        name, others = self.task.metric, read_trials(self.folder)
+        name, others = self.task.metric, run.read_trials(self.folder)
         return all(metrics[name] > other["metrics"][name] for other in others)
 
     def _path(self, number: int, *names: str) -> str:
-        return os.path.join(self.folder, trial_name(number), *names)
+        return os.path.join(self.folder, run.trial_name(number), *names)
 
-    def _write(self, number: int, part: str, files: dict[str, str]) -> None:
-        for name, content in files.items():
+    def _write(self, number: int, part: str, texts: Mapping[str, str]) -> None:
+        for name, text in texts.items():
             path = self._path(number, part, name)
-            make_folder(os.path.dirname(path))
-            write_text(path, content)
+            files.make_folder(os.path.dirname(path))
+            files.write_text(path, text)

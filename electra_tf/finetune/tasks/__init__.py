@@ -22,9 +22,12 @@ import tensorflow as tf
 
 from electra_tf.config.finetuning import TaskOptions, TrainingOptions
 from electra_tf.data.tokenizers import Tokenizer
-from electra_tf.errors import InputError
+from electra_tf.errors import require, require_packages
 from electra_tf.finetune.models import TaskModel
 
+# Of the metrics and of schemes of tags.
+_NEEDED = ("scipy", "seqeval", "sklearn")
+require_packages("fine-tuning needs", _NEEDED, "finetune")
 SPLITS = ("train", "dev", "test")
 
 
@@ -151,11 +154,8 @@ def register(name: str) -> Callable[[Opener], Opener]:
     """
 
     def add(opener: Opener) -> Opener:
-        if name in TASKS:
-            raise InputError(
-                f"a task must have a name of its own; received {name!r}, "
-                "which is registered already"
-            )
+        is_new = name not in TASKS
+        require(is_new, "a task must have a name of its own", name)
         TASKS[name] = opener
         return opener
 
@@ -176,31 +176,41 @@ def find_files(
       InputError: a split has no file.
     """
     files = {}
-    for split in SPLITS:
-        if split == "test" and not options.do_predict:
-            continue
-        if path := getattr(options, f"{split}_file"):
-            files[split] = path
-            continue
-        require_data_dir(name, options)
-        paths = [os.path.join(options.data_dir, f) for f in usual[split]]
-        found = next(filter(tf.io.gfile.exists, paths), None)
-        if found is None:
-            raise InputError(
-                f"{name} must have a {split} split (--{split}_file); received "
-                f"none of {', '.join(paths)}"
+    for split in SPLITS if options.do_predict else SPLITS[:-1]:
+        path = getattr(options, f"{split}_file")
+        if not path:
+            require_data_dir(name, options)
+            paths = [os.path.join(options.data_dir, f) for f in usual[split]]
+            path = next(filter(tf.io.gfile.exists, paths), None)
+            rule = (
+                f"{name} must have a {split} split (--{split}_file, or one of "
+                f"{', '.join(paths)})"
             )
-        files[split] = found
+            require(path is not None, rule, path)
+        files[split] = path
     return files
 
 
 def require_data_dir(name: str, options: TaskOptions) -> None:
     """Raises an InputError unless `--data_dir` is a folder."""
-    if not options.data_dir:
-        raise InputError(
-            f"{name} needs --data_dir, the folder of its files; received ''"
-        )
-    if not tf.io.gfile.isdir(options.data_dir):
-        raise InputError(
-            f"data_dir must be a folder; received {options.data_dir!r}"
-        )
+    folder = options.data_dir
+    rule = f"{name} needs --data_dir, the folder of its files"
+    require(folder != "", rule, folder)
+    require(tf.io.gfile.isdir(folder), "data_dir must be a folder", folder)
+
+
+def read_splits(
+    files: Mapping[str, str],
+    read: Callable[[str, str], Sequence[Any]],
+    test_set: str = "test",
+) -> Splits:
+    """The examples of a task whose dev and test set are one each.
+
+    Args:
+      files: of `find_files`.
+      read: (path, split) -> what the file holds.
+      test_set: name of the test set.
+    """
+    found = {split: read(path, split) for split, path in files.items()}
+    test = {test_set: found["test"]} if "test" in found else {}
+    return Splits(found["train"], {"dev": found["dev"]}, test)

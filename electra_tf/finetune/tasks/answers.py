@@ -14,7 +14,11 @@ from electra_tf.finetune.models.windows import (
     rank_spans,
     window_rows,
 )
-from electra_tf.finetune.preprocessor import joined_rows
+from electra_tf.finetune.preprocessor import (
+    joined_rows,
+    ragged_rows,
+    split_rows,
+)
 from electra_tf.finetune.tasks.squad import Question
 
 _TEXTS_AT_ONCE = 256
@@ -64,14 +68,14 @@ class Answer:
 
     Attributes:
       text: `context[start:end]`.
-      start, end: characters.
       score: log P(start) + log P(end | start), the plain head's without "|".
+      start, end: characters.
     """
 
     text: str
+    score: float
     start: int
     end: int
-    score: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +111,7 @@ def tokenize_passages(
             for text in texts[begin : begin + _TEXTS_AT_ONCE]
         ]
         columns = tokenizer.tokenize_with_offsets(tf.constant(raw))
-        rows = zip(raw, *map(_split, columns), strict=True)
+        rows = zip(raw, *map(split_rows, columns), strict=True)
         passages += [_in_characters(*row) for row in rows]
     return passages
 
@@ -132,13 +136,12 @@ def cut_questions(
     """
     longest = settings.longest_query(max_seq_length)
     contexts = list(dict.fromkeys(q.context for q in questions))
-    of_context = dict(
-        zip(contexts, tokenize_passages(tokenizer, contexts), strict=True)
-    )
+    read = tokenize_passages(tokenizer, contexts)
+    of_context = dict(zip(contexts, read, strict=True))
     passages = [of_context[question.context] for question in questions]
     asked = tokenize_passages(tokenizer, [q.question for q in questions])
-    queries = _ragged([query.ids[:longest] for query in asked])
-    tokens = _ragged([passage.ids for passage in passages])
+    queries = ragged_rows([query.ids[:longest] for query in asked])
+    tokens = ragged_rows([passage.ids for passage in passages])
     windows = make_windows(
         queries.row_lengths(),
         tokens.row_lengths(),
@@ -167,9 +170,8 @@ def window_targets(
     A window that does not hold the whole answer has none: start and end are
     [CLS].
     """
-    missing = (-1, -1)
     tokens = [
-        (question.span and passage.tokens_of(*question.span)) or missing
+        (question.span and passage.tokens_of(*question.span)) or (-1, -1)
         for question, passage in zip(questions, cut.passages, strict=True)
     ]
     windows = cut.windows
@@ -206,7 +208,7 @@ def answer_questions(
     spans = rank_spans(cut.windows, beams, max_answer_length)
     # Few texts stand at several places: look a little further than asked.
     columns = (
-        _split(x[:, : 4 * num_best])
+        split_rows(x[:, : 4 * num_best])
         for x in (spans.score, spans.first, spans.last)
     )
     rows = zip(questions, cut.passages, *columns, strict=True)
@@ -221,18 +223,8 @@ def _answers(question, passage, scores, first, last) -> list[Answer]:
     columns = (scores.tolist(), starts.tolist(), ends.tolist())
     for score, start, end in zip(*columns, strict=True):
         text = question.context[start:end]
-        best.setdefault(text, Answer(text, start, end, score))
-    return list(best.values()) or [Answer("", 0, 0, -np.inf)]
-
-
-def _ragged(rows: Sequence[np.ndarray]) -> tf.RaggedTensor:
-    lengths = np.array([len(row) for row in rows], np.int64)
-    return tf.RaggedTensor.from_row_lengths(np.concatenate(rows), lengths)
-
-
-def _split(ragged: tf.RaggedTensor) -> list[np.ndarray]:
-    """The rows."""
-    return np.split(ragged.values.numpy(), ragged.row_splits.numpy()[1:-1])
+        best.setdefault(text, Answer(text, score, start, end))
+    return list(best.values()) or [Answer("", -np.inf, 0, 0)]
 
 
 def _in_characters(

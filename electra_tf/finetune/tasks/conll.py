@@ -5,11 +5,12 @@ span's type follows the first hyphen: B-creative-work.
 """
 
 import dataclasses
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
 from seqeval.metrics.sequence_labeling import get_entities
 
-from electra_tf.errors import InputError
+from electra_tf.errors import require
 from electra_tf.finetune.tasks.tables import read_lines
 
 _DOCUMENT_MARK = "-DOCSTART-"
@@ -53,19 +54,14 @@ def read_conll(
         columns than the first (it is named).
     """
     needed = [word_column, *([tag_column] if with_tags else [])]
-    sentences: list[Sentence] = []
-    gathered: list[list[str]] = []
-    where = path
-    for found in (*_cells(path, needed), None):
-        if found is not None:
-            where = where if gathered else found[0]
-            gathered.append(found[1:])
-        elif gathered:
-            words, *tags = zip(*gathered, strict=True)
-            sentences.append(Sentence(words, tags[0] if tags else None, where))
-            gathered = []
-    if not sentences:
-        raise InputError(f"{path} must hold sentences; received none")
+    sentences = []
+    # Blank lines are None.
+    for is_sentence, lines in itertools.groupby(_cells(path, needed), bool):
+        if is_sentence:
+            where, words, *tags = zip(*lines, strict=True)
+            tags = tags[0] if with_tags else None
+            sentences.append(Sentence(words, tags, where[0]))
+    require(bool(sentences), f"{path} must hold sentences", sentences)
     return sentences
 
 
@@ -78,30 +74,21 @@ def _cells(path: str, needed: list[int]) -> Iterator[list[str] | None]:
             continue
         cells = text.split("\t") if "\t" in text else text.split(" ")
         where = f"{path}, line {line}"
-        num_columns = num_columns or _checked(len(cells), needed, where)
-        if len(cells) != num_columns:
-            raise InputError(
-                f"{where}: must have {num_columns} columns, as the first; "
-                f"received {len(cells)}"
+        num_columns = num_columns or len(cells)
+        rule = f"{where}: must have {num_columns} columns, as the first"
+        require(len(cells) == num_columns, rule, len(cells))
+        for column in needed:
+            rule = (
+                f"{where}: must have a column {column} (--word_column, "
+                "--tag_column)"
             )
+            require(-num_columns <= column < num_columns, rule, cells)
         found = [cells[column] for column in needed]
-        if not all(found):
-            raise InputError(
-                f"{where}: a word and its tag must not be empty; received "
-                f"{text!r}"
-            )
+        require(
+            all(found), f"{where}: a word and its tag must not be empty", text
+        )
         if found[0] != _DOCUMENT_MARK:
             yield [where, *found]
-
-
-def _checked(num_columns: int, needed: list[int], where: str) -> int:
-    for column in needed:
-        if not -num_columns <= column < num_columns:
-            raise InputError(
-                f"{where}: must have a column {column} (--word_column, "
-                f"--tag_column); received {num_columns} columns"
-            )
-    return num_columns
 
 
 def are_spans(tags: Iterable[str]) -> bool:

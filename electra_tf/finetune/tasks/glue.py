@@ -1,23 +1,20 @@
 """GLUE from its official files, or from TensorFlow Datasets."""
 
+import dataclasses
 import functools
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
 from electra_tf.config.finetuning import TaskOptions
 from electra_tf.data.text import open_tfds
-from electra_tf.errors import InputError
-from electra_tf.finetune.tasks import (
-    SPLITS,
-    Splits,
-    register,
-    require_data_dir,
-)
-from electra_tf.finetune.tasks.glue_specs import GLUE, GlueSpec
-from electra_tf.finetune.tasks.tables import Table, read_table
+from electra_tf.errors import require
+from electra_tf.finetune import tasks
+from electra_tf.finetune.tasks import Splits
+from electra_tf.finetune.tasks.glue_specs import GLUE, TRAIN, GlueSet, GlueSpec
+from electra_tf.finetune.tasks.tables import read_table
 from electra_tf.finetune.tasks.text_task import (
     Classification,
     Regression,
@@ -27,6 +24,8 @@ from electra_tf.finetune.tasks.text_task import (
 )
 
 _LARGEST_SCORE = 5.0  # of STS-B
+# From a set and whether it is a test set to its examples.
+_Read = Callable[[GlueSet, bool], list[TextExample]]
 
 
 def glue_task(
@@ -69,22 +68,37 @@ def read_files(spec: GlueSpec, data_dir: str, with_test: bool) -> Splits:
         folder = data_dir
     notes: list[str] = []
 
-    def read(file: str | tuple[str, ...], is_test: bool) -> list[TextExample]:
-        path = _path(folder, file)
-        table = read_table(
-            path,
-            None if is_test else spec.columns,
-            skip_malformed=spec.has_broken_rows and not is_test,
+    def read(part: GlueSet, is_test: bool) -> list[TextExample]:
+        paths = [_path(folder, file) for file in part.files]
+        path = next(filter(tf.io.gfile.exists, paths), paths[0])
+        columns, label = (None, None) if is_test else (spec.columns, spec.label)
+        is_broken = spec.has_broken_rows and not is_test
+        table = read_table(path, columns, is_broken)
+        examples = table_examples(
+            table, spec.texts, label, not spec.labels, is_broken
         )
-        return _examples(spec, table, is_test, notes)
+        num_skipped = table.num_skipped + len(table.rows) - len(examples)
+        if num_skipped:
+            notes.append(f"{path}: {num_skipped} broken rows were left out")
+        return examples
 
+    splits = _splits(spec, read, with_test)
+    return dataclasses.replace(splits, notes=tuple(notes))
+
+
+def _path(folder: str, file: str) -> str:
+    """A file that may begin with "../", which object stores do not follow."""
+    if file.startswith("../"):
+        folder = os.path.dirname(folder.rstrip("/"))
+    return os.path.join(folder, file.removeprefix("../"))
+
+
+def _splits(spec: GlueSpec, read: _Read, with_test: bool) -> Splits:
+    tests = spec.test_sets if with_test else ()
     return Splits(
-        train=read("train.tsv", False),
-        dev={name: read(file, False) for name, file in spec.dev.items()},
-        test={name: read(file, True) for name, file in spec.test_files.items()}
-        if with_test
-        else {},
-        notes=tuple(notes),
+        train=read(TRAIN, False),
+        dev={part.name: read(part, False) for part in spec.dev},
+        test={part.name: read(part, True) for part in tests},
     )
 
 
@@ -101,52 +115,25 @@ def read_tfds(spec: GlueSpec, data_dir: str | None, with_test: bool) -> Splits:
       InputError: the dataset cannot be had.
     """
     own = "mnli" if spec.name == "ax" else spec.name
+    texts = spec.tfds_texts or spec.texts
 
-    def read(split: str) -> list[TextExample]:
-        *other, split = split.split("/")
+    def read(part: GlueSet, is_test: bool) -> list[TextExample]:
+        *other, split = part.tfds_split.split("/")
         name = f"glue/{other[0] if other else own}"
-        names = spec.tfds_texts or spec.texts
-        features = [*names, "label"]
+        features = [*texts, "label"]
         info, records = open_tfds(name, features, data_dir, split)
         to_label = _tfds_label(spec, info.features["label"])
-        return _tfds_examples(names, to_label, records, f"{name} {split}")
+        examples = []
+        for index, record in enumerate(records):
+            found = (record[name].decode("utf-8") for name in texts)
+            text, pair = [*found, None][:2]
+            where = f"{name} {split}, record {index}"
+            label = to_label(record["label"])
+            examples.append(TextExample(text, pair, label, where))
+        require(bool(examples), f"{name} {split} must hold records", examples)
+        return examples
 
-    tests = spec.tfds_test or dict.fromkeys(spec.test_files, "test")
-    return Splits(
-        train=read("train"),
-        dev={name: read(split) for name, split in spec.tfds_dev.items()},
-        test={n: read(split) for n, split in tests.items()}
-        if with_test
-        else {},
-    )
-
-
-def _path(folder: str, files: str | tuple[str, ...]) -> str:
-    """The first of the places that is there, or the first of all."""
-    files = (files,) if isinstance(files, str) else files
-    paths = [_beside(folder, file) for file in files]
-    return next(filter(tf.io.gfile.exists, paths), paths[0])
-
-
-def _beside(folder: str, file: str) -> str:
-    """A file that may begin with "../", which object stores do not follow."""
-    if file.startswith("../"):
-        folder = os.path.dirname(folder.rstrip("/"))
-    return os.path.join(folder, file.removeprefix("../"))
-
-
-def _examples(
-    spec: GlueSpec, table: Table, is_test: bool, notes: list[str]
-) -> list[TextExample]:
-    label = None if is_test else spec.label
-    is_broken = spec.has_broken_rows and not is_test
-    examples = table_examples(
-        table, spec.texts, label, not spec.labels, skip_blank=is_broken
-    )
-    num_skipped = table.num_skipped + len(table.rows) - len(examples)
-    if num_skipped:
-        notes.append(f"{table.path}: {num_skipped} broken rows were left out")
-    return examples
+    return _splits(spec, read, with_test)
 
 
 def _tfds_label(spec: GlueSpec, feature: Any) -> Callable[[Any], Any]:
@@ -160,33 +147,16 @@ def _tfds_label(spec: GlueSpec, feature: Any) -> Callable[[Any], Any]:
     return lambda value: names[value] if value >= 0 else None
 
 
-def _tfds_examples(
-    texts: Sequence[str],
-    to_label: Callable[[Any], Any],
-    records: Iterable[Mapping[str, Any]],
-    where: str,
-) -> list[TextExample]:
-    examples = []
-    for index, record in enumerate(records):
-        found = (record[name].decode("utf-8") for name in texts)
-        text, pair = [*found, None][:2]
-        label = to_label(record["label"])
-        place = f"{where}, record {index}"
-        examples.append(TextExample(text, pair, label, place))
-    if not examples:
-        raise InputError(f"{where} must hold records; received none")
-    return examples
-
-
 def open_files(spec: GlueSpec, options: TaskOptions) -> TextTask:
     """The task of a spec, from the official files in `--data_dir`."""
-    given = [f"{s}_file" for s in SPLITS if getattr(options, f"{s}_file")]
-    if given:
-        raise InputError(
-            f"{spec.name} reads the official files of --data_dir (for files "
-            f"of your own use --task=custom); received --{given[0]}"
-        )
-    require_data_dir(spec.name, options)
+    files = [getattr(options, f"{split}_file") for split in tasks.SPLITS]
+    rule = (
+        f"{spec.name} reads the official files of --data_dir, with no "
+        "--train_file, --dev_file or --test_file (for files of your own use "
+        "--task=custom)"
+    )
+    require(not any(files), rule, files)
+    tasks.require_data_dir(spec.name, options)
     splits = read_files(spec, options.data_dir, options.do_predict)
     return glue_task(spec, splits, options.double_unordered)
 
@@ -199,6 +169,5 @@ def open_dataset(spec: GlueSpec, options: TaskOptions) -> TextTask:
 
 
 for _name, _spec in GLUE.items():
-    register(_name)(functools.partial(open_files, _spec))
-for _name, _spec in GLUE.items():
-    register(f"glue/{_name}")(functools.partial(open_dataset, _spec))
+    tasks.register(_name)(functools.partial(open_files, _spec))
+    tasks.register(f"glue/{_name}")(functools.partial(open_dataset, _spec))

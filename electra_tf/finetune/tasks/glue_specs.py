@@ -1,13 +1,36 @@
 """The ten GLUE tasks (Wang et al. 2019): files, columns, metrics."""
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
 _BINARY = ("0", "1")
 _ENTAILMENT = ("entailment", "not_entailment")
 _NLI = ("contradiction", "entailment", "neutral")
 _COLA_COLUMNS = ("source", "label", "mark", "sentence")
+
+
+@dataclasses.dataclass(frozen=True)
+class GlueSet:
+    """One set of a task's examples.
+
+    Attributes:
+      name: of a test set, also that of its file in a submission.
+      tfds_split: of the task's dataset in TensorFlow Datasets; "ax/test" is a
+        split of glue/ax.
+      files: the places where its file may be.
+    """
+
+    name: str
+    tfds_split: str
+    files: tuple[str, ...]
+
+
+TRAIN = GlueSet("train", "train", ("train.tsv",))
+_DEV = GlueSet("dev", "validation", ("dev.tsv",))
+_MATCHED = GlueSet("matched", "validation_matched", ("dev_matched.tsv",))
+_MISMATCHED = GlueSet(
+    "mismatched", "validation_mismatched", ("dev_mismatched.tsv",)
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,13 +46,11 @@ class GlueSpec:
       metric: the paper's (ELECTRA, section 3.1).
       columns: of training and dev files that do not name them.
       epochs: ELECTRA, Table 7.
-      dev: dev set -> file; the first is the task's own.
-      test: test set -> file, or the places it may be (default: folder ->
-        test.tsv); the set's name is also its file's in a submission.
+      dev: the first is the task's own.
+      test: by default one, named as the folder.
       is_symmetric: the order of the pair means nothing.
       has_broken_rows: the official file has some; they are left out.
-      tfds_texts, tfds_dev, tfds_test: features and splits in TensorFlow
-        Datasets, where they have other names; "ax/test" is a split of glue/ax.
+      tfds_texts: features in TensorFlow Datasets, where they have other names.
     """
 
     name: str
@@ -40,25 +61,21 @@ class GlueSpec:
     metric: str = "accuracy"
     columns: tuple[str, ...] | None = None
     epochs: int = 3
-    dev: Mapping[str, str] = dataclasses.field(
-        default_factory=lambda: {"dev": "dev.tsv"}
-    )
-    test: Mapping[str, str | tuple[str, ...]] | None = None
+    dev: tuple[GlueSet, ...] = (_DEV,)
+    test: tuple[GlueSet, ...] = ()
     is_symmetric: bool = False
     has_broken_rows: bool = False
     tfds_texts: tuple[str, ...] = ()
-    tfds_dev: Mapping[str, str] = dataclasses.field(
-        default_factory=lambda: {"dev": "validation"}
-    )
-    tfds_test: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
-    def test_files(self) -> Mapping[str, str | tuple[str, ...]]:
-        """Test set -> file, or the places it may be."""
-        return self.test or {self.folder: "test.tsv"}
+    def test_sets(self) -> tuple[GlueSet, ...]:
+        """`test`, or its default."""
+        return self.test or (GlueSet(self.folder, "test", ("test.tsv",)),)
 
 
 _TEXT, _PAIR = ("sentence",), ("sentence1", "sentence2")
+_STRINGS, _QUESTIONS = ("#1 String", "#2 String"), ("question1", "question2")
+_AX_FILES = ("../AX/AX.tsv", "../diagnostic/diagnostic.tsv")
 _MNLI: dict[str, Any] = {
     "folder": "MNLI",
     "texts": _PAIR,
@@ -70,12 +87,7 @@ _SPECS = (
     GlueSpec("cola", "CoLA", _TEXT, metric="mcc", columns=_COLA_COLUMNS),
     GlueSpec("sst2", "SST-2", _TEXT),
     GlueSpec(
-        "mrpc",
-        "MRPC",
-        ("#1 String", "#2 String"),
-        label="Quality",
-        is_symmetric=True,
-        tfds_texts=_PAIR,
+        "mrpc", "MRPC", _STRINGS, "Quality", is_symmetric=True, tfds_texts=_PAIR
     ),
     GlueSpec(
         "stsb",
@@ -87,28 +99,14 @@ _SPECS = (
         epochs=10,
         is_symmetric=True,
     ),
-    GlueSpec(
-        "qqp",
-        "QQP",
-        ("question1", "question2"),
-        label="is_duplicate",
-        has_broken_rows=True,
-    ),
+    GlueSpec("qqp", "QQP", _QUESTIONS, "is_duplicate", has_broken_rows=True),
     GlueSpec(
         "mnli",
-        dev={
-            "matched": "dev_matched.tsv",
-            "mismatched": "dev_mismatched.tsv",
-        },
-        test={
-            "MNLI-m": "test_matched.tsv",
-            "MNLI-mm": "test_mismatched.tsv",
-        },
-        tfds_dev={
-            "matched": "validation_matched",
-            "mismatched": "validation_mismatched",
-        },
-        tfds_test={"MNLI-m": "test_matched", "MNLI-mm": "test_mismatched"},
+        dev=(_MATCHED, _MISMATCHED),
+        test=(
+            GlueSet("MNLI-m", "test_matched", ("test_matched.tsv",)),
+            GlueSet("MNLI-mm", "test_mismatched", ("test_mismatched.tsv",)),
+        ),
         **_MNLI,
     ),
     GlueSpec("qnli", "QNLI", ("question", "sentence"), labels=_ENTAILMENT),
@@ -118,10 +116,8 @@ _SPECS = (
     # and dev is MNLI's, too.
     GlueSpec(
         "ax",
-        dev={"matched": "dev_matched.tsv"},
-        test={"AX": ("../AX/AX.tsv", "../diagnostic/diagnostic.tsv")},
-        tfds_dev={"matched": "validation_matched"},
-        tfds_test={"AX": "ax/test"},
+        dev=(_MATCHED,),
+        test=(GlueSet("AX", "ax/test", _AX_FILES),),
         **_MNLI,
     ),
 )

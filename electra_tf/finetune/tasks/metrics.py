@@ -11,18 +11,9 @@ import string
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-
-from electra_tf.errors import InputError
-
-try:
-    from scipy import stats
-    from seqeval import metrics as sequence_metrics
-    from sklearn import metrics as class_metrics
-except ImportError as error:
-    raise InputError(
-        f"fine-tuning needs the package {error.name} (pip install "
-        '"electra_tf[finetune]"); received none'
-    ) from None
+from scipy import stats
+from seqeval.metrics.sequence_labeling import precision_recall_fscore_support
+from sklearn import metrics as class_metrics
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b", re.UNICODE)
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -37,12 +28,10 @@ def classification_metrics(
     classes ("macro") where there are more. The correlation of constant
     predictions is 0.
     """
-    if num_classes == 2:
-        f1 = class_metrics.f1_score(gold, predicted, zero_division=0)
-    else:
-        f1 = class_metrics.f1_score(
-            gold, predicted, average="macro", zero_division=0
-        )
+    average = "binary" if num_classes == 2 else "macro"
+    f1 = class_metrics.f1_score(
+        gold, predicted, average=average, zero_division=0
+    )
     return {
         "accuracy": 100 * float(class_metrics.accuracy_score(gold, predicted)),
         "f1": 100 * float(f1),
@@ -71,15 +60,11 @@ def entity_metrics(
     Args:
       gold, predicted: for each sentence its words' tags, BIO or BIOES.
     """
-    options = {"average": "micro", "zero_division": 0}
-    return {
-        name: 100 * float(metric(gold, predicted, **options))
-        for name, metric in (
-            ("f1", sequence_metrics.f1_score),
-            ("precision", sequence_metrics.precision_score),
-            ("recall", sequence_metrics.recall_score),
-        )
-    }
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        gold, predicted, average="micro", zero_division=0
+    )
+    found = {"f1": f1, "precision": precision, "recall": recall}
+    return {name: 100 * float(value) for name, value in found.items()}
 
 
 def normalize_answer(text: str) -> str:

@@ -7,7 +7,7 @@ import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from electra_tf.errors import InputError
+from electra_tf.errors import InputError, require
 from electra_tf.finetune.tasks.metrics import normalize_answer
 from electra_tf.finetune.tasks.tables import json_records, read_text
 
@@ -85,23 +85,19 @@ def _questions(
     found: dict[str, Question] = {}
     num_left_out = 0
     for question in records:
-        if question.id in found:
-            raise InputError(
-                f"{path}: ids must differ; received {question.id!r} twice"
-            )
+        is_new = question.id not in found
+        require(is_new, f"{path}: ids must differ", question.id)
         for name in ("context", "question"):
-            if not getattr(question, name).strip():
-                raise InputError(
-                    f"{path}: the {name} of {question.id!r} must not be "
-                    f"empty; received {getattr(question, name)!r}"
-                )
+            text = getattr(question, name)
+            rule = f"{path}: the {name} of {question.id!r} must not be empty"
+            require(text.strip() != "", rule, text)
         if is_training and not is_learnable(question):
             num_left_out += 1
-            continue
-        found[question.id] = question
-    if not found:
-        raise InputError(f"{path} must hold questions; received none")
-    return Questions(list(found.values()), num_left_out)
+        else:
+            found[question.id] = question
+    questions = list(found.values())
+    require(bool(found), f"{path} must hold questions", questions)
+    return Questions(questions, num_left_out)
 
 
 def _is_in_place(question: Question) -> bool:
@@ -126,9 +122,8 @@ def _squad_records(path: str, content: Any) -> Iterator[Question]:
 
 def _squad_question(context: str, record: Mapping[str, Any]) -> Question:
     # A test file has no answers; 2.0 has none for impossible questions.
-    answers = record.get("answers", [])
-    if record.get("is_impossible", False):
-        answers = []
+    is_impossible = record.get("is_impossible", False)
+    answers = [] if is_impossible else record.get("answers", [])
     span = None
     if answers:
         start, text = answers[0]["answer_start"], answers[0]["text"]

@@ -7,13 +7,16 @@ import json
 import math
 import os
 from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 import tensorflow as tf
 
-from electra_tf.errors import InputError
+from electra_tf.errors import InputError, require
 
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 KINDS = (".tsv", ".txt", ".csv", ".jsonl")
+# ("path, line 7", what its cells hold) of each row.
+_Cells: TypeAlias = Iterator[tuple[str, list[str]]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,11 +37,8 @@ class Row:
             value = float(self.values[column])
         except ValueError:
             value = math.nan
-        if not math.isfinite(value):
-            raise InputError(
-                f"{self.where}: the {column} must be a number; received "
-                f"{self.values[column]!r}"
-            )
+        rule = f"{self.where}: the {column} must be a number"
+        require(math.isfinite(value), rule, self.values[column])
         return value
 
 
@@ -61,11 +61,8 @@ class Table:
     def require(self, names: Sequence[str]) -> None:
         """Raises an InputError unless the table has these columns."""
         for name in names:
-            if name not in self.columns:
-                raise InputError(
-                    f"{self.path} must have a column {name!r}; received "
-                    f"{', '.join(map(repr, self.columns))}"
-                )
+            rule = f"{self.path} must have a column {name!r}"
+            require(name in self.columns, rule, self.columns)
 
 
 def read_table(
@@ -89,42 +86,22 @@ def read_table(
         with another number of columns (its line is named).
     """
     kind = os.path.splitext(path.removesuffix(".gz"))[1]
-    if kind not in KINDS:
-        raise InputError(
-            f"a table's name must end in {', '.join(KINDS)}; received {path!r}"
-        )
-    if kind == ".jsonl":
-        return _read_jsonl(path)
-    lines = read_lines(path)
-    cells = _csv_cells(path, lines) if kind == ".csv" else _tsv_cells(lines)
+    rule = f"a table's name must end in {', '.join(KINDS)}"
+    require(kind in KINDS, rule, path)
+    cells = {".csv": _csv_cells, ".jsonl": _json_cells}.get(kind, _tsv_cells)
+    found = cells(path)
     if columns is None:
-        _, columns = next(cells, (0, None))
-    if columns is None:
-        raise InputError(f"{path} must hold rows; received an empty file")
-    return _table(path, tuple(columns), cells, skip_malformed)
-
-
-def _table(
-    path: str,
-    columns: tuple[str, ...],
-    cells: Iterator[tuple[int, list[str]]],
-    skip_malformed: bool,
-) -> Table:
+        _, columns = next(found, ("", ()))
     rows, num_skipped = [], 0
-    for line, values in cells:
+    for where, values in found:
         if len(values) == len(columns):
-            content = dict(zip(columns, values, strict=True))
-            rows.append(Row(f"{path}, line {line}", content))
-        elif skip_malformed:
-            num_skipped += 1
-        else:
-            raise InputError(
-                f"{path}, line {line}: must have {len(columns)} columns; "
-                f"received {len(values)}"
-            )
-    if not rows:
-        raise InputError(f"{path} must hold rows; received none")
-    return Table(path, columns, rows, num_skipped)
+            rows.append(Row(where, dict(zip(columns, values, strict=True))))
+            continue
+        rule = f"{where}: must have {len(columns)} columns"
+        require(skip_malformed, rule, len(values))
+        num_skipped += 1
+    require(bool(rows), f"{path} must hold rows", rows)
+    return Table(path, tuple(columns), rows, num_skipped)
 
 
 def read_lines(path: str) -> list[str]:
@@ -135,19 +112,18 @@ def read_lines(path: str) -> list[str]:
     Raises:
       InputError: no such file, a damaged ".gz", or text that is not UTF-8.
     """
-    lines = _read_bytes(path).split(b"\n")
+    content = _read_bytes(path)
+    try:
+        lines = content.decode("utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        *before, line = content[: error.end].split(b"\n")
+        raise InputError(
+            f"{path}, line {len(before) + 1}: text must be UTF-8; received "
+            f"{line[-20:]!r}"
+        ) from None
     if not lines[-1]:
         lines.pop()
-    decoded = []
-    for number, line in enumerate(lines, 1):
-        try:
-            decoded.append(line.decode("utf-8").removesuffix("\r"))
-        except UnicodeDecodeError:
-            raise InputError(
-                f"{path}, line {number}: text must be UTF-8; received "
-                f"{line[:20]!r}"
-            ) from None
-    return decoded
+    return [line.removesuffix("\r") for line in lines]
 
 
 def read_text(path: str) -> str:
@@ -169,25 +145,24 @@ def _read_bytes(path: str) -> bytes:
                 f"{path} must be a whole gzip file; received a damaged one, or "
                 "none"
             ) from None
-    if content.startswith(_UTF16_MARKS):
-        raise InputError(f"{path} must be UTF-8; received UTF-16")
+    is_utf16 = content.startswith(_UTF16_MARKS)
+    require(not is_utf16, f"{path} must be UTF-8", "UTF-16")
     return content.removeprefix(b"\xef\xbb\xbf")
 
 
-def _tsv_cells(lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    for number, line in enumerate(lines, 1):
-        yield number, line.split("\t")
+def _tsv_cells(path: str) -> _Cells:
+    for number, line in enumerate(read_lines(path), 1):
+        yield f"{path}, line {number}", line.split("\t")
 
 
-def _csv_cells(
-    path: str, lines: Sequence[str]
-) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader((f"{line}\n" for line in lines), strict=True)
+def _csv_cells(path: str) -> _Cells:
+    lines = (f"{line}\n" for line in read_lines(path))
+    reader = csv.reader(lines, strict=True)
     first = 1
     try:
         for values in reader:
             if values:
-                yield first, values
+                yield f"{path}, line {first}", values
             first = reader.line_num + 1
     except csv.Error as error:
         raise InputError(
@@ -195,24 +170,18 @@ def _csv_cells(
         ) from None
 
 
-def _read_jsonl(path: str) -> Table:
-    rows = []
+def _json_cells(path: str) -> _Cells:
+    """The keys of the first object, then the values of all."""
+    columns: list[str] = []
     for where, record in json_records(path):
-        values = {
-            name: value if isinstance(value, str) else json.dumps(value)
-            for name, value in record.items()
-        }
-        rows.append(Row(where, values))
-    if not rows:
-        raise InputError(f"{path} must hold rows; received none")
-    columns = tuple(rows[0].values)
-    for row in rows:
-        if row.values.keys() != rows[0].values.keys():
-            raise InputError(
-                f"{row.where}: must have the keys {', '.join(columns)}; "
-                f"received {', '.join(row.values)}"
-            )
-    return Table(path, columns, rows)
+        if not columns:
+            columns = list(record)
+            yield where, columns
+        rule = f"{where}: must have the keys {', '.join(columns)}"
+        require(record.keys() == set(columns), rule, list(record))
+        found = map(record.get, columns)
+        values = [v if isinstance(v, str) else json.dumps(v) for v in found]
+        yield where, values
 
 
 def json_records(path: str) -> Iterator[tuple[str, dict]]:
@@ -231,8 +200,6 @@ def json_records(path: str) -> Iterator[tuple[str, dict]]:
             raise InputError(
                 f"{where}: must be JSON; received {error}"
             ) from None
-        if not isinstance(record, dict):
-            raise InputError(
-                f"{where}: must be a JSON object; received {record!r}"
-            )
+        is_object = isinstance(record, dict)
+        require(is_object, f"{where}: must be a JSON object", record)
         yield where, record

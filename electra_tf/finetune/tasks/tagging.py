@@ -1,6 +1,7 @@
 """Tasks about each word: chunks, entities, or any other tags."""
 
 import functools
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -8,19 +9,11 @@ import tensorflow as tf
 
 from electra_tf.config.finetuning import TaskOptions, TrainingOptions
 from electra_tf.data.tokenizers import Tokenizer, pack_segments
-from electra_tf.errors import InputError
+from electra_tf.errors import require
+from electra_tf.finetune import tasks
 from electra_tf.finetune.models.classifiers import Tagger
-from electra_tf.finetune.tasks import (
-    SPLITS,
-    Encoded,
-    Evaluation,
-    Splits,
-    Task,
-    build,
-    conll,
-    find_files,
-    register,
-)
+from electra_tf.finetune.preprocessor import ragged_rows, split_rows
+from electra_tf.finetune.tasks import SPLITS, Encoded, Evaluation, Splits, conll
 from electra_tf.finetune.tasks.conll import Sentence, read_conll
 from electra_tf.finetune.tasks.metrics import entity_metrics
 
@@ -29,7 +22,7 @@ _IGNORED = -1
 _UNTAGGED = "_"  # what a word that was cut off is called, beside spans
 
 
-class Tagging(Task):
+class Tagging(tasks.Task):
     """A tag for each word; its first piece is classified.
 
     Tags of spans are learned as BIOES and measured by entity F1, others by
@@ -52,18 +45,19 @@ class Tagging(Task):
         self.labels = sorted(tags)
         if self.has_spans:
             self.labels = conll.bioes_labels(tags)
-        if len(self.labels) < 2:
-            raise InputError(
-                "the training file must hold two tags or more; received only "
-                f"{self.labels[0]!r}"
-            )
-        for sentences in splits.dev.values():
-            self._check(sentences)
+        rule = "the training file must hold two tags or more"
+        require(len(self.labels) > 1, rule, self.labels)
+        for sentence in itertools.chain(*splits.dev.values()):
+            unseen = set(self._learned(sentence.tags)) - set(self.labels)
+            rule = f"{sentence.where}: tags must occur in the training file"
+            require(not unseen, rule, unseen)
 
     def encode(self, tokenizer, examples, max_seq_length, is_training=False):
         pieces = word_pieces(tokenizer, examples)
         heads = [_heads(words, max_seq_length) for words in pieces]
-        inputs = _rows(tokenizer, pieces, max_seq_length)
+        ids = ragged_rows([np.concatenate(words) for words in pieces])
+        packed = pack_segments(tokenizer, ids, None, max_seq_length)
+        inputs = {name: x.numpy() for name, x in packed.trimmed().items()}
         targets = None
         if is_training:
             targets = np.full(inputs["input_ids"].shape, _IGNORED, np.int32)
@@ -80,18 +74,19 @@ class Tagging(Task):
         return Encoded(examples, inputs, targets, num_cut, heads, notes)
 
     def build_model(self, plan: TrainingOptions) -> Tagger:
-        return build(Tagger, plan, labels=self.labels)
+        return tasks.build(Tagger, plan, labels=self.labels)
 
     def evaluate(self, encoded, outputs):
         gold = [self._learned(s.tags) for s in encoded.examples]
         predicted = self._tags(encoded, outputs)
-        num_right = 0
-        for tags, said, places in zip(
-            gold, predicted, encoded.rows, strict=True
-        ):
-            # Only words with a place in the input can be right.
-            pairs = zip(tags[: len(places)], said, strict=False)
-            num_right += sum(tag == other for tag, other in pairs)
+        # Only words with a place in the input can be right.
+        num_right = sum(
+            tag == other
+            for tags, said, places in zip(
+                gold, predicted, encoded.rows, strict=True
+            )
+            for tag, other in zip(tags[: len(places)], said, strict=False)
+        )
         num_words = sum(map(len, gold))
         metrics = {"accuracy": 100 * num_right / num_words}
         if self.has_spans:
@@ -99,7 +94,6 @@ class Tagging(Task):
         return Evaluation(metrics)
 
     def predictions(self, test_set, encoded, outputs, metrics):
-        del test_set, metrics
         lines = []
         predicted = self._tags(encoded, outputs)
         for sentence, tags in zip(encoded.examples, predicted, strict=True):
@@ -123,15 +117,6 @@ class Tagging(Task):
             found.append(tags + [missing] * lost)
         return found
 
-    def _check(self, sentences: Sequence[Sentence]) -> None:
-        for sentence in sentences:
-            unseen = set(self._learned(sentence.tags)) - set(self.labels)
-            if unseen:
-                raise InputError(
-                    f"{sentence.where}: tags must occur in the training file; "
-                    f"received {min(unseen)!r}"
-                )
-
 
 def word_pieces(
     tokenizer: Tokenizer, sentences: Sequence[Sentence]
@@ -142,9 +127,7 @@ def word_pieces(
     ids: dict[str, np.ndarray] = {}
     for first in range(0, len(words), _WORDS_AT_ONCE):
         some = words[first : first + _WORDS_AT_ONCE]
-        ragged = tokenizer.tokenize(tf.constant(some))
-        values = ragged.values.numpy().astype(np.int32)
-        rows = np.split(values, ragged.row_splits.numpy()[1:-1])
+        rows = split_rows(tokenizer.tokenize(tf.constant(some)))
         ids.update(zip(some, rows, strict=True))
     unknown = np.array([tokenizer.unk_id], np.int32)
     ids = {word: row if len(row) else unknown for word, row in ids.items()}
@@ -158,20 +141,6 @@ def _heads(pieces: Sequence[np.ndarray], max_seq_length: int) -> np.ndarray:
     return places[places < max_seq_length - 1]
 
 
-def _rows(
-    tokenizer: Tokenizer,
-    pieces: Sequence[Sequence[np.ndarray]],
-    max_seq_length: int,
-) -> dict[str, np.ndarray]:
-    """Ids of whole sentences, cut; int32 [N, L], L the longest of them."""
-    ids = [np.concatenate(words) for words in pieces]
-    ragged = tf.RaggedTensor.from_row_lengths(
-        np.concatenate(ids), [len(row) for row in ids]
-    )
-    packed = pack_segments(tokenizer, ragged, None, max_seq_length)
-    return {name: rows.numpy() for name, rows in packed.trimmed().items()}
-
-
 def open_tagging(
     name: str, usual: Mapping[str, Sequence[str]], options: TaskOptions
 ) -> Tagging:
@@ -182,13 +151,13 @@ def open_tagging(
       usual: split -> names of its file.
       options: where the files are, and their columns.
     """
-    files = find_files(name, usual, options)
+    files = tasks.find_files(name, usual, options)
     columns = (options.word_column, options.tag_column)
-    train, dev = (read_conll(files[s], *columns) for s in ("train", "dev"))
-    test = {}
-    if "test" in files:
-        test["test"] = read_conll(files["test"], *columns, with_tags=False)
-    return Tagging(name, Splits(train, {"dev": dev}, test))
+
+    def read(path: str, split: str) -> list[Sentence]:
+        return read_conll(path, *columns, with_tags=split != "test")
+
+    return Tagging(name, tasks.read_splits(files, read))
 
 
 _PLAIN = {split: [f"{split}.txt"] for split in SPLITS}
@@ -208,4 +177,4 @@ for _name, _usual in (
     ("wnut17", _WNUT17),
     ("tagging", _PLAIN),
 ):
-    register(_name)(functools.partial(open_tagging, _name, _usual))
+    tasks.register(_name)(functools.partial(open_tagging, _name, _usual))

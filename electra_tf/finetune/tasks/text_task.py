@@ -3,25 +3,18 @@
 import abc
 import dataclasses
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from electra_tf.config.finetuning import TaskOptions, TrainingOptions
-from electra_tf.errors import InputError
+from electra_tf.errors import require
+from electra_tf.finetune import tasks
 from electra_tf.finetune.models.classifiers import Classifier, Regressor
 from electra_tf.finetune.preprocessor import encode_texts
-from electra_tf.finetune.tasks import (
-    SPLITS,
-    Encoded,
-    Evaluation,
-    Splits,
-    Task,
-    build,
-    find_files,
-    register,
-)
+from electra_tf.finetune.tasks import Encoded, Evaluation, Splits
 from electra_tf.finetune.tasks.metrics import (
     classification_metrics,
     regression_metrics,
@@ -29,7 +22,9 @@ from electra_tf.finetune.tasks.metrics import (
 from electra_tf.finetune.tasks.tables import KINDS, Table, read_table
 
 _ENDINGS = (*KINDS, *(f"{kind}.gz" for kind in KINDS))
-_FILES = {split: [split + ending for ending in _ENDINGS] for split in SPLITS}
+_FILES = {
+    split: [split + ending for ending in _ENDINGS] for split in tasks.SPLITS
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,10 +45,11 @@ class TextExample:
     where: str = dataclasses.field(default="", repr=False)
 
 
-class TextTask(Task):
+@dataclasses.dataclass(kw_only=True, eq=False, repr=False)
+class TextTask(tasks.Task):
     """What classification and regression share.
 
-    Args:
+    Attributes:
       name: on the command line.
       splits: of `TextExample`s.
       metric: key of the main metric.
@@ -61,17 +57,11 @@ class TextTask(Task):
       double_unordered: train on both orders of each pair.
     """
 
-    def __init__(
-        self,
-        name: str,
-        splits: Splits,
-        metric: str,
-        epochs: int = 3,
-        double_unordered: bool = False,
-    ):
-        self.name, self.splits, self.metric = name, splits, metric
-        self.epochs = epochs
-        self.double_unordered = double_unordered
+    name: str
+    splits: Splits
+    metric: str
+    epochs: int = 3
+    double_unordered: bool = False
 
     def encode(self, tokenizer, examples, max_seq_length, is_training=False):
         if is_training and self.double_unordered:
@@ -95,36 +85,35 @@ class TextTask(Task):
         """What the model says, as it is written into a file."""
 
     def predictions(self, test_set, encoded, outputs, metrics):
-        del encoded, metrics
         answers = enumerate(self.answers(outputs))
         lines = [f"{index}\t{answer}\n" for index, answer in answers]
         return {f"{test_set}.tsv": "".join(["index\tprediction\n", *lines])}
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class Classification(TextTask):
     """One of several classes.
 
-    Args:
+    Attributes:
       labels: the classes' names.
-      **shared: see `TextTask`.
+      Others as in `TextTask`.
 
     Raises:
       InputError: an example of `splits` has another label.
     """
 
-    def __init__(self, labels: Sequence[str], **shared):
-        super().__init__(**shared)
-        self.labels = tuple(labels)
+    labels: Sequence[str]
+
+    def __post_init__(self):
+        self.labels = tuple(self.labels)
+        rule = f"the label must be one of {', '.join(self.labels)}"
         known = (self.splits.train, *self.splits.dev.values())
         for example in itertools.chain.from_iterable(known):
-            if example.label not in self.labels:
-                raise InputError(
-                    f"{example.where}: the label must be one of "
-                    f"{', '.join(self.labels)}; received {example.label!r}"
-                )
+            is_known = example.label in self.labels
+            require(is_known, f"{example.where}: {rule}", example.label)
 
     def build_model(self, plan: TrainingOptions) -> Classifier:
-        return build(Classifier, plan, labels=self.labels)
+        return tasks.build(Classifier, plan, labels=self.labels)
 
     def targets(self, labels):
         number = {label: n for n, label in enumerate(self.labels)}
@@ -140,34 +129,27 @@ class Classification(TextTask):
         )
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class Regression(TextTask):
     """A number, learned divided by `scale`.
 
-    Args:
+    Attributes:
       scale: the largest value, about; the loss then is about 1.
       bounds: (least, greatest) prediction that is written into files.
-      **shared: see `TextTask`.
+      Others as in `TextTask`.
     """
 
-    def __init__(
-        self,
-        scale: float = 1.0,
-        bounds: tuple[float, float] | None = None,
-        **shared,
-    ):
-        super().__init__(**shared)
-        self.scale, self.bounds = scale, bounds
+    scale: float = 1.0
+    bounds: tuple[float, float] = (-math.inf, math.inf)
 
     def build_model(self, plan: TrainingOptions) -> Regressor:
-        return build(Regressor, plan)
+        return tasks.build(Regressor, plan)
 
     def targets(self, labels):
         return np.array(labels, np.float32) / self.scale
 
     def answers(self, outputs):
-        values = outputs * self.scale
-        if self.bounds:
-            values = np.clip(values, *self.bounds)
+        values = np.clip(outputs * self.scale, *self.bounds)
         return [f"{value:.3f}" for value in values]
 
     def evaluate(self, encoded, outputs):
@@ -201,11 +183,8 @@ def table_examples(
         found = [row.values[name] for name in columns]
         if skip_blank and not all(map(str.strip, found[: len(texts)])):
             continue
-        if not all(map(str.strip, found)):
-            raise InputError(
-                f"{row.where}: texts and labels must not be empty; received "
-                f"{', '.join(map(repr, found))}"
-            )
+        rule = f"{row.where}: texts and labels must not be empty"
+        require(all(map(str.strip, found)), rule, found)
         text, pair = [*found[: len(texts)], None][:2]
         value: Any = None if label is None else found[-1]
         if value is not None and is_number:
@@ -214,7 +193,7 @@ def table_examples(
     return examples
 
 
-@register("custom")
+@tasks.register("custom")
 def open_custom(options: TaskOptions) -> TextTask:
     """A user's own tables, with named columns.
 
@@ -224,29 +203,24 @@ def open_custom(options: TaskOptions) -> TextTask:
       InputError: a file or a column is missing; a text is empty; there is one
         class only; a dev label is none of the training file's.
     """
-    files = find_files("custom", _FILES, options)
     is_number = options.label_kind == "number"
     names = (options.text_column, options.text_pair_column)
     texts = [name for name in names if name]
 
-    def read(split: str, label: str | None) -> list[TextExample]:
-        table = read_table(files[split])
-        return table_examples(table, texts, label, is_number)
+    def read(path: str, split: str) -> list[TextExample]:
+        label = None if split == "test" else options.label_column
+        return table_examples(read_table(path), texts, label, is_number)
 
-    train, dev = (read(s, options.label_column) for s in ("train", "dev"))
-    test = {"custom": read("test", None)} if "test" in files else {}
-    splits = Splits(train, {"dev": dev}, test)
+    files = tasks.find_files("custom", _FILES, options)
+    splits = tasks.read_splits(files, read, "custom")
+    labels = {example.label for example in splits.train}
     if is_number:
-        scale = max(abs(float(example.label)) for example in train) or 1.0
+        scale = max(abs(float(label)) for label in labels) or 1.0
         return Regression(
             scale, name="custom", splits=splits, metric="spearman"
         )
-    labels = sorted({str(example.label) for example in train})
-    if len(labels) < 2:
-        raise InputError(
-            f"{files['train']}: column {options.label_column!r} must hold two "
-            f"classes or more; received only {labels[0]!r}"
-        )
+    rule = f"column {options.label_column!r} must hold two classes or more"
+    require(len(labels) > 1, f"{files['train']}: {rule}", labels)
     return Classification(
-        labels, name="custom", splits=splits, metric="accuracy"
+        sorted(labels), name="custom", splits=splits, metric="accuracy"
     )

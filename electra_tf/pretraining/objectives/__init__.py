@@ -68,8 +68,7 @@ class Objective(abc.ABC):
       sampler: (logits, MaskedBatch) -> sampled ids (`Sampler`).
       networks: those beside the generator's (`make_networks`).
       loss_weights: loss term -> its weight in the total.
-      boundaries: steps before which `enter` must be called; at them the
-        computation changes.
+      boundaries: steps at which stages begin, before which to call `enter`.
 
     Attributes:
       description: what `register` has bound to the class.

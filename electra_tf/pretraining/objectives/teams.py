@@ -3,8 +3,8 @@
 import tensorflow as tf
 
 from electra_tf.config.objectives import describe
-from electra_tf.modeling.networks import make_selector
-from electra_tf.modeling.noise import current_noise, fresh_noise, noise_of
+from electra_tf.modeling.networks import Selector
+from electra_tf.modeling.noise import current_noise, noise_of
 from electra_tf.pretraining.generators import text_of
 from electra_tf.pretraining.losses import hits, masked_lm_losses, summed
 from electra_tf.pretraining.objectives import register
@@ -34,7 +34,9 @@ class Teams(Electra):
     @classmethod
     def make_networks(cls, main, generators):
         detector = super().make_networks(main, generators)
-        return {**detector, "selector": make_selector(main)}
+        sizes = (main.embeddings.vocab_size, main.embeddings.embedding_size)
+        selector = Selector(*sizes, main.sizes, name="selector")
+        return {**detector, "selector": selector}
 
     def places(self, batch, masked):
         return {**super().places(batch, masked), "mws": masked.weights}
@@ -81,6 +83,6 @@ class Teams(Electra):
 
 def candidate_words(logits: tf.Tensor, true_ids: tf.Tensor) -> tf.Tensor:
     """The true token and four others that G finds likely: int32 [B, M, 5]."""
-    noise = (current_noise() or fresh_noise()).fork("candidates")
+    noise = current_noise().fork("candidates")
     others = draw_distinct(logits, true_ids, NUM_NEGATIVES, noise)
     return tf.concat([true_ids[..., None], others], -1)

@@ -140,15 +140,13 @@ def network_flops(
         )
     elif TOWERS[0] in parts:
         tower = parts[TOWERS[0]]
-        each = 2.0 * encoder_flops(tower)
-        # Its head sees twice the width.
+        # Their head sees twice the width, and every token.
         cloze = dataclasses.replace(
             tower,
             hidden_size=2 * tower.hidden_size,
             embedding_size=tower.table_width,
         )
-        # The cloze loss is of every token.
-        each += masked_lm_head_flops(cloze)
+        each = 2.0 * encoder_flops(tower) + masked_lm_head_flops(cloze)
         flops["generator"] = 2.0 * tokens * each
     description = describe(config.objective.objective)
     main = parts[description.main.name]

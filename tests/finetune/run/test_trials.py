@@ -345,11 +345,11 @@ def test_the_heads_named_in_the_flags_are_the_model_s():
 
 
 def test_a_loss_that_is_no_number_stops_the_command():
-    progress = learner.Progress(10)
-    progress.set_params({"epochs": 2})
+    progress = learner.Progress()
+    progress.set_params({"epochs": 2, "steps": 5})
     progress.on_train_begin()
     progress.on_epoch_end(0, {"loss": 1.0})
-    with pytest.raises(InputError, match="received nan in epoch 2"):
+    with pytest.raises(InputError, match="in epoch 2; received nan"):
         progress.on_epoch_end(1, {"loss": float("nan")})
 
 
