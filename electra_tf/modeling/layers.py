@@ -74,12 +74,12 @@ def layer_norm(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor):
     return tf.cast(y, x.dtype), gradient
 
 
-def arguments_of(made: Any) -> dict[str, Any]:
-    """What a constructor takes, from the attributes of the same names.
+def arguments_of(made: Any, kind: type) -> dict[str, Any]:
+    """What `kind`'s constructor takes, from attributes of the same names.
 
     Keras' own way to a config leaves out what was not given.
     """
-    names = inspect.signature(made.__init__).parameters
+    names = list(inspect.signature(kind).parameters)
     return {name: getattr(made, name) for name in names if name != "kwargs"}
 
 
@@ -87,7 +87,7 @@ class BaseLayer(keras.layers.Layer):
     """A layer that keeps each argument in an attribute of its name."""
 
     def get_config(self):
-        return {**super().get_config(), **arguments_of(self)}
+        return {**super().get_config(), **arguments_of(self, type(self))}
 
     def make_dense(self, units: int, name: str = "dense") -> keras.layers.Dense:
         """A part whose kernel starts with deviation `initializer_range`."""

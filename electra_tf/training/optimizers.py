@@ -162,7 +162,7 @@ class AdamW(keras.optimizers.Optimizer):
         return self.beta_1**step, self.beta_2**step
 
     def get_config(self):
-        return {**arguments_of(self), **super().get_config()}
+        return {**arguments_of(self, AdamW), **super().get_config()}
 
 
 @keras.saving.register_keras_serializable("electra_tf")
