@@ -59,8 +59,8 @@ def read_conll(
     for is_sentence, lines in itertools.groupby(_cells(path, needed), bool):
         if is_sentence:
             where, words, *tags = zip(*lines, strict=True)
-            tags = tags[0] if with_tags else None
-            sentences.append(Sentence(words, tags, where[0]))
+            known = tags[0] if tags else None
+            sentences.append(Sentence(words, known, where[0]))
     require(bool(sentences), f"{path} must hold sentences", sentences)
     return sentences
 

@@ -39,7 +39,7 @@ def glue_task(
       double_unordered: train on both orders of pairs whose order means
         nothing, as the authors' code can.
     """
-    shared = {
+    shared: dict[str, Any] = {
         "name": spec.name,
         "splits": splits,
         "metric": spec.metric,
