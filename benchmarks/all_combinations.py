@@ -57,14 +57,15 @@ POINTER = ("model_checkpoint_path", "all_model_checkpoint_paths")
 
 def allowed() -> list[tuple[str, str, str]]:
     """The combinations that no rule refuses."""
-    from electra_tf.config import objectives as c
+    from electra_tf.config.description import GENERATORS, TYINGS
+    from electra_tf.config.objectives import OBJECTIVES
 
     return [
         (objective, generator, tying)
-        for objective in c.OBJECTIVES
-        for generator in c.GENERATORS
-        for tying in c.TYINGS
-        if c.refusal(objective, generator, tying) is None
+        for objective, description in OBJECTIVES.items()
+        for generator in GENERATORS
+        for tying in TYINGS
+        if description.refusal(generator, tying) is None
     ]
 
 

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, NoReturn
 
@@ -19,6 +19,7 @@ from electra_tf.config import (
     fields_of,
     helps_of,
     kind_of,
+    own,
 )
 from electra_tf.config.pretraining import PretrainingConfig
 from electra_tf.config.sizes import SIZES
@@ -253,8 +254,3 @@ def _value(each: Field, text: Any) -> Any:
     except ValueError:
         return text  # to be refused by the kind that it should have
     return tuple(value) if kind is tuple else value
-
-
-def own(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the values that belong to a field of `kind`."""
-    return {name: values[name] for name in fields_of(kind) if name in values}

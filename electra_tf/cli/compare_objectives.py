@@ -8,15 +8,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from electra_tf.cli.app import PluginOptions, command, given_values, own
+from electra_tf.cli.app import PluginOptions, command, given_values
 from electra_tf.cli.finetune import FinetuneOptions
-from electra_tf.config import GIVEN, POSITIVE, field
+from electra_tf.config import GIVEN, POSITIVE, field, own
 from electra_tf.config.finetuning import TaskOptions, TrainingOptions
 from electra_tf.config.pretraining import PretrainingConfig
-from electra_tf.errors import InputError, require_packages
+from electra_tf.errors import InputError, require, require_packages
 
 if TYPE_CHECKING:
-    from electra_tf.experiments.comparison import Comparison, Probe
+    from electra_tf.experiments import Comparison, Probe
 
 _PACKAGE = pathlib.Path(__file__).parents[1]
 
@@ -78,7 +78,7 @@ def comparison_of(
     options: CompareOptions, base: Mapping[str, Any]
 ) -> "Comparison":
     """The comparison that the options and the shared values give."""
-    from electra_tf.experiments.comparison import Comparison
+    from electra_tf.experiments import Comparison
 
     named = [(n, [f"--flagfile={_flagfile(n)}"]) for n in options.systems]
     named += [_split("system", text) for text in options.system]
@@ -107,10 +107,7 @@ def _flagfile(name: str) -> pathlib.Path:
         if folder.is_dir():
             break
     known = sorted(path.stem for path in folder.glob("*.flags"))
-    if name not in known:
-        raise InputError(
-            f"systems must be among {', '.join(known)}; received {name!r}"
-        )
+    require(name in known, f"systems must be among {', '.join(known)}", name)
     return folder / f"{name}.flags"
 
 
@@ -145,22 +142,21 @@ def _read(
 
 
 def _probe(name: str, arguments: Sequence[str]) -> "Probe":
-    from electra_tf.experiments.comparison import Probe
+    from electra_tf.experiments import Probe
 
     owner = f"probe {name}"
     kinds = (FinetuneOptions, TaskOptions, TrainingOptions)
     values = _read(owner, kinds, arguments)
     for flag in ("num_trials", "init_checkpoint", "save_model", "output_dir"):
-        if flag in values:
-            raise InputError(
-                f"{owner}: {flag} must be left to the comparison "
-                f"(--probe_trials, --output_dir); received {values[flag]!r}"
-            )
-    tasks = values.get("task", (name,))
-    if len(tasks) != 1:
-        raise InputError(
-            f"{owner}: a probe must be one task; received {', '.join(tasks)!r}"
+        require(
+            flag not in values,
+            f"{owner}: {flag} must be left to the comparison (--probe_trials, "
+            "--output_dir)",
+            values.get(flag),
         )
+    tasks = values.get("task", (name,))
+    rule = f"{owner}: a probe must be one task"
+    require(len(tasks) == 1, rule, ", ".join(tasks))
     options = TaskOptions(**own(TaskOptions, values))
     return Probe(name, tasks[0], options, tuple(arguments))
 

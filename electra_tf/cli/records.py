@@ -3,10 +3,10 @@
 import dataclasses
 import os
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+
+from tqdm import tqdm
 
 from electra_tf.cli.app import command
 from electra_tf.config import (
@@ -20,15 +20,7 @@ from electra_tf.config import (
 )
 from electra_tf.errors import require, require_packages
 
-if TYPE_CHECKING:
-    from electra_tf.data.tokenizers import Tokenizer
-    from electra_tf.data.tokenizers.learning import Coverage
-
 _SECONDS_BETWEEN_REPORTS = 5.0
-_INPUT = (
-    "text files, globs or directories, with commas between; a blank line ends "
-    "a document"
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,23 +85,22 @@ class BuildOptions(TextOptions):
             "one of --input and --tfds_name must be given",
             f"--input={','.join(self.input)} --tfds_name={self.tfds_name}",
         )
+        if not self.runner:
+            rule = "--beam_options must come with --runner"
+            require(not self.beam_options, rule, self.beam_options)
+            return
         require(
-            not (self.runner and self.tfds_name),
+            not self.tfds_name,
             "--runner reads text files only: --tfds_name must be left out, or "
             "the dataset written out as text",
             self.tfds_name,
         )
         require(
-            not (self.runner and self.num_processes),
+            not self.num_processes,
             "--num_processes must be left to a build without --runner: say "
             "it in --beam_options, for DirectRunner --direct_num_workers=N "
             "--direct_running_mode=multi_processing",
             self.num_processes,
-        )
-        require(
-            bool(self.runner) or not self.beam_options,
-            "--beam_options must come with --runner",
-            self.beam_options,
         )
 
 
@@ -126,44 +117,31 @@ def build_pretraining_data(options: BuildOptions) -> None:
         options.do_lower_case,
         options.strip_accents,
     )
+    values = vars(options)
+    names = ("max_seq_length", "seed", "eval_fraction", "split_long_lines")
+    examples = {name: values[name] for name in names}
+    names = ("output_dir", "num_shards", "overwrite")
+    output = {name: values[name] for name in names}
     if options.runner:
-        _build_on_beam(options, tokenizer)
+        require_packages("--runner needs", ("apache_beam",), "beam")
+        from electra_tf.data.cluster.beam import build_records_on_beam
+        from electra_tf.data.records.settings import BuildSettings
+
+        build_records_on_beam(
+            options.input,
+            settings=BuildSettings(tokenizer, **examples),
+            runner=options.runner,
+            beam_options=options.beam_options,
+            **output,
+        )
         return
     name, folder = options.tfds_name, options.tfds_data_dir or None
     build_records(
         tfds_documents(name, folder) if name else options.input,
-        options.output_dir,
-        tokenizer,
-        options.max_seq_length,
-        seed=options.seed,
-        eval_fraction=options.eval_fraction,
-        num_shards=options.num_shards,
+        tokenizer=tokenizer,
         num_processes=options.num_processes or None,
-        split_long_lines=options.split_long_lines,
-        overwrite=options.overwrite,
-    )
-
-
-def _build_on_beam(options: BuildOptions, tokenizer: "Tokenizer") -> None:
-    require_packages("--runner needs", ("apache_beam",), "beam")
-    from electra_tf.data.cluster.beam import build_records_on_beam
-    from electra_tf.data.records.settings import BuildSettings
-
-    settings = BuildSettings(
-        tokenizer,
-        options.max_seq_length,
-        options.seed,
-        options.eval_fraction,
-        options.split_long_lines,
-    )
-    build_records_on_beam(
-        options.input,
-        options.output_dir,
-        settings,
-        options.runner,
-        options.beam_options,
-        options.num_shards,
-        options.overwrite,
+        **examples,
+        **output,
     )
 
 
@@ -224,39 +202,29 @@ def train_vocab(options: VocabOptions) -> None:
         _log(f"{file}: {count} lines are not UTF-8; bad bytes were left out")
     make_folder(os.path.dirname(options.output) or ".")
     write_bytes(options.output, tokenizer.content())
-    fit = measure_coverage(tokenizer, words)
-    _print_result(options, tokenizer.vocab_size, fit)
-
-
-def _lines(files: list[str], replaced: Counter[str]) -> Iterator[str]:
-    """All lines of the files; says from time to time how far it is."""
-    from electra_tf.data.text import read_documents
-
-    reported = time.monotonic()
-    for number, file in enumerate(files, 1):
-        _log(f"reading {file} ({number} of {len(files)})")
-        num_lines = 0
-        for document in read_documents([file], replaced):
-            num_lines += len(document)
-            yield from document
-            if time.monotonic() - reported > _SECONDS_BETWEEN_REPORTS:
-                reported = time.monotonic()
-                _log(f"  {num_lines} lines")
-
-
-def _print_result(
-    options: VocabOptions, vocab_size: int, fit: "Coverage"
-) -> None:
-    if vocab_size < options.vocab_size:
+    if tokenizer.vocab_size < options.vocab_size:
         _log(
-            f"the text has no more than {vocab_size} pieces "
+            f"the text has no more than {tokenizer.vocab_size} pieces "
             f"(--vocab_size={options.vocab_size})"
         )
+    fit = measure_coverage(tokenizer, words)
     print(
-        f"{options.output}: {vocab_size} pieces; "
+        f"{options.output}: {tokenizer.vocab_size} pieces; "
         f"{100 * (1 - fit.num_unknown / fit.num_words):.3f} % of the words "
         f"are covered, at {fit.num_pieces / fit.num_words:.3f} pieces a word"
     )
+
+
+def _lines(files: list[str], replaced: Counter[str]) -> Iterator[str]:
+    """All lines of the files; a bar says how far it is."""
+    from electra_tf.data.text import read_documents
+
+    with tqdm(unit=" lines", mininterval=_SECONDS_BETWEEN_REPORTS) as bar:
+        for number, file in enumerate(files, 1):
+            bar.set_description(f"{file} ({number} of {len(files)})")
+            for document in read_documents([file], replaced):
+                bar.update(len(document))
+                yield from document
 
 
 def _log(line: str) -> None:

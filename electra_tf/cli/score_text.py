@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from electra_tf.cli.app import command
 from electra_tf.config import GIVEN, POSITIVE, Options, field
-from electra_tf.errors import InputError
+from electra_tf.errors import InputError, require
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,24 +90,19 @@ def read_candidates(path: str) -> list[Candidate]:
     for number, line in enumerate(lines, start=1):
         name, tab, rest = line.partition("\t")
         text = rest.rpartition("\t")[2] if tab else line
-        if line.strip() and not text.strip():
-            raise InputError(
-                f"line {number} of {path!r} must end in a candidate; "
-                f"received {line!r}"
-            )
         if line.strip():
+            rule = f"line {number} of {path!r} must end in a candidate"
+            require(bool(text.strip()), rule, line)
             found.append(Candidate(line, name if tab else "", text))
     return found
 
 
 def rank(candidates: Sequence[Candidate], scores: Sequence[float]) -> list[int]:
     """Each candidate's place in its list, 1 for the highest score."""
-    lists = collections.defaultdict(list)
-    for number, candidate in enumerate(candidates):
-        lists[candidate.name].append(number)
+    places: collections.Counter[str] = collections.Counter()
     ranks = [0] * len(candidates)
-    for numbers in lists.values():
-        best_first = sorted(numbers, key=lambda n: -scores[n])
-        for place, number in enumerate(best_first, start=1):
-            ranks[number] = place
+    for number in sorted(range(len(scores)), key=lambda n: -scores[n]):
+        name = candidates[number].name
+        places[name] += 1
+        ranks[number] = places[name]
     return ranks

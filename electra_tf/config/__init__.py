@@ -137,6 +137,11 @@ def fields_of(*kinds: type) -> dict[str, Field]:
     return {f.name: f for group in groups for f in dataclasses.fields(group)}
 
 
+def own(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the values that belong to a field of `kind`."""
+    return {name: values[name] for name in fields_of(kind) if name in values}
+
+
 def helps_of(*kinds: type) -> dict[str, str]:
     """Name -> what the docstring of the field's class says of it.
 

@@ -1,12 +1,13 @@
 """What is said of an objective: all that others ask of it, no TensorFlow."""
 
 import dataclasses
+import functools
 import itertools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from electra_tf.errors import InputError
+from electra_tf.errors import require
 
 GENERATORS = ("transformer", "two_tower", "uniform", "unigram")
 TYINGS = ("none", "embeddings", "all", "gradient_disentangled")
@@ -56,41 +57,28 @@ class Figure(NamedTuple):
     caption: str = ""
 
 
+# A figure of predictions: more of it is better.
+score = functools.partial(Figure, better="higher")
+
 TOTAL = Figure("loss", "Total loss", label="loss")
-_PREDICTIONS, _DETECTION = "Masked-LM predictions", "Discriminator"
+PREDICTIONS, _DETECTION = "Masked-LM predictions", "Discriminator"
+_BASE_RATE = "Base rate (tokens not replaced)"
 # Of every run: what the generator, or the only network, predicts.
 MASKED_LM_FIGURES = (
     Figure("mlm_loss", "Masked-LM loss, all used slots", label="mlm"),
     Figure("mlm_loss_masked", "Masked-LM loss, slots that show [MASK]"),
     Figure("unigram_loss", "Unigram level of those slots", better=""),
-    Figure(
-        "mlm_accuracy",
-        "Accuracy of the best guess",
-        _PREDICTIONS,
-        better="higher",
-    ),
-    Figure(
-        "sampled_accuracy",
-        "Accuracy of the samples drawn",
-        _PREDICTIONS,
-        better="higher",
-    ),
+    score("mlm_accuracy", "Accuracy of the best guess", PREDICTIONS),
+    score("sampled_accuracy", "Accuracy of the samples drawn", PREDICTIONS),
 )
 # Of objectives with the term `disc`.
 DETECTION_FIGURES = (
     Figure("disc_loss", "Detection loss", label="disc", form=".4f"),
-    Figure("disc_auc", "AUC", _DETECTION, "auc", better="higher"),
-    Figure("disc_accuracy", "Accuracy", _DETECTION, better="higher"),
-    Figure(
-        "disc_base_rate",
-        "Base rate (tokens not replaced)",
-        _DETECTION,
-        better="",
-    ),
-    Figure(
-        "disc_precision", "Precision at 0.5", _DETECTION, "p", better="higher"
-    ),
-    Figure("disc_recall", "Recall at 0.5", _DETECTION, "r", better="higher"),
+    score("disc_auc", "AUC", _DETECTION, "auc"),
+    score("disc_accuracy", "Accuracy", _DETECTION),
+    Figure("disc_base_rate", _BASE_RATE, _DETECTION, better=""),
+    score("disc_precision", "Precision at 0.5", _DETECTION, "p"),
+    score("disc_recall", "Recall at 0.5", _DETECTION, "r"),
 )
 
 
@@ -200,11 +188,10 @@ class Description:
         Raises:
           InputError: they break a rule.
         """
-        rule = self.refusal(values["generator"], values["tying"])
-        if rule is not None:
-            names = ("objective", "generator", "tying")
-            received = tuple(values[name] for name in names)
-            raise InputError(f"{rule}; received {received!r}")
+        names = ("objective", "generator", "tying")
+        objective, *pair = (values[name] for name in names)
+        rule = self.refusal(*pair)
+        require(rule is None, str(rule), (objective, *pair))
         for check in self.rules:
             check(values)
 

@@ -13,6 +13,7 @@ from electra_tf.config.description import (
     GENERATORS,
     MASKED_LM_FIGURES,
     MLM,
+    PREDICTIONS,
     TOTAL,
     TYINGS,
     Description,
@@ -22,9 +23,10 @@ from electra_tf.config.description import (
     Stage,
     Term,
     Values,
+    score,
 )
 from electra_tf.config.sizes import num_heads
-from electra_tf.errors import InputError
+from electra_tf.errors import require
 
 _NOT_TRANSFORMER = GENERATORS[1:]
 # Samples as the generator's own probabilities give them.
@@ -37,21 +39,23 @@ _PLAIN_SAMPLING = {
 
 def _plain_sampling(values: Values) -> None:
     sampling = {name: values[name] for name in _PLAIN_SAMPLING}
-    if sampling != _PLAIN_SAMPLING:
-        raise InputError(
-            f"objective={values['objective']} learns from the probability of "
-            "its samples, so they must be the generator's own: temperature 1 "
-            f"without decay, disallow_correct false; received {sampling!r}"
-        )
+    require(
+        sampling == _PLAIN_SAMPLING,
+        f"objective={values['objective']} learns from the probability of its "
+        "samples, so they must be the generator's own: temperature 1 without "
+        "decay, disallow_correct false",
+        sampling,
+    )
 
 
 def _two_stages(values: Values) -> None:
     first, steps = values["two_stage_steps"], values["num_train_steps"]
-    if not 0 < first < steps:
-        raise InputError(
-            "two_stage_steps, the steps of the generator alone, must lie "
-            f"between 0 and num_train_steps ({steps}); received {first}"
-        )
+    require(
+        0 < first < steps,
+        "two_stage_steps, the steps of the generator alone, must lie between 0 "
+        f"and num_train_steps ({steps})",
+        first,
+    )
     if not values["two_stage_init"]:
         return
     hidden = values["hidden_size"]
@@ -64,15 +68,20 @@ def _two_stages(values: Values) -> None:
     if values["tying"] == "none":
         sizes["embedding_size"] = hidden
     for name, size in sizes.items():
-        if values[name] != size:
-            raise InputError(
-                "objective=two_stage copies the generator into the "
-                f"discriminator, so {name} must be the generator's ({size}; "
-                f"or two_stage_init false); received {values[name]!r}"
-            )
+        require(
+            values[name] == size,
+            "objective=two_stage copies the generator into the discriminator, "
+            f"so {name} must be the generator's ({size}; or two_stage_init "
+            "false)",
+            values[name],
+        )
 
 
-_MASKED_LM_ALONE = "trains a masked-LM, so generator must be transformer"
+def _needs_masked_lm(objective: str) -> Refusal:
+    rule = "trains a masked-LM, so generator must be transformer"
+    return Refusal(f"objective={objective} {rule}", _NOT_TRANSFORMER)
+
+
 _TOKEN_FIGURES = (
     Figure(
         "main_loss",
@@ -81,14 +90,11 @@ _TOKEN_FIGURES = (
         caption="Cross-entropy in nats of replace_mlm and all_tokens_mlm, "
         "whose generator has the masked-LM loss.",
     ),
-    Figure(
-        "main_accuracy",
-        "Accuracy of the network that is kept",
-        "Masked-LM predictions",
-        better="higher",
-    ),
+    score("main_accuracy", "Accuracy of the network that is kept", PREDICTIONS),
     MASKED_LM_FIGURES[-1],  # of samples, which nothing detects here
 )
+
+_MWS_ACCURACY = "Accuracy of the multi-word selection"
 
 _BUILT_IN = (
     Description("electra"),
@@ -102,7 +108,7 @@ _BUILT_IN = (
             Refusal(
                 "objective=mlm has no generator, so generator must stay "
                 "transformer",
-                generators=_NOT_TRANSFORMER,
+                _NOT_TRANSFORMER,
             ),
             Refusal(
                 "objective=mlm has one network alone, so tying must be none",
@@ -125,10 +131,7 @@ _BUILT_IN = (
     Description(
         "two_stage",
         refusals=(
-            Refusal(
-                f"objective=two_stage {_MASKED_LM_ALONE}",
-                generators=_NOT_TRANSFORMER,
-            ),
+            _needs_masked_lm("two_stage"),
             Refusal(
                 "objective=two_stage freezes the generator while the main "
                 "network learns, so tying must be none or "
@@ -162,10 +165,7 @@ _BUILT_IN = (
             ),
         ),
         refusals=(
-            Refusal(
-                f"objective=adversarial {_MASKED_LM_ALONE}",
-                generators=_NOT_TRANSFORMER,
-            ),
+            _needs_masked_lm("adversarial"),
             Refusal(
                 "objective=adversarial trains two networks against one "
                 "another, so tying must not be all",
@@ -184,7 +184,7 @@ _BUILT_IN = (
                 "objective=electric needs the probability of each token given "
                 "all others, so generator must be two_tower, uniform or "
                 "unigram",
-                generators=("transformer",),
+                ("transformer",),
             ),
         ),
         rules=(_plain_sampling,),
@@ -201,12 +201,7 @@ _BUILT_IN = (
                 caption="Cross-entropy in nats of teams' choice among the "
                 "candidates, before its weight. Guessing among five is 1.61.",
             ),
-            Figure(
-                "mws_accuracy",
-                "Accuracy of the multi-word selection",
-                "Masked-LM predictions",
-                better="higher",
-            ),
+            score("mws_accuracy", _MWS_ACCURACY, PREDICTIONS),
         ),
     ),
 )
@@ -219,14 +214,11 @@ def add(description: Description) -> None:
     """From now on `description` is one of the objectives.
 
     Raises:
-      ValueError: another one has its name.
+      InputError: another one has its name.
     """
     known = OBJECTIVES.setdefault(description.name, description)
-    if known != description:
-        raise ValueError(
-            f"an objective's name must be new; received {description.name!r} "
-            "a second time"
-        )
+    rule = "an objective's name must be new"
+    require(known == description, rule, description.name)
 
 
 def describe(objective: str) -> Description:
@@ -235,11 +227,12 @@ def describe(objective: str) -> Description:
     Raises:
       InputError: there is none of that name.
     """
-    if objective not in OBJECTIVES:
-        raise InputError(
-            f"objective must be one of {', '.join(OBJECTIVES)} (or of a "
-            f"plugin, which --plugin=MODULE names); received {objective!r}"
-        )
+    require(
+        objective in OBJECTIVES,
+        f"objective must be one of {', '.join(OBJECTIVES)} (or of a plugin, "
+        "which --plugin=MODULE names)",
+        objective,
+    )
     return OBJECTIVES[objective]
 
 

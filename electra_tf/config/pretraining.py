@@ -7,7 +7,7 @@ size (paper, Tables 1 and 6) stand in sizes.py; a flag given explicitly wins.
 import dataclasses
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_type_hints
 
 from electra_tf.config import (
     INSIDE,
@@ -22,6 +22,7 @@ from electra_tf.config import (
     field,
     fields_of,
     json_object,
+    own,
 )
 from electra_tf.config.description import GENERATORS, TYINGS
 from electra_tf.config.execution import ExecutionConfig, RunConfig
@@ -165,9 +166,7 @@ class PretrainingConfig:
     execution: ExecutionConfig
 
 
-GROUPS: dict[str, Any] = {
-    each.name: each.type for each in dataclasses.fields(PretrainingConfig)
-}
+GROUPS: dict[str, Any] = get_type_hints(PretrainingConfig)
 
 
 def all_fields() -> dict[str, Field]:
@@ -192,10 +191,7 @@ def make_config(values: Mapping[str, Any]) -> PretrainingConfig:
         # One shared encoder: its own size is the only one that makes sense.
         flat["generator_hidden_size"] = values.get("generator_hidden_size", 1.0)
     config = PretrainingConfig(
-        **{
-            name: group(**{n: flat[n] for n in fields_of(group) if n in flat})
-            for name, group in GROUPS.items()
-        }
+        **{name: group(**own(group, flat)) for name, group in GROUPS.items()}
     )
     rows = config.model.max_position_embeddings
     require(

@@ -6,59 +6,28 @@
 import dataclasses
 from typing import Any
 
-from electra_tf.config import (
-    POSITIVE,
-    Options,
-    at_most,
-    field,
-)
+from electra_tf.config import POSITIVE, Options, at_most, field
 from electra_tf.errors import require
 
-_SMALL = {
-    "embedding_size": 128,
-    "hidden_size": 256,
-    "num_hidden_layers": 12,
-    "num_attention_heads": 4,
-    "intermediate_size": 1024,
-    "generator_hidden_size": 0.25,
-    "mask_prob": 0.15,
-    "learning_rate": 5e-4,
-    "train_batch_size": 128,
-    "num_train_steps": 1_000_000,
-    "max_seq_length": 128,
+# Paper, Table 6, and the authors' comments for the sizes they released: the
+# released "small" checkpoints have a generator of full width.
+_SIZES = ("small", "small_released", "base", "large")
+_TABLE = {
+    "embedding_size": (128, 128, 768, 1024),
+    "hidden_size": (256, 256, 768, 1024),
+    "num_hidden_layers": (12, 12, 12, 24),
+    "num_attention_heads": (4, 4, 12, 16),
+    "intermediate_size": (1024, 1024, 3072, 4096),
+    "generator_hidden_size": (0.25, 1.0, 1 / 3, 0.25),
+    "mask_prob": (0.15, 0.15, 0.15, 0.25),
+    "learning_rate": (5e-4, 5e-4, 2e-4, 2e-4),
+    "train_batch_size": (128, 128, 256, 2048),
+    "num_train_steps": (1_000_000, 1_000_000, 766_000, 400_000),
+    "max_seq_length": (128, 128, 512, 512),
 }
-
-# Paper, Table 6, and the authors' comments for the sizes they released.
 SIZES: dict[str, dict[str, Any]] = {
-    "small": _SMALL,
-    # The released "small" checkpoints have a generator of full width.
-    "small_released": {**_SMALL, "generator_hidden_size": 1.0},
-    "base": {
-        "embedding_size": 768,
-        "hidden_size": 768,
-        "num_hidden_layers": 12,
-        "num_attention_heads": 12,
-        "intermediate_size": 3072,
-        "generator_hidden_size": 1 / 3,
-        "mask_prob": 0.15,
-        "learning_rate": 2e-4,
-        "train_batch_size": 256,
-        "num_train_steps": 766_000,
-        "max_seq_length": 512,
-    },
-    "large": {
-        "embedding_size": 1024,
-        "hidden_size": 1024,
-        "num_hidden_layers": 24,
-        "num_attention_heads": 16,
-        "intermediate_size": 4096,
-        "generator_hidden_size": 0.25,
-        "mask_prob": 0.25,
-        "learning_rate": 2e-4,
-        "train_batch_size": 2048,
-        "num_train_steps": 400_000,
-        "max_seq_length": 512,
-    },
+    size: {name: row[column] for name, row in _TABLE.items()}
+    for column, size in enumerate(_SIZES)
 }
 
 # Wider than any network, and far from where products leave 64 bits.
@@ -126,14 +95,9 @@ def num_heads(hidden_size: int) -> int:
 def generator_sizes(config: NetworkSizes) -> GeneratorSizes:
     """Width by the fraction, FFN four times it, a head per 64 (at least 1)."""
     hidden_size = round(config.hidden_size * config.generator_hidden_size)
-    return GeneratorSizes(
-        hidden_size=hidden_size,
-        num_hidden_layers=round(
-            config.num_hidden_layers * config.generator_layers
-        ),
-        num_attention_heads=num_heads(hidden_size),
-        intermediate_size=4 * hidden_size,
-    )
+    num_layers = round(config.num_hidden_layers * config.generator_layers)
+    heads, intermediate_size = num_heads(hidden_size), 4 * hidden_size
+    return GeneratorSizes(hidden_size, num_layers, heads, intermediate_size)
 
 
 def check_generator_sizes(config: NetworkSizes) -> None:

@@ -20,8 +20,7 @@ from electra_tf.config.pretraining import (
     make_config,
 )
 from electra_tf.errors import InputError
-from electra_tf.experiments import results
-from electra_tf.experiments.comparison import Comparison, Point, Probe
+from electra_tf.experiments import Comparison, Point, Probe, results
 from electra_tf.experiments.processes import Processes
 from electra_tf.files import check_path
 from electra_tf.finetune.run import read_trials

@@ -11,7 +11,7 @@ from typing import Any
 
 from electra_tf.config.objectives import describe
 from electra_tf.config.sizes import generator_sizes
-from electra_tf.experiments.comparison import Comparison, Point, System
+from electra_tf.experiments import Comparison, Point, System
 from electra_tf.files import write_bytes, write_text
 from electra_tf.finetune.run import read_trials
 from electra_tf.training.cost.flops import train_flops

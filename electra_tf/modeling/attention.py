@@ -3,13 +3,12 @@
 import keras
 import tensorflow as tf
 
+from electra_tf.errors import require
 from electra_tf.modeling.layers import (
     INITIALIZER_RANGE,
-    Dropout,
-    LayerNorm,
+    BaseLayer,
     gelu,
     trained_gelu,
-    truncated_normal,
 )
 
 # Added to the scores of keys that may not be read, as the authors' code does.
@@ -21,11 +20,8 @@ DIRECTIONS = ("both", "left_to_right", "right_to_left")
 
 def check_direction(direction: str) -> None:
     """Raises ValueError where it is none of DIRECTIONS."""
-    if direction not in DIRECTIONS:
-        raise ValueError(
-            f"direction must be one of {', '.join(DIRECTIONS)}; "
-            f"received {direction!r}"
-        )
+    rule = f"direction must be one of {', '.join(DIRECTIONS)}"
+    require(direction in DIRECTIONS, rule, direction)
 
 
 def attention_bias(input_mask: tf.Tensor, direction: str = "both") -> tf.Tensor:
@@ -59,7 +55,7 @@ def rows(x: tf.Tensor) -> tf.Tensor:
 
 
 @keras.saving.register_keras_serializable("electra_tf")
-class EncoderBlock(keras.layers.Layer):
+class EncoderBlock(BaseLayer):
     """Self-attention and feed-forward layer, each added and normalised.
 
     Args:
@@ -89,43 +85,28 @@ class EncoderBlock(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if hidden_size % num_attention_heads:
-            raise ValueError(
-                "hidden_size must be a multiple of num_attention_heads "
-                f"({num_attention_heads}); received {hidden_size}"
-            )
+        heads = num_attention_heads
+        rule = (
+            f"hidden_size must be a multiple of num_attention_heads ({heads})"
+        )
+        require(hidden_size % heads == 0, rule, hidden_size)
         self.hidden_size = hidden_size
         self.num_attention_heads = num_attention_heads
         self.intermediate_size = intermediate_size
-        self.hidden_dropout_rate = hidden_dropout
-        self.attention_dropout_rate = attention_dropout
+        self.hidden_dropout = hidden_dropout
+        self.attention_dropout = attention_dropout
         self.initializer_range = initializer_range
-        self.query = self._dense("query", hidden_size)
-        self.key = self._dense("key", hidden_size)
-        self.value = self._dense("value", hidden_size)
-        self.attention_dropout = self._dropout(attention_dropout)
-        self.attention_dense = self._dense("dense", hidden_size)
-        self.attention_output_dropout = self._dropout(hidden_dropout)
-        self.attention_layer_norm = self._layer_norm()
-        self.intermediate_dense = self._dense("dense", intermediate_size)
-        self.output_dense = self._dense("dense", hidden_size)
-        self.output_dropout = self._dropout(hidden_dropout)
-        self.output_layer_norm = self._layer_norm()
-
-    def _dense(self, name: str, units: int) -> keras.layers.Dense:
-        return keras.layers.Dense(
-            units,
-            kernel_initializer=truncated_normal(self.initializer_range),
-            name=name,
-            dtype=self.dtype_policy,
-        )
-
-    def _layer_norm(self) -> LayerNorm:
-        return LayerNorm(name="LayerNorm", dtype=self.dtype_policy)
-
-    def _dropout(self, rate: float) -> Dropout:
-        # The name enters the noise (see Dropout), so it is fixed.
-        return Dropout(rate, name="dropout", dtype=self.dtype_policy)
+        self.query = self.make_dense(hidden_size, "query")
+        self.key = self.make_dense(hidden_size, "key")
+        self.value = self.make_dense(hidden_size, "value")
+        self.probs_dropout = self.make_dropout(attention_dropout)
+        self.attention_dense = self.make_dense(hidden_size)
+        self.attention_output_dropout = self.make_dropout(hidden_dropout)
+        self.attention_layer_norm = self.make_layer_norm()
+        self.intermediate_dense = self.make_dense(intermediate_size)
+        self.output_dense = self.make_dense(hidden_size)
+        self.output_dropout = self.make_dropout(hidden_dropout)
+        self.output_layer_norm = self.make_layer_norm()
 
     def build(self, x_shape, bias_shape=None):
         """Names the variables by the authors' scopes (see weights/)."""
@@ -134,7 +115,7 @@ class EncoderBlock(keras.layers.Layer):
         with scope("attention"), scope("self"):
             for layer in (self.query, self.key, self.value):
                 layer.build(wide)
-            self.attention_dropout.build((None, None, None, None))
+            self.probs_dropout.build((None, None, None, None))
         with scope("attention"), scope("output"):
             self.attention_dense.build(wide)
             self.attention_output_dropout.build(wide)
@@ -167,7 +148,7 @@ class EncoderBlock(keras.layers.Layer):
         # In float32 under every precision, as the bias is.
         scores = tf.cast(scores, tf.float32) + tf.cast(bias, tf.float32)
         probs = tf.cast(tf.nn.softmax(scores), v.dtype)  # [B, N, L, L]
-        probs = self.attention_dropout(probs, training=training)
+        probs = self.probs_dropout(probs, training=training)
         context = tf.transpose(probs @ v, [0, 2, 1, 3])  # [B, L, N, H/N]
         context = tf.reshape(context, [-1, self.hidden_size])  # [B L, H]
         return tf.reshape(self.attention_dense(context), shape)
@@ -176,17 +157,3 @@ class EncoderBlock(keras.layers.Layer):
         heads = self.num_attention_heads
         split = [shape[0], shape[1], heads, self.hidden_size // heads]
         return tf.transpose(tf.reshape(tokens, split), [0, 2, 1, 3])
-
-    def compute_output_shape(self, x_shape, bias_shape=None):
-        return x_shape
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "hidden_size": self.hidden_size,
-            "num_attention_heads": self.num_attention_heads,
-            "intermediate_size": self.intermediate_size,
-            "hidden_dropout": self.hidden_dropout_rate,
-            "attention_dropout": self.attention_dropout_rate,
-            "initializer_range": self.initializer_range,
-        }

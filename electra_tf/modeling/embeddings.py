@@ -3,10 +3,10 @@
 import keras
 import tensorflow as tf
 
+from electra_tf.errors import require
 from electra_tf.modeling.layers import (
     INITIALIZER_RANGE,
-    Dropout,
-    LayerNorm,
+    BaseLayer,
     position_initializer,
     truncated_normal,
 )
@@ -16,7 +16,7 @@ from electra_tf.modeling.layers import (
 
 
 @keras.saving.register_keras_serializable("electra_tf")
-class Embeddings(keras.layers.Layer):
+class Embeddings(BaseLayer):
     """Sum of word, position and type embeddings, LayerNorm, dropout.
 
     Args:
@@ -58,11 +58,11 @@ class Embeddings(keras.layers.Layer):
         self.embedding_size = embedding_size
         self.max_position_embeddings = max_position_embeddings
         self.type_vocab_size = type_vocab_size
-        self.dropout_rate = dropout
+        self.dropout = dropout
         self.position_init = position_init
         self.initializer_range = initializer_range
-        self.layer_norm = LayerNorm(name="LayerNorm", dtype=self.dtype_policy)
-        self.dropout = Dropout(dropout, name="dropout", dtype=self.dtype_policy)
+        self.layer_norm = self.make_layer_norm()
+        self.output_dropout = self.make_dropout(dropout)
 
     def build(self, input_ids_shape=None, segment_ids_shape=None):
         normal = truncated_normal(self.initializer_range)
@@ -74,7 +74,7 @@ class Embeddings(keras.layers.Layer):
             position_initializer(self.position_init, self.initializer_range),
         )
         self.layer_norm.build((None, None, self.embedding_size))
-        self.dropout.build((None, None, self.embedding_size))
+        self.output_dropout.build((None, None, self.embedding_size))
 
     def _add_table(self, name, rows, initializer):
         shape = (rows, self.embedding_size)
@@ -82,42 +82,24 @@ class Embeddings(keras.layers.Layer):
 
     def call(self, input_ids, segment_ids, training=False):
         length = _length(input_ids, self.max_position_embeddings)
-        words = tf.gather(
-            self._table("word_embeddings"), input_ids
-        )  # [B, L, E]
+        table = self._table("word_embeddings")
+        words = tf.gather(table, input_ids)  # [B, L, E]
         # A product, not a lookup: its gradient is dense, and so is its norm.
         types = tf.one_hot(segment_ids, self.type_vocab_size, dtype=words.dtype)
         types = types @ self._table("token_type_embeddings")  # [B, L, E]
         places = self._table("position_embeddings")[:length]  # [L, E]
         x = self.layer_norm(words + types + places)  # [B, L, E]
-        return self.dropout(x, training=training)
+        return self.output_dropout(x, training=training)
 
     def _table(self, name: str) -> tf.Tensor:
         value = tf.convert_to_tensor(getattr(self, name))
         return tf.cast(value, self.compute_dtype)
-
-    def compute_output_shape(self, input_ids_shape, segment_ids_shape=None):
-        return (*input_ids_shape, self.embedding_size)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "vocab_size": self.vocab_size,
-            "embedding_size": self.embedding_size,
-            "max_position_embeddings": self.max_position_embeddings,
-            "type_vocab_size": self.type_vocab_size,
-            "dropout": self.dropout_rate,
-            "position_init": self.position_init,
-            "initializer_range": self.initializer_range,
-        }
 
 
 def _length(input_ids: tf.Tensor, rows: int) -> tf.Tensor | int:
     static = input_ids.shape[1]
     if static is None:
         return tf.shape(input_ids)[1]
-    if static > rows:
-        raise ValueError(
-            f"the position table has {rows} rows; received a length of {static}"
-        )
+    rule = f"the length must be at most the position table's {rows} rows"
+    require(static <= rows, rule, static)
     return static

@@ -13,7 +13,7 @@ from electra_tf.modeling.attention import (
 )
 from electra_tf.modeling.embeddings import Embeddings
 from electra_tf.modeling.layers import INITIALIZER_RANGE
-from electra_tf.modeling.noise import current_noise, fresh_noise
+from electra_tf.modeling.noise import current_noise
 
 
 @keras.saving.register_keras_serializable("electra_tf")
@@ -103,10 +103,8 @@ class Encoder(keras.layers.Layer):
                 block.build((None, None, self.hidden_size))
 
     def call(self, input_ids, input_mask, segment_ids, training=False):
-        *_, last = self.layer_states(
-            input_ids, input_mask, segment_ids, training=training
-        )
-        return last
+        text = (input_ids, input_mask, segment_ids)
+        return self.layer_states(*text, training=training)[-1]
 
     def layer_states(self, input_ids, input_mask, segment_ids, training=False):
         """The input of the first block and the output of each: [B, L, H]."""
@@ -121,11 +119,6 @@ class Encoder(keras.layers.Layer):
             x = run(x, bias, training=training)  # [B, L, H]
             states.append(x)
         return states
-
-    def compute_output_shape(
-        self, input_ids_shape, input_mask_shape, segment_ids_shape
-    ):
-        return (*input_ids_shape, self.hidden_size)
 
     def get_config(self):
         embeddings = keras.saving.serialize_keras_object(self.embeddings)
@@ -161,7 +154,7 @@ def recomputed(layer: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
     """
 
     def call(x, *rest, **options):
-        noise = current_noise() or fresh_noise()
+        noise = current_noise()
 
         @tf.recompute_grad
         def run(x):

@@ -4,16 +4,11 @@ import keras
 import tensorflow as tf
 
 from electra_tf.modeling.attention import rows
-from electra_tf.modeling.layers import (
-    INITIALIZER_RANGE,
-    LayerNorm,
-    gelu,
-    truncated_normal,
-)
+from electra_tf.modeling.layers import INITIALIZER_RANGE, BaseLayer, gelu
 
 
 @keras.saving.register_keras_serializable("electra_tf")
-class MaskedLMHead(keras.layers.Layer):
+class MaskedLMHead(BaseLayer):
     """Logits over the vocabulary, tied to a word table.
 
     Dense to E with GELU, LayerNorm, product with the word table, plus a bias.
@@ -43,13 +38,8 @@ class MaskedLMHead(keras.layers.Layer):
         self.initializer_range = initializer_range
         self.vocab_size = vocab_size
         self.embedding_size = embedding_size
-        self.dense = keras.layers.Dense(
-            embedding_size,
-            kernel_initializer=truncated_normal(initializer_range),
-            name="dense",
-            dtype=self.dtype_policy,
-        )
-        self.layer_norm = LayerNorm(name="LayerNorm", dtype=self.dtype_policy)
+        self.dense = self.make_dense(embedding_size)
+        self.layer_norm = self.make_layer_norm()
 
     def build(self, states_shape, word_embeddings_shape=None):
         self.dense.build(states_shape)
@@ -65,20 +55,9 @@ class MaskedLMHead(keras.layers.Layer):
         logits = tf.matmul(x, table, transpose_b=True) + self.output_bias
         return tf.reshape(logits, [shape[0], shape[1], self.vocab_size])
 
-    def compute_output_shape(self, states_shape, word_embeddings_shape=None):
-        return (*states_shape[:-1], self.vocab_size)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "vocab_size": self.vocab_size,
-            "embedding_size": self.embedding_size,
-            "initializer_range": self.initializer_range,
-        }
-
 
 @keras.saving.register_keras_serializable("electra_tf")
-class DiscriminatorHead(keras.layers.Layer):
+class DiscriminatorHead(BaseLayer):
     """A logit for each token; positive means replaced.
 
     Dense to H with GELU, Dense to 1.
@@ -102,12 +81,7 @@ class DiscriminatorHead(keras.layers.Layer):
         super().__init__(**kwargs)
         self.initializer_range = initializer_range
         self.hidden_size = hidden_size
-        self.dense = keras.layers.Dense(
-            hidden_size,
-            kernel_initializer=truncated_normal(initializer_range),
-            name="dense",
-            dtype=self.dtype_policy,
-        )
+        self.dense = self.make_dense(hidden_size)
         # Glorot, as in the authors' code.
         self.prediction = keras.layers.Dense(
             1, name="dense_1", dtype=self.dtype_policy
@@ -120,16 +94,6 @@ class DiscriminatorHead(keras.layers.Layer):
     def call(self, states):
         x = gelu(self.dense(rows(states)))  # [B L, H]
         return tf.reshape(self.prediction(x), tf.shape(states)[:-1])  # [B, L]
-
-    def compute_output_shape(self, states_shape):
-        return states_shape[:-1]
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "hidden_size": self.hidden_size,
-            "initializer_range": self.initializer_range,
-        }
 
 
 @keras.saving.register_keras_serializable("electra_tf")
@@ -160,8 +124,3 @@ class SelectionHead(MaskedLMHead):
         logits = tf.einsum("bme,bmce->bmc", x, words)  # [B, M, C]
         bias = tf.convert_to_tensor(self.output_bias)
         return logits + tf.cast(tf.gather(bias, candidates), x.dtype)
-
-    def compute_output_shape(
-        self, states_shape, candidates_shape, word_embeddings_shape=None
-    ):
-        return candidates_shape

@@ -1,12 +1,15 @@
 """The small parts: GELU, LayerNorm, Dropout, and how weights start."""
 
+import inspect
 import math
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from electra_tf.modeling.noise import current_noise, drop_limit, fresh_noise
+from electra_tf.errors import require
+from electra_tf.modeling.noise import current_noise, drop_limit
 
 EPSILON = 1e-12  # of TF1's contrib layer and Hugging Face
 INITIALIZER_RANGE = 0.02  # BERT's, at every size
@@ -71,6 +74,39 @@ def layer_norm(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor):
     return tf.cast(y, x.dtype), gradient
 
 
+def arguments_of(made: Any) -> dict[str, Any]:
+    """What a constructor takes, from the attributes of the same names.
+
+    Keras' own way to a config leaves out what was not given.
+    """
+    names = inspect.signature(made.__init__).parameters
+    return {name: getattr(made, name) for name in names if name != "kwargs"}
+
+
+class BaseLayer(keras.layers.Layer):
+    """A layer that keeps each argument in an attribute of its name."""
+
+    def get_config(self):
+        return {**super().get_config(), **arguments_of(self)}
+
+    def make_dense(self, units: int, name: str = "dense") -> keras.layers.Dense:
+        """A part whose kernel starts with deviation `initializer_range`."""
+        return keras.layers.Dense(
+            units,
+            kernel_initializer=truncated_normal(self.initializer_range),
+            name=name,
+            dtype=self.dtype_policy,
+        )
+
+    def make_layer_norm(self) -> "LayerNorm":
+        """A part with the authors' name."""
+        return LayerNorm(name="LayerNorm", dtype=self.dtype_policy)
+
+    def make_dropout(self, rate: float) -> "Dropout":
+        """A part whose name is fixed, since it enters the noise."""
+        return Dropout(rate, name="dropout", dtype=self.dtype_policy)
+
+
 @keras.saving.register_keras_serializable("electra_tf")
 class LayerNorm(keras.layers.Layer):
     """Layer normalisation over the last axis, epsilon 1e-12.
@@ -90,12 +126,9 @@ class LayerNorm(keras.layers.Layer):
         gamma = tf.convert_to_tensor(self.gamma)
         return layer_norm(x, gamma, tf.convert_to_tensor(self.beta))
 
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
 
 @keras.saving.register_keras_serializable("electra_tf")
-class Dropout(keras.layers.Layer):
+class Dropout(BaseLayer):
     """Zeroes values at random in training and scales up the others.
 
     What it drops depends on the example's place, not on the device.
@@ -115,26 +148,19 @@ class Dropout(keras.layers.Layer):
 
     def __init__(self, rate: float, **kwargs):
         super().__init__(**kwargs)
-        if not 0 <= rate < 1:
-            raise ValueError(f"rate must lie in [0, 1); received {rate!r}")
+        require(0 <= rate < 1, "rate must lie in [0, 1)", rate)
         self.rate = rate
 
     def call(self, x, training=False):
         if not training or self.rate == 0:
             return x
-        noise = current_noise() or fresh_noise()
+        noise = current_noise()
         shape = tf.shape(x)
         per_row = _size(x.shape[1:], shape[1:])
         keep = noise.keep(self.path, shape, per_row, self.rate)
         # Differs from TF1: the rate is rounded to 16 bits.
         scale = 1 / (1 - drop_limit(self.rate) / 2**16)
         return x * (tf.cast(keep, x.dtype) * tf.cast(scale, x.dtype))
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-    def get_config(self):
-        return {**super().get_config(), "rate": self.rate}
 
 
 def _size(static: tf.TensorShape, dynamic: tf.Tensor) -> int | tf.Tensor:

@@ -14,6 +14,17 @@ from electra_tf.modeling.heads import (
 )
 
 
+def make_token_head(encoder: Encoder, name: str) -> MaskedLMHead:
+    """A head for the word table that an encoder reads."""
+    tables = encoder.embeddings
+    return MaskedLMHead(
+        tables.vocab_size,
+        tables.embedding_size,
+        encoder.sizes["initializer_range"],
+        name=name,
+    )
+
+
 class _OnEncoder(keras.Model):
     """An encoder and a head, built at once so that paths do not depend on
     what calls them first."""
@@ -59,13 +70,7 @@ class MaskedLM(_OnEncoder):
         head_name: str = "generator_predictions",
         **kwargs,
     ):
-        tables = encoder.embeddings
-        head = MaskedLMHead(
-            tables.vocab_size,
-            tables.embedding_size,
-            encoder.sizes["initializer_range"],
-            name=head_name,
-        )
+        head = make_token_head(encoder, head_name)
         super().__init__(encoder, head, **kwargs)
 
     def call(
@@ -77,21 +82,12 @@ class MaskedLM(_OnEncoder):
         training=False,
     ):
         text = (input_ids, input_mask, segment_ids)
-        states = self.states_at(*text, masked_positions, training=training)
+        states = self.states_at(text, masked_positions, training)
         return self.predict_tokens(states)
 
-    def states_at(
-        self,
-        input_ids,
-        input_mask,
-        segment_ids,
-        masked_positions,
-        training=False,
-    ):
+    def states_at(self, text, masked_positions, training=False):
         """What the head is given: float [B, M, H]."""
-        states = self.encoder(
-            input_ids, input_mask, segment_ids, training=training
-        )  # [B, L, H]
+        states = self.encoder(*text, training=training)  # [B, L, H]
         # Gathered first: the vocabulary product sees M positions, not L.
         return tf.gather(states, masked_positions, batch_dims=1)
 
@@ -124,9 +120,8 @@ class Discriminator(_OnEncoder):
         super().__init__(encoder, head, **kwargs)
 
     def call(self, input_ids, input_mask, segment_ids, training=False):
-        states = self.encoder(
-            input_ids, input_mask, segment_ids, training=training
-        )  # [B, L, H]
+        text = (input_ids, input_mask, segment_ids)
+        states = self.encoder(*text, training=training)  # [B, L, H]
         return self.head(states)  # [B, L]
 
 
@@ -143,21 +138,14 @@ class CopyingLM(_OnEncoder):
     """
 
     def __init__(self, encoder: Encoder, **kwargs):
-        tables = encoder.embeddings
-        head = MaskedLMHead(
-            tables.vocab_size,
-            tables.embedding_size,
-            encoder.sizes["initializer_range"],
-            name="main_predictions",
-        )
+        head = make_token_head(encoder, "main_predictions")
         super().__init__(encoder, head, **kwargs)
         self.gate = keras.layers.Dense(1, name="copy_gate")
         self.gate.build((None, None, encoder.hidden_size))
 
     def call(self, input_ids, input_mask, segment_ids, training=False):
-        states = self.encoder(
-            input_ids, input_mask, segment_ids, training=training
-        )  # [B, L, H]
+        text = (input_ids, input_mask, segment_ids)
+        states = self.encoder(*text, training=training)  # [B, L, H]
         table = self.encoder.embeddings.word_embeddings  # [V, E]
         copy = tf.squeeze(self.gate(states), -1)  # [B, L]
         return self.head(states, table), copy
@@ -220,21 +208,6 @@ class Selector(keras.Model):
             "embedding_size": self.embedding_size,
             "block": dict(self.sizes),
         }
-
-
-def make_baseline(hidden_size: int) -> keras.layers.Layer:
-    """w of a reinforced generator's baseline: [B, M, H] -> [B, M, 1]."""
-    baseline = keras.layers.Dense(1, name="baseline")
-    baseline.build((None, None, hidden_size))
-    return baseline
-
-
-def make_selector(main: Encoder) -> Selector:
-    """A selector beside the last block of `main`, with a block of its size."""
-    tables = main.embeddings
-    return Selector(
-        tables.vocab_size, tables.embedding_size, main.sizes, name="selector"
-    )
 
 
 def encoders_of(networks: Iterable[keras.layers.Layer]) -> list[Encoder]:

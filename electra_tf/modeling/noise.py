@@ -83,7 +83,7 @@ class Noise:
     @contextlib.contextmanager
     def scope(self) -> Iterator[None]:
         """Layers called inside draw from this noise."""
-        outer = current_noise()
+        outer = getattr(_active, "noise", None)
         _active.noise = self
         try:
             yield
@@ -96,9 +96,9 @@ def drop_limit(drop: float) -> int:
     return round(drop * 2**16)
 
 
-def current_noise() -> Noise | None:
-    """The noise whose scope is open, or None."""
-    return getattr(_active, "noise", None)
+def current_noise() -> Noise:
+    """The noise whose scope is open; where none is, fresh noise."""
+    return getattr(_active, "noise", None) or fresh_noise()
 
 
 def fresh_noise() -> Noise:
@@ -112,4 +112,4 @@ def fresh_noise() -> Noise:
 
 def noise_of(network: str) -> contextlib.AbstractContextManager[None]:
     """The scope of one network: shared layers drop apart in each pass."""
-    return (current_noise() or fresh_noise()).fork(network).scope()
+    return current_noise().fork(network).scope()

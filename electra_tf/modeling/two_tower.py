@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from electra_tf.modeling.encoder import Encoder
-from electra_tf.modeling.heads import MaskedLMHead
+from electra_tf.modeling.networks import make_token_head
 from electra_tf.modeling.noise import noise_of
 
 
@@ -42,14 +42,8 @@ class TwoTowerCloze(keras.Model):
         for tower in (left, right):
             if not tower.built:
                 tower.build()
-        tables = left.embeddings
         self.left, self.right = left, right
-        self.head = MaskedLMHead(
-            tables.vocab_size,
-            tables.embedding_size,
-            left.sizes["initializer_range"],
-            name="cloze_predictions",
-        )
+        self.head = make_token_head(left, "cloze_predictions")
         width = left.hidden_size + right.hidden_size
         self.head.build((None, None, width))
         self.built = True

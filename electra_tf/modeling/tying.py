@@ -1,11 +1,12 @@
 """What generator and main network share: `--tying` and `--generator`."""
 
-import dataclasses
+import functools
+from collections.abc import Callable
 
 import tensorflow as tf
 
 from electra_tf.config.pretraining import ElectraConfig
-from electra_tf.config.sizes import generator_sizes
+from electra_tf.config.sizes import GeneratorSizes, generator_sizes
 from electra_tf.modeling.embeddings import Embeddings
 from electra_tf.modeling.encoder import Encoder
 
@@ -43,40 +44,40 @@ def make_encoders(
         that hold the sum, as exported weights do.
     """
     if config.tying == "gradient_disentangled":
-        tables = make_embeddings(config, config.embedding_size)
+        width = config.embedding_size
+        tables = make_embeddings(config, width)
         generators = _generator_encoders(config, tables)
         generators[0].build()  # so that the tables are named after it
-        own = None if merged else _disentangled(config, tables)
+        kind = functools.partial(DisentangledEmbeddings, tables)
+        own = None if merged else make_embeddings(config, width, kind)
         return make_main_encoder(config, own), generators
     main = make_main_encoder(config)
     if config.tying == "all":
         return main, (main,)
-    if not main.built:
-        main.build()  # so that shared tables are named after the main network
-    tables = (
-        make_embeddings(config, generator_sizes(config).hidden_size)
-        if config.tying == "none"
-        else main.embeddings
-    )
+    main.build()  # so that shared tables are named after the main network
+    tables = main.embeddings
+    if config.tying == "none":
+        width = generator_sizes(config).hidden_size
+        tables = make_embeddings(config, width)
     return main, _generator_encoders(config, tables)
 
 
-def make_embeddings(config: ElectraConfig, embedding_size: int) -> Embeddings:
+def make_embeddings(
+    config: ElectraConfig,
+    embedding_size: int,
+    kind: Callable[..., Embeddings] = Embeddings,
+) -> Embeddings:
     """Fresh tables of width `embedding_size`."""
-    return Embeddings(**_table_sizes(config, embedding_size))
-
-
-def _table_sizes(config: ElectraConfig, embedding_size: int) -> dict:
-    return {
-        "vocab_size": config.vocab_size,
-        "embedding_size": embedding_size,
-        "max_position_embeddings": config.max_position_embeddings,
-        "type_vocab_size": config.type_vocab_size,
-        "dropout": config.hidden_dropout_prob,
-        "position_init": config.position_init,
-        "initializer_range": config.initializer_range,
-        "name": "embeddings",
-    }
+    return kind(
+        vocab_size=config.vocab_size,
+        embedding_size=embedding_size,
+        max_position_embeddings=config.max_position_embeddings,
+        type_vocab_size=config.type_vocab_size,
+        dropout=config.hidden_dropout_prob,
+        position_init=config.position_init,
+        initializer_range=config.initializer_range,
+        name="embeddings",
+    )
 
 
 def make_main_encoder(
@@ -88,41 +89,39 @@ def make_main_encoder(
       config: its sizes.
       embeddings: its tables; None makes fresh ones.
     """
+    tables = embeddings or make_embeddings(config, config.embedding_size)
+    return _make_encoder(config, tables, config, "electra")
+
+
+def _make_encoder(
+    config: ElectraConfig,
+    tables: Embeddings,
+    sizes: ElectraConfig | GeneratorSizes,
+    name: str,
+    direction: str = "both",
+) -> Encoder:
     return Encoder(
-        embeddings or make_embeddings(config, config.embedding_size),
-        hidden_size=config.hidden_size,
-        num_hidden_layers=config.num_hidden_layers,
-        num_attention_heads=config.num_attention_heads,
-        intermediate_size=config.intermediate_size,
-        hidden_dropout=config.hidden_dropout_prob,
-        attention_dropout=config.attention_probs_dropout_prob,
-        initializer_range=config.initializer_range,
-        name="electra",
+        tables,
+        sizes.hidden_size,
+        sizes.num_hidden_layers,
+        sizes.num_attention_heads,
+        sizes.intermediate_size,
+        config.hidden_dropout_prob,
+        config.attention_probs_dropout_prob,
+        config.initializer_range,
+        direction,
+        name=name,
     )
 
 
 def _generator_encoders(
     config: ElectraConfig, tables: Embeddings
 ) -> tuple[Encoder, ...]:
+    sizes = generator_sizes(config)
     return tuple(
-        Encoder(
-            tables,
-            **dataclasses.asdict(generator_sizes(config)),
-            hidden_dropout=config.hidden_dropout_prob,
-            attention_dropout=config.attention_probs_dropout_prob,
-            initializer_range=config.initializer_range,
-            direction=direction,
-            name=name,
-        )
+        _make_encoder(config, tables, sizes, name, direction)
         for name, direction in GENERATOR_ENCODERS[config.generator].items()
     )
-
-
-def _disentangled(
-    config: ElectraConfig, source: Embeddings
-) -> "DisentangledEmbeddings":
-    sizes = _table_sizes(config, config.embedding_size)
-    return DisentangledEmbeddings(source, **sizes)
 
 
 class DisentangledEmbeddings(Embeddings):

@@ -15,10 +15,7 @@ from electra_tf.config.pretraining import (
     flat_values,
 )
 from electra_tf.data.tokenizers import Tokenizer
-from electra_tf.modeling.networks import (
-    MaskedLM,
-    encoders_of,
-)
+from electra_tf.modeling.networks import MaskedLM, encoders_of
 from electra_tf.modeling.two_tower import TwoTowerCloze
 from electra_tf.modeling.tying import make_encoders, make_main_encoder
 from electra_tf.pretraining.generators import (
@@ -60,13 +57,9 @@ def make_masker(
 
 
 def never_masked(tokenizer: Tokenizer) -> tuple[int, ...]:
-    """Ids that are no words of the text."""
-    return (
-        tokenizer.cls_id,
-        tokenizer.sep_id,
-        tokenizer.mask_id,
-        tokenizer.pad_id,
-    )
+    """Ids that are no words of the text; [UNK] stands for one."""
+    special = tokenizer.special_ids
+    return tuple(each for each in special if each != tokenizer.unk_id)
 
 
 def make_networks(

@@ -22,6 +22,11 @@ from electra_tf.pretraining.masking import MaskedBatch, candidates
 Batch = Mapping[str, tf.Tensor]
 
 
+def text_of(batch: Batch, ids: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """What a network reads: these ids, with the batch's mask and segments."""
+    return ids, batch["input_mask"], batch["segment_ids"]
+
+
 @dataclasses.dataclass(frozen=True)
 class Proposal:
     """What a generator says of a batch.
@@ -73,12 +78,9 @@ class MaskedLMGenerator:
     def __call__(self, batch, masked, training):
         network = self.networks["generator"]
         with noise_of("generator"):
+            text = text_of(batch, masked.input_ids)
             states = network.states_at(
-                masked.input_ids,
-                batch["input_mask"],
-                batch["segment_ids"],
-                masked.positions,
-                training=training,
+                text, masked.positions, training
             )  # [B, M, H]
         logits = network.predict_tokens(states)  # [B, M, V]
         losses = masked_lm_losses(logits, masked.ids)  # [B, M]
@@ -114,12 +116,8 @@ class ClozeGenerator:
     def __call__(self, batch, masked, training):
         ids = batch["input_ids"]
         with noise_of("generator"):
-            logits = self.networks["generator"](
-                ids,
-                batch["input_mask"],
-                batch["segment_ids"],
-                training=training,
-            )  # [B, L, V]
+            network, text = self.networks["generator"], text_of(batch, ids)
+            logits = network(*text, training=training)  # [B, L, V]
         losses = masked_lm_losses(logits, ids)  # [B, L]
         slots = tf.gather(logits, masked.positions, batch_dims=1)  # [B, M, V]
         return Proposal(

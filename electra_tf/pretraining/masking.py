@@ -7,7 +7,9 @@ import keras
 import tensorflow as tf
 
 from electra_tf.config.sizes import num_slots
-from electra_tf.modeling.noise import Noise, current_noise, fresh_noise
+from electra_tf.errors import require
+from electra_tf.modeling.layers import BaseLayer
+from electra_tf.modeling.noise import Noise, current_noise
 
 
 class MaskedBatch(NamedTuple):
@@ -66,7 +68,7 @@ def marked(input_ids: tf.Tensor, masked: MaskedBatch) -> tf.Tensor:
 
 
 @keras.saving.register_keras_serializable("electra_tf")
-class TokenMasker(keras.layers.Layer):
+class TokenMasker(BaseLayer):
     """Masks a fraction of the tokens, anew at every step.
 
     Of a row with n tokens (counting [CLS] and [SEP]) k = max(1, min(M,
@@ -100,11 +102,8 @@ class TokenMasker(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if not 0 < mask_prob < 1:
-            raise ValueError(
-                "mask_prob must lie strictly between 0 and 1; "
-                f"received {mask_prob!r}"
-            )
+        rule = "mask_prob must lie strictly between 0 and 1"
+        require(0 < mask_prob < 1, rule, mask_prob)
         self.mask_prob = mask_prob
         self.max_seq_length = max_seq_length
         self.mask_id = mask_id
@@ -114,7 +113,7 @@ class TokenMasker(keras.layers.Layer):
         self.num_slots = num_slots(mask_prob, max_seq_length)
 
     def call(self, batch: Mapping[str, tf.Tensor]) -> MaskedBatch:
-        noise = current_noise() or fresh_noise()
+        noise = current_noise()
         ids = tf.cast(batch["input_ids"], tf.int32)  # [B, L]
         mask = tf.cast(batch["input_mask"], tf.int32)  # [B, L]
         allowed = candidates(ids, mask, self.never_masked)  # [B, L]
@@ -159,14 +158,3 @@ class TokenMasker(keras.layers.Layer):
         positions = tf.searchsorted(order, rank + 1, side="left")
         possible = tf.broadcast_to(total > 0, tf.shape(positions))
         return tf.where(possible, positions, 0), possible
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "mask_prob": self.mask_prob,
-            "max_seq_length": self.max_seq_length,
-            "mask_id": self.mask_id,
-            "never_masked": self.never_masked,
-            "with_replacement": self.with_replacement,
-            "show_prob": self.show_prob,
-        }

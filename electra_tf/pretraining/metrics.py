@@ -7,12 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from electra_tf.config.description import DISC
-from electra_tf.pretraining.losses import (
-    Detection,
-    hits,
-    sum_over_replicas,
-    summed,
-)
+from electra_tf.pretraining.losses import hits, sum_over_replicas, summed
 from electra_tf.pretraining.objectives import Outcome
 
 # The discriminator's probabilities crowd near the base rate, so the curve
@@ -53,16 +48,15 @@ class PretrainingMetrics(keras.metrics.Metric):
         super().__init__(name="pretraining")
         self.weights_of_terms = weights
         self.unigram_log_probs = unigram_log_probs
-        self.names = ["mlm_loss", "mlm_loss_masked", "mlm_accuracy", *figures]
+        names = ["mlm_loss", "mlm_loss_masked", "mlm_accuracy", *figures]
         if unigram_log_probs is not None:
-            self.names.append("unigram_loss")
+            names.append("unigram_loss")
         self.has_discriminator = DISC.name in weights
         if self.has_discriminator:
-            self.names += ["sampled_accuracy", "disc_accuracy"]
-            self.names += ["disc_precision", "disc_recall", "disc_base_rate"]
-        terms = [f"{name}_loss" for name in weights]
-        # Each once, in this order.
-        self.names = list(dict.fromkeys(self.names + terms))
+            names += ["sampled_accuracy", "disc_accuracy"]
+            names += ["disc_precision", "disc_recall", "disc_base_rate"]
+        names += [f"{name}_loss" for name in weights]
+        self.names = list(dict.fromkeys(names))  # each once, in this order
         self.curve = keras.metrics.AUC(num_thresholds=AUC_THRESHOLDS)
         shapes = {"ratios": (2, len(self.names)), "rows": ()}
         if self.has_discriminator:
@@ -102,7 +96,7 @@ class PretrainingMetrics(keras.metrics.Metric):
         found["rows"] = tf.shape(outcome.input_mask, out_type=tf.int64)[0]
         if self.has_discriminator and outcome.detection is not None:
             values |= self._detection(outcome)
-            found["confusion"] = self._confusion(outcome.detection)
+            found["confusion"] = self._confusion(outcome)
         # A stage of training may lack what another has.
         pairs = [values.get(name, (0.0, 0.0)) for name in self.names]
         sums, counts = zip(*pairs, strict=True)
@@ -125,7 +119,8 @@ class PretrainingMetrics(keras.metrics.Metric):
         """Adds one batch, of all replicas."""
         self.add(sum_over_replicas(self.statistics(outcome)))
 
-    def _confusion(self, detection: Detection) -> tf.Tensor:
+    def _confusion(self, outcome: Outcome) -> tf.Tensor:
+        detection = outcome.detection
         zeros = [tf.zeros(v.shape, v.dtype) for v in self.curve.variables]
         # Differs from TF1: padding is no certain negative here.
         return tf.stack(
@@ -147,9 +142,8 @@ class PretrainingMetrics(keras.metrics.Metric):
             "mlm_accuracy": summed(hits(best, masked.ids), masked.weights),
         }
         if self.unigram_log_probs is not None:
-            level = -tf.gather(
-                tf.constant(self.unigram_log_probs, tf.float32), masked.ids
-            )
+            log_probs = tf.constant(self.unigram_log_probs, tf.float32)
+            level = -tf.gather(log_probs, masked.ids)
             values["unigram_loss"] = summed(level, hidden)
         return values
 
@@ -185,12 +179,9 @@ class PretrainingMetrics(keras.metrics.Metric):
         if self.has_discriminator:
             counts = self.state["ratios"].numpy()[1]
             if not counts[self.names.index("disc_base_rate")]:
-                return {n: v for n, v in values.items() if not _detects(n)}
+                of = ("disc_", "sampled_accuracy")
+                return {n: v for n, v in values.items() if not n.startswith(of)}
         return values
-
-
-def _detects(name: str) -> bool:
-    return name.startswith("disc_") or name == "sampled_accuracy"
 
 
 def unigram_log_probs(

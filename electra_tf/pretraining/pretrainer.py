@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import keras
 import tensorflow as tf
 
+from electra_tf.errors import require
 from electra_tf.modeling.noise import Noise
 from electra_tf.pretraining.generators import Batch
 from electra_tf.pretraining.losses import LossTerm, sum_over_replicas
@@ -13,6 +14,8 @@ from electra_tf.pretraining.metrics import PretrainingMetrics, Statistics
 from electra_tf.pretraining.objectives import Objective, Outcome
 
 Counts = Mapping[str, tf.Tensor]
+Rows = tuple[Batch, MaskedBatch]
+Found = tuple[list[tf.Tensor], Statistics]  # gradients, what is measured
 
 
 def total_loss(terms: Sequence[LossTerm], counts: Counts) -> tf.Tensor:
@@ -94,7 +97,7 @@ class Pretrainer(keras.Model):
     def update(self, batch: Batch) -> None:
         """One optimizer step on this replica's rows; adds to the metrics."""
         step = tf.cast(self.optimizer.iterations.value, tf.int64)
-        first_row = first_row_of_replica(tf.shape(batch["input_ids"])[0])
+        first_row = first_row_of_replica(batch)
         noise = Noise(self.seed, step, first_row, "train")
         with noise.scope():
             masked = self.objective.masker(batch)
@@ -106,12 +109,8 @@ class Pretrainer(keras.Model):
         self.measures.add(sum_over_replicas(statistics))
 
     def _accumulated(
-        self,
-        rows: tuple[Batch, MaskedBatch],
-        counts: Counts,
-        step: tf.Tensor,
-        first_row: tf.Tensor,
-    ) -> tuple[list[tf.Tensor], Statistics]:
+        self, rows: Rows, counts: Counts, step: tf.Tensor, first_row: tf.Tensor
+    ) -> Found:
         """Gradients and statistics of the rows, part after part."""
         count = self.accumulation_steps
         if count == 1:
@@ -138,12 +137,8 @@ class Pretrainer(keras.Model):
         return totals
 
     def _gradients(
-        self,
-        rows: tuple[Batch, MaskedBatch],
-        counts: Counts,
-        step: tf.Tensor,
-        first_row: tf.Tensor,
-    ) -> tuple[list[tf.Tensor], Statistics]:
+        self, rows: Rows, counts: Counts, step: tf.Tensor, first_row: tf.Tensor
+    ) -> Found:
         """Dense gradients of `total_loss` (scaled), and the statistics."""
         batch, masked = rows
         noise = Noise(self.seed, step, first_row, "train")
@@ -162,9 +157,7 @@ class Pretrainer(keras.Model):
         Masks and samples depend on the row's place since the last reset, so
         every evaluation of the same data sees the same ones.
         """
-        first_row = self.measures.rows + first_row_of_replica(
-            tf.shape(batch["input_ids"])[0]
-        )
+        first_row = self.measures.rows + first_row_of_replica(batch)
         with Noise(self.seed, 0, first_row, "eval").scope():
             outcome = self.objective(batch, training=False)
         self.measures.update_state(outcome)
@@ -179,11 +172,9 @@ class Pretrainer(keras.Model):
         """
         callbacks = keras.tree.flatten(callbacks or [])
         if self.objective.boundaries:
-            if self.steps_per_execution != 1:
-                raise ValueError(
-                    "steps_per_execution must be 1 for an objective with "
-                    f"stages; received {self.steps_per_execution}"
-                )
+            rule = "steps_per_execution must be 1 for an objective with stages"
+            steps = self.steps_per_execution
+            require(steps == 1, rule, steps)
             callbacks.append(_EnterStages())
         return super().fit(*args, callbacks=callbacks, **kwargs)
 
@@ -221,13 +212,12 @@ class _EnterStages(keras.callbacks.Callback):
         self.model.make_train_function()
 
 
-def first_row_of_replica(rows: tf.Tensor) -> tf.Tensor:
+def first_row_of_replica(batch: Batch) -> tf.Tensor:
     """Place in the global batch of this replica's first row: int64 scalar.
 
-    Args:
-      rows: int scalar, rows of each replica's part; parts stand in the order
-        of the replicas' numbers.
+    Replicas' parts have as many rows, and stand in the order of their numbers.
     """
+    rows = tf.shape(batch["input_ids"])[0]
     context = tf.distribute.get_replica_context()
     if context is None:
         return tf.constant(0, tf.int64)

@@ -4,7 +4,7 @@ import dataclasses
 
 import tensorflow as tf
 
-from electra_tf.modeling.noise import Noise, current_noise, fresh_noise
+from electra_tf.modeling.noise import Noise, current_noise
 from electra_tf.pretraining.masking import MaskedBatch, write_slots
 
 # The vocabulary is searched block by block: the sums of blocks first, then
@@ -37,6 +37,7 @@ def invert_cumulative(weights: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
     return tf.minimum(block * _BLOCK + index, size - 1)
 
 
+@dataclasses.dataclass(frozen=True)
 class Sampler:
     """Draws a token for every slot from the generator's distribution.
 
@@ -55,21 +56,14 @@ class Sampler:
     after Fast-ELECTRA (Dong et al. 2024).
     """
 
-    def __init__(
-        self,
-        temperature: float = 1.0,
-        disallow_correct: bool = False,
-        temperature_end: float = 1.0,
-        decay_steps: int = 0,
-    ):
-        self.temperature = temperature
-        self.disallow_correct = disallow_correct
-        self.end = temperature_end
-        self.decay_steps = decay_steps
+    temperature: float = 1.0
+    disallow_correct: bool = False
+    temperature_end: float = 1.0
+    decay_steps: int = 0
 
     def __call__(self, logits: tf.Tensor, masked: MaskedBatch) -> tf.Tensor:
         """Samples, int32 [B, M], from logits [B, M, V]; no gradient."""
-        noise = current_noise() or fresh_noise()
+        noise = current_noise()
         slots, size = logits.shape[1:]
         logits = tf.cast(logits, tf.float32) / self.temperature_at(noise.step)
         if self.disallow_correct:
@@ -84,7 +78,8 @@ class Sampler:
         if not self.decay_steps:
             return self.temperature
         left = tf.exp(-tf.cast(step, tf.float32) / self.decay_steps)
-        return self.end + (self.temperature - self.end) * left
+        end = self.temperature_end
+        return end + (self.temperature - end) * left
 
 
 def draw_distinct(

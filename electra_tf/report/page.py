@@ -15,8 +15,7 @@ from electra_tf.files import (
 )
 from electra_tf.report import Run, load_runs
 from electra_tf.report.charts import CHARTS, Chart
-from electra_tf.report.examples import sentences
-from electra_tf.report.notes import notes
+from electra_tf.report.notes import notes, sentences
 from electra_tf.report.tables import (
     by_group,
     decimals,

@@ -31,7 +31,7 @@ class Checkpoints:
     """
 
     def __init__(self, model_dir: str, pretrainer: Pretrainer, keep: int):
-        self.pretrainer = pretrainer
+        self.model_dir, self.pretrainer = model_dir, pretrainer
         self.checkpoint = tf.train.Checkpoint(
             model=_by_path(pretrainer.trainable_variables),
             optimizer=_by_path(pretrainer.optimizer.variables),
@@ -55,9 +55,8 @@ class Checkpoints:
 
     def restore(self) -> bool:
         """Restores the latest checkpoint; False where there is none."""
-        latest = self.manager.latest_checkpoint
+        latest = latest_checkpoint(self.model_dir)
         if latest is None:
-            _check_none(self.manager.directory)
             return False
         with _naming_damage(latest):
             status = self.checkpoint.restore(latest)
@@ -69,7 +68,7 @@ class Checkpoints:
 
     def _has_other_precision(self, latest: str) -> bool:
         ours = isinstance(self.pretrainer.optimizer, LossScaledAdamW)
-        names = _reader(latest).get_variable_to_shape_map()
+        names, _ = open_checkpoint(latest)
         return ours != any(LOSS_SCALE in name for name in names)
 
     def save(self, step: int) -> str:
@@ -114,8 +113,13 @@ def latest_checkpoint(model_dir: str) -> str | None:
     folder = os.path.join(model_dir, FOLDER)
     with _naming_damage(folder):
         latest = tf.train.latest_checkpoint(folder)
-    if latest is None:
-        _check_none(folder)
+    pointer = os.path.join(folder, "checkpoint")
+    # A pointer of no use must not let the run start anew.
+    if latest is None and tf.io.gfile.exists(pointer):
+        raise InputError(
+            f"{pointer!r} or the checkpoint that it names is damaged: restore "
+            "it, or delete the folder to start anew"
+        )
     return latest
 
 
@@ -128,7 +132,8 @@ def open_checkpoint(
       InputError: the checkpoint is damaged; what reads raises it, too.
     """
     with _naming_damage(prefix):
-        reader = _reader(prefix)
+        # Not load_checkpoint: it takes a prefix on ram:// for a folder.
+        reader = tf.compat.v1.train.NewCheckpointReader(prefix)
         names = list(reader.get_variable_to_shape_map())
 
     def read(name: str) -> np.ndarray:
@@ -136,21 +141,6 @@ def open_checkpoint(
             return reader.get_tensor(name)
 
     return names, read
-
-
-def _reader(prefix: str):
-    # Not load_checkpoint: it takes a prefix on ram:// for a folder.
-    return tf.compat.v1.train.NewCheckpointReader(prefix)
-
-
-def _check_none(folder: str) -> None:
-    """A pointer of no use must not let the run start anew."""
-    pointer = os.path.join(folder, "checkpoint")
-    if tf.io.gfile.exists(pointer):
-        raise InputError(
-            f"{pointer!r} or the checkpoint that it names is damaged: restore "
-            "it, or delete the folder to start anew"
-        )
 
 
 @contextlib.contextmanager

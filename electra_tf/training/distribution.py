@@ -8,7 +8,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from electra_tf.config.execution import ExecutionConfig
-from electra_tf.errors import InputError
+from electra_tf.errors import InputError, require
 from electra_tf.training.console import say
 
 MakeBatches = Callable[[int, int], tf.data.Dataset]
@@ -19,12 +19,14 @@ class Distribution:
     """A strategy and this process's place in it.
 
     Attributes:
-      strategy: where variables live and steps run.
+      strategy: where variables live and steps run; one device if not given.
       addresses: host:port of every worker in order; empty for one process.
       worker: number of this process.
     """
 
-    strategy: tf.distribute.Strategy
+    strategy: tf.distribute.Strategy = dataclasses.field(
+        default_factory=tf.distribute.get_strategy
+    )
     addresses: tuple[str, ...] = ()
     worker: int = 0
 
@@ -62,13 +64,14 @@ class Distribution:
           InputError: it does not divide.
         """
         divisor = self.num_replicas * parts
-        if batch_size % divisor:
-            nearest = (2 * batch_size + divisor) // (2 * divisor) * divisor
-            raise InputError(
-                f"train_batch_size must be a multiple of {divisor} "
-                f"({self.num_replicas} replicas x {parts} accumulation steps); "
-                f"received {batch_size}, the nearest is {nearest or divisor}"
-            )
+        nearest = (2 * batch_size + divisor) // (2 * divisor) * divisor
+        require(
+            batch_size % divisor == 0,
+            f"train_batch_size must be a multiple of {divisor} "
+            f"({self.num_replicas} replicas x {parts} accumulation steps), "
+            f"the nearest is {nearest or divisor}",
+            batch_size,
+        )
 
     def batches(self, make: MakeBatches, batch_size: int):
         """Global batches as this process's replicas take them.
@@ -118,11 +121,9 @@ class Distribution:
         Raises:
           InputError: on a worker whose value is not all others'.
         """
-        if self.agreed(value) != value * max(1, len(self.addresses)):
-            raise InputError(
-                f"all workers must have the same {what}; received {value} on "
-                f"worker {self.worker}, another elsewhere"
-            )
+        same = self.agreed(value) == value * max(1, len(self.addresses))
+        rule = f"worker {self.worker} must have the same {what} as all others"
+        require(same, rule, value)
 
 
 def _unused_gpu() -> str:
@@ -148,12 +149,9 @@ def make_distribution(config: ExecutionConfig) -> Distribution:
     if config.num_virtual_devices:
         _split_cpu(config.num_virtual_devices)
     kind = config.strategy if config.strategy != "auto" else _found(config)
-    makers = {
-        "tpu": _tpu,
-        "multi_worker": _multi_worker,
-        "mirrored": _mirrored,
-        "one_device": _one_device,
-    }
+    if kind == "one_device":
+        return Distribution()
+    makers = {"tpu": _tpu, "multi_worker": _multi_worker, "mirrored": _mirrored}
     return makers[kind](config)
 
 
@@ -175,12 +173,9 @@ def _found(config: ExecutionConfig) -> str:
     tasks = int(os.environ.get("SLURM_STEP_NUM_TASKS", 1))
     if "TF_CONFIG" in os.environ or tasks > 1:
         return "multi_worker"
-    several = len(tf.config.list_physical_devices("GPU")) > 1
-    return (
-        "mirrored"
-        if several or config.num_virtual_devices > 1
-        else "one_device"
-    )
+    gpus = len(tf.config.list_physical_devices("GPU"))
+    several = max(gpus, config.num_virtual_devices) > 1
+    return "mirrored" if several else "one_device"
 
 
 def _split_cpu(number: int) -> None:
@@ -195,10 +190,6 @@ def _split_cpu(number: int) -> None:
         raise InputError(
             f"num_virtual_devices={number} comes too late: {error}"
         ) from None
-
-
-def _one_device(config: ExecutionConfig) -> Distribution:
-    return Distribution(tf.distribute.get_strategy())
 
 
 def _mirrored(config: ExecutionConfig) -> Distribution:

@@ -15,6 +15,7 @@ from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.modeling.networks import Discriminator
 from electra_tf.pretraining.pretrainer import Pretrainer
 from electra_tf.training.distribution import Distribution
+from electra_tf.training.sources import Source
 
 _EXAMPLES = 8
 _SENTENCES = 200  # with a word swapped
@@ -35,29 +36,25 @@ class Evaluator:
 
     Args:
       pretrainer: the model; its metric sums are set aside meanwhile.
-      records: the held-out split.
-      tokenizer: for the examples.
+      source: its held-out split is read, in batches of `eval_batch_size` rows
+        at most; the figures do not depend on it.
       distribution: who computes which rows.
-      batch_size: rows a batch, at most; the figures do not depend on it.
-      num_rows: rows at most.
     """
 
     def __init__(
         self,
         pretrainer: Pretrainer,
-        records: Records,
-        tokenizer: Tokenizer,
+        source: Source,
         distribution: Distribution,
-        batch_size: int,
-        num_rows: int,
     ):
         self.pretrainer = pretrainer
-        self.records = records
-        self.tokenizer = tokenizer
+        self.records = records = source.held_out
+        self.tokenizer = source.tokenizer
         self.strategy = distribution.strategy
-        replicas = distribution.num_replicas
+        run, replicas = source.config.run, distribution.num_replicas
+        num_rows = run.eval_batch_size * run.num_eval_steps
         # Rounded up to what the replicas can share.
-        size = min(batch_size, records.num_records)
+        size = min(run.eval_batch_size, records.num_records)
         size = -(-size // replicas) * replicas
 
         def rows_of_worker(row, count):
@@ -114,13 +111,14 @@ class Evaluator:
     def _example(self, row: dict[str, np.ndarray]) -> dict[str, list]:
         vocab = self.tokenizer.vocab
         places = np.flatnonzero(row["mask"])
+        shown = {name: values[places].tolist() for name, values in row.items()}
         return {
-            "tokens": [vocab[i] for i in row["corrupted"][places]],
-            "original": [vocab[i] for i in row["original"][places]],
+            "tokens": [vocab[i] for i in shown["corrupted"]],
+            "original": [vocab[i] for i in shown["original"]],
             "probabilities": [
-                round(float(p), 4) for p in row["probabilities"][places]
+                round(float(p), 4) for p in shown["probabilities"]
             ],
-            "is_replaced": [int(r) for r in row["is_replaced"][places]],
+            "is_replaced": shown["is_replaced"],
         }
 
 

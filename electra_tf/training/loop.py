@@ -1,14 +1,15 @@
 """The training loop: batches in, a trained model and its logs out."""
 
+import contextlib
+import dataclasses
+import json
 import math
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import tensorflow as tf
 
-from electra_tf.config.pretraining import PretrainingConfig
-from electra_tf.data.records import Records
 from electra_tf.data.records.batches import naming_bad_records, train_batches
 from electra_tf.errors import InputError
 from electra_tf.pretraining.pretrainer import Pretrainer
@@ -20,8 +21,11 @@ from electra_tf.training.console import (
     shown,
 )
 from electra_tf.training.distribution import Distribution
-from electra_tf.training.evaluation import Evaluation, Evaluator
-from electra_tf.training.run_folder import RunLogs
+from electra_tf.training.evaluation import Evaluator
+from electra_tf.training.run_folder import RunFolder, RunLogs
+from electra_tf.training.sources import Source
+
+EXAMPLES = "examples.json"
 
 
 class Stopped(Exception):  # noqa: N818 - not an error
@@ -35,6 +39,7 @@ class Stopped(Exception):  # noqa: N818 - not an error
         self.signum, self.step = signum, step
 
 
+@dataclasses.dataclass(eq=False)
 class TrainingLoop:
     """Runs steps up to the next event (log, evaluate, save), then that.
 
@@ -42,37 +47,29 @@ class TrainingLoop:
     alone writes.
 
     Args:
-      config: intervals, batch, length and the number of steps are used.
+      source: the records that are trained on, those held out, and the
+        configuration.
       pretrainer: compiled; its optimizer's iterations are the step.
-      records: what is trained on.
       distribution: who computes which rows.
+      folder: where logs and examples go.
       checkpoints: where it goes.
-      logs: where it goes; None for a worker that writes nothing.
-      evaluate: gives an Evaluation, or None for no evaluation.
-      on_evaluation: called with step and Evaluation.
     """
 
-    def __init__(
-        self,
-        config: PretrainingConfig,
-        pretrainer: Pretrainer,
-        records: Records,
-        distribution: Distribution,
-        checkpoints: Checkpoints,
-        logs: RunLogs | None,
-        evaluate: Evaluator | None,
-        on_evaluation: Callable[[int, Evaluation], None],
-    ):
-        self.run_config, self.optimizer_config = config.run, config.optimizer
-        self.iterations_per_loop = config.execution.iterations_per_loop
-        self.length = config.data.max_seq_length
-        self.pretrainer = pretrainer
-        self.records = records
-        self.distribution = distribution
-        self.checkpoints = checkpoints
-        self.logs = logs
-        self.evaluate = evaluate
-        self.on_evaluation = on_evaluation
+    source: Source
+    pretrainer: Pretrainer
+    distribution: Distribution
+    folder: RunFolder
+    checkpoints: Checkpoints
+
+    def __post_init__(self) -> None:
+        source = self.source
+        self.config, self.records = source.config, source.train
+        self.logs = self.evaluate = None
+        if self.distribution.is_chief:
+            self.logs = RunLogs(self.folder.path, self.step)
+        if source.held_out is not None:
+            model, devices = self.pretrainer, self.distribution
+            self.evaluate = Evaluator(model, source, devices)
         self._signal: int | None = None
         self._warned = False
         self._steps = tf.function(self._run_steps)
@@ -97,54 +94,57 @@ class TrainingLoop:
             is saved.
           NonFiniteError: the loss is no longer finite.
         """
-        config, total = self.run_config, self.optimizer_config.num_train_steps
-        stop = config.stop_at_step or total
-        batch, first = self.optimizer_config.train_batch_size, self.step
+        run, total = self.config.run, self.config.optimizer.num_train_steps
+        stop = run.stop_at_step or total
+        batch, first = self.config.optimizer.train_batch_size, self.step
 
         def rows_of_worker(row, count):
             return train_batches(
-                self.records, batch, config.seed, first, None, row, count
+                self.records, batch, run.seed, first, None, row, count
             )
 
         batches = iter(self.distribution.batches(rows_of_worker, batch))
-        progress = Progress(total, first, batch, self.length)
-        restore_signals = self._listen()
-        try:
-            with naming_bad_records(self.records):
-                while self.step < total:
-                    if self.step >= stop:
-                        raise Stopped(None, self.step)
-                    self._advance(batches, progress)
-                    self._events(progress)
-        finally:
-            restore_signals()
-            progress.close()
+        progress = Progress(
+            total, first, batch, self.config.data.max_seq_length
+        )
+        with (
+            contextlib.closing(progress),
+            self._listening(),
+            naming_bad_records(self.records),
+        ):
+            while self.step < total:
+                if self.step >= stop:
+                    raise Stopped(None, self.step)
+                self._advance(batches, progress)
+                self._events(progress)
 
     def _advance(self, batches, progress: Progress) -> None:
-        first = self.step
-        objective = self.pretrainer.objective
+        first, objective, run = (
+            self.step,
+            self.pretrainer.objective,
+            self.config.run,
+        )
         objective.enter(first)
-        total = self.optimizer_config.num_train_steps
-        ends = [total, first + self.iterations_per_loop]
-        stops = (*objective.boundaries, self.run_config.stop_at_step)
+        ends = [
+            self.config.optimizer.num_train_steps,
+            first + self.config.execution.iterations_per_loop,
+        ]
+        stops = (*objective.boundaries, run.stop_at_step)
         ends += [step for step in stops if step > first]
-        for interval in self._intervals():
-            ends.append((first // interval + 1) * interval)
+        intervals = (
+            run.log_every_steps,
+            run.save_checkpoints_steps,
+            run.eval_every_steps,
+        )
+        ends += [(first // every + 1) * every for every in intervals if every]
         count = min(ends) - first
         self._steps(batches, tf.constant(count), objective.stage)
         check_loss(self._loss(), first, first + count)
         progress.advance(count)
 
-    def _intervals(self) -> list[int]:
-        config = self.run_config
-        intervals = [config.log_every_steps, config.save_checkpoints_steps]
-        if config.eval_every_steps:
-            intervals.append(config.eval_every_steps)
-        return intervals
-
     def _events(self, progress: Progress) -> None:
-        config, step = self.run_config, self.step
-        last = step == self.optimizer_config.num_train_steps
+        config, step = self.config.run, self.step
+        last = step == self.config.optimizer.num_train_steps
         if last or step % config.log_every_steps == 0:
             self._log(step, progress)
         every = config.eval_every_steps
@@ -161,13 +161,12 @@ class TrainingLoop:
             raise Stopped(self._signal or signal.SIGTERM, step)
 
     def _log(self, step: int, progress: Progress) -> None:
-        optimizer, measures = self.optimizer_config, self.pretrainer.measures
+        optimizer, measures = self.config.optimizer, self.pretrainer.measures
         values = measures.measured()
         values["learning_rate"] = float(self.pretrainer.optimizer.learning_rate)
-        values["tokens_seen"] = step * optimizer.train_batch_size * self.length
-        values["epoch"] = (
-            step * optimizer.train_batch_size / self.records.num_records
-        )
+        rows = step * optimizer.train_batch_size
+        values["tokens_seen"] = rows * self.config.data.max_seq_length
+        values["epoch"] = rows / self.records.num_records
         measures.reset_state()
         speed = self._speed(step)
         if self.logs is not None:
@@ -186,11 +185,8 @@ class TrainingLoop:
         now = time.time()
         self._mark = (step, now)
         steps = (step - before) / max(now - then, 1e-9)
-        batch = self.optimizer_config.train_batch_size
-        return {
-            "sequences_per_second": steps * batch,
-            "steps_per_second": steps,
-        }
+        sequences = steps * self.config.optimizer.train_batch_size
+        return {"sequences_per_second": sequences, "steps_per_second": steps}
 
     def _evaluate(self, step: int) -> None:
         before = time.time()
@@ -198,7 +194,9 @@ class TrainingLoop:
         if self.logs is not None:
             self.logs.write(step, evaluation.values)
         say(f"step {step:,} held out | {shown(evaluation.values, 'eval_')}")
-        self.on_evaluation(step, evaluation)
+        if evaluation.examples and self.distribution.is_chief:
+            content = {"step": step, "examples": evaluation.examples}
+            self.folder.write(EXAMPLES, json.dumps(content) + "\n")
         # The time of an evaluation is not the training's.
         self._mark = (self._mark[0], self._mark[1] + time.time() - before)
 
@@ -206,20 +204,20 @@ class TrainingLoop:
         sums, _ = tf.unstack(self.pretrainer.measures.state["ratios"])
         return float(tf.reduce_sum(sums))
 
-    def _listen(self) -> Callable[[], None]:
-        """From now on SIGTERM and SIGINT stop the run at the next call."""
+    @contextlib.contextmanager
+    def _listening(self) -> Iterator[None]:
+        """Inside, SIGTERM and SIGINT stop the run at its next event."""
 
         def note(signum, frame):
             self._signal = signum
 
         signals = (signal.SIGTERM, signal.SIGINT)
         old = {number: signal.signal(number, note) for number in signals}
-
-        def restore():
+        try:
+            yield
+        finally:
             for number, handler in old.items():
                 signal.signal(number, handler)
-
-        return restore
 
 
 class NonFiniteError(InputError):

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from electra_tf.config.pretraining import OptimizerConfig
+from electra_tf.modeling.layers import arguments_of
 from electra_tf.training.schedules import WarmupPolynomialDecay
 
 # The usual 2**15, less what the loss is larger than usual: detection has a
@@ -27,10 +28,7 @@ def decay_groups(
     Keras' own `exclude_from_weight_decay` sees the last name alone, so that
     "LayerNorm" would exclude nothing.
     """
-    groups: dict[str, list[keras.Variable]] = {
-        "decayed": [],
-        "not_decayed": [],
-    }
+    groups: dict[str, list] = {"decayed": [], "not_decayed": []}
     for variable in variables:
         free = re.search(no_decay, variable.path)
         groups["not_decayed" if free else "decayed"].append(variable)
@@ -164,16 +162,7 @@ class AdamW(keras.optimizers.Optimizer):
         return self.beta_1**step, self.beta_2**step
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "decay_rate": self.decay_rate,
-            "clip_norm": self.clip_norm,
-            "bias_correction": self.bias_correction,
-            "beta_1": self.beta_1,
-            "beta_2": self.beta_2,
-            "epsilon": self.epsilon,
-            "no_decay": self.no_decay,
-        }
+        return {**arguments_of(self), **super().get_config()}
 
 
 @keras.saving.register_keras_serializable("electra_tf")

@@ -1,15 +1,13 @@
 """A pre-training run on one page: data, model, weights, loop, result."""
 
 import contextlib
-import json
 import zlib
 from collections.abc import Callable
 
 import numpy as np
-import tensorflow as tf
 
 from electra_tf.config.pretraining import PretrainingConfig, to_json
-from electra_tf.errors import InputError
+from electra_tf.errors import InputError, require
 from electra_tf.files import check_path, locked
 from electra_tf.pretraining.factory import build_pretrainer
 from electra_tf.pretraining.metrics import unigram_log_probs
@@ -17,17 +15,12 @@ from electra_tf.pretraining.pretrainer import Pretrainer
 from electra_tf.training.checkpoints import Checkpoints
 from electra_tf.training.console import mute, say, shown
 from electra_tf.training.distribution import Distribution, uses_xla
-from electra_tf.training.evaluation import (
-    Evaluation,
-    Evaluator,
-    demonstrate,
-)
+from electra_tf.training.evaluation import Evaluator, demonstrate
 from electra_tf.training.loop import TrainingLoop
 from electra_tf.training.optimizers import make_optimizer
 from electra_tf.training.run_folder import (
     METRICS,
     RunFolder,
-    RunLogs,
     read_lines,
 )
 from electra_tf.training.sources import Source, open_source
@@ -35,7 +28,6 @@ from electra_tf.training.workers import joined_workers
 
 # The AUC of a discriminator whose generator knows frequencies alone.
 PLATEAU_AUC = "0.50 - 0.58"
-EXAMPLES = "examples.json"
 
 
 def pretrain(
@@ -55,18 +47,24 @@ def pretrain(
       InputError: the configuration, data or folder break a rule.
       Stopped: a signal came, or stop_at_step; the checkpoint is saved.
     """
-    if not config.run.model_dir:
-        raise InputError("model_dir must name a folder; received ''")
-    with (
-        joined_workers(config.execution) as distribution,
-        _alone(distribution, check_path("model_dir", config.run.model_dir)),
-    ):
-        if not distribution.is_chief:
+    model_dir = config.run.model_dir
+    require(bool(model_dir), "model_dir must name a folder", model_dir)
+    with contextlib.ExitStack() as stack:
+        distribution = stack.enter_context(joined_workers(config.execution))
+        check_path("model_dir", model_dir)
+        if distribution.is_chief:
+            stack.enter_context(locked(model_dir))
+        else:
             mute()
         say(f"devices: {distribution}")
         parts = config.execution.gradient_accumulation_steps
         distribution.check_batch(config.optimizer.train_batch_size, parts)
-        source = _open_chief_first(distribution, config)
+        # Records that are not there yet are built by the chief alone.
+        if not distribution.is_chief:
+            distribution.agreed(0)
+        source = open_source(config, say)
+        if distribution.is_chief:
+            distribution.agreed(0)
         with distribution.strategy.scope():
             pretrainer, folder = _train(source, distribution, load_initial)
             if distribution.is_chief:
@@ -74,43 +72,22 @@ def pretrain(
                 _demonstrate(source, pretrainer)
 
 
-def _alone(
-    distribution: Distribution, model_dir: str
-) -> contextlib.AbstractContextManager:
-    """Holds the run's folder; of several workers, the chief does."""
-    if distribution.is_chief:
-        return locked(model_dir)
-    return contextlib.nullcontext()
-
-
-def _open_chief_first(
-    distribution: Distribution, config: PretrainingConfig
-) -> Source:
-    """Records that are not there yet are built by the chief alone."""
-    if distribution.is_chief:
-        source = open_source(config, say)
-        distribution.agreed(0)
-        return source
-    distribution.agreed(0)
-    return open_source(config, say)
-
-
 def _train(
     source: Source,
     distribution: Distribution,
     load_initial: Callable[[Pretrainer], None] | None,
 ) -> tuple[Pretrainer, RunFolder]:
-    config = source.config
-    folder = RunFolder(
-        config.run.model_dir, config, source.tokenizer, source.train.fingerprint
-    )
+    config, folder = source.config, RunFolder(source)
     for note in folder.notes:
         say(note)
     pretrainer = make_pretrainer(source)
     keep = config.run.keep_checkpoint_max
     checkpoints = Checkpoints(folder.path, pretrainer, keep)
-    total = config.optimizer.num_train_steps
-    _give_weights(pretrainer, checkpoints, load_initial, total)
+    if checkpoints.restore():
+        step, total = pretrainer.step, config.optimizer.num_train_steps
+        say(f"going on from the checkpoint of step {step:,} of {total:,}")
+    elif load_initial is not None:
+        load_initial(pretrainer)
     step = pretrainer.step
     distribution.check_same("checkpoint's step (is model_dir shared?)", step)
     digest = zlib.crc32(to_json(config).encode())
@@ -118,58 +95,18 @@ def _train(
     if distribution.is_chief:
         folder.prepare()
         checkpoints.remove_leftovers()
-    _make_loop(source, pretrainer, distribution, folder, checkpoints).run()
+    TrainingLoop(source, pretrainer, distribution, folder, checkpoints).run()
     return pretrainer, folder
 
 
 def _demonstrate(source: Source, pretrainer: Pretrainer) -> None:
-    discriminator = pretrainer.networks.get("discriminator")
-    if discriminator is None or source.held_out is None:
-        return
-    seed = source.config.run.seed
-    print(demonstrate(discriminator, source.tokenizer, source.held_out, seed))
-
-
-def _give_weights(
-    pretrainer: Pretrainer,
-    checkpoints: Checkpoints,
-    load_initial: Callable[[Pretrainer], None] | None,
-    num_train_steps: int,
-) -> None:
-    """Own checkpoint first, then `load_initial`, else the fresh start."""
-    if checkpoints.restore():
-        step = pretrainer.step
-        total = f"{num_train_steps:,}"
-        say(f"going on from the checkpoint of step {step:,} of {total}")
-    elif load_initial is not None:
-        load_initial(pretrainer)
-
-
-def _make_loop(
-    source: Source,
-    pretrainer: Pretrainer,
-    distribution: Distribution,
-    folder: RunFolder,
-    checkpoints: Checkpoints,
-) -> TrainingLoop:
-    def keep_examples(step: int, evaluation: Evaluation) -> None:
-        if evaluation.examples and distribution.is_chief:
-            content = {"step": step, "examples": evaluation.examples}
-            folder.write(EXAMPLES, json.dumps(content) + "\n")
-
-    logs = None
-    if distribution.is_chief:
-        logs = RunLogs(folder.path, pretrainer.step)
-    return TrainingLoop(
-        source.config,
-        pretrainer,
-        source.train,
-        distribution,
-        checkpoints,
-        logs,
-        make_evaluator(pretrainer, source, distribution),
-        keep_examples,
+    network, held_out = (
+        pretrainer.networks.get("discriminator"),
+        source.held_out,
     )
+    if network is not None and held_out is not None:
+        seed = source.config.run.seed
+        print(demonstrate(network, source.tokenizer, held_out, seed))
 
 
 def make_pretrainer(source: Source) -> Pretrainer:
@@ -186,23 +123,6 @@ def make_pretrainer(source: Source) -> Pretrainer:
     optimizer.build(pretrainer.trainable_variables)
     pretrainer.compile(optimizer=optimizer, jit_compile=uses_xla(execution))
     return pretrainer
-
-
-def make_evaluator(
-    pretrainer: Pretrainer, source: Source, distribution: Distribution
-) -> Evaluator | None:
-    """The held-out evaluation, or None where nothing is held out."""
-    if source.held_out is None:
-        return None
-    run = source.config.run
-    return Evaluator(
-        pretrainer,
-        source.held_out,
-        source.tokenizer,
-        distribution,
-        run.eval_batch_size,
-        run.eval_batch_size * run.num_eval_steps,
-    )
 
 
 def result_text(model_dir: str) -> str:
@@ -243,10 +163,9 @@ def evaluate_run(
     keep = config.run.keep_checkpoint_max
     if not Checkpoints(folder, pretrainer, keep).restore():
         raise InputError(f"{folder!r} holds no checkpoint yet")
-    one_device = Distribution(tf.distribute.get_strategy())
-    evaluate = make_evaluator(pretrainer, source, one_device)
-    if evaluate is None:
+    if source.held_out is None:
         raise InputError("these records hold nothing out to evaluate on")
+    evaluate = Evaluator(pretrainer, source, Distribution())
     step, objective = pretrainer.step, pretrainer.objective
     objective.stage = objective.stage_at(step - 1)  # of the last update
     return {"step": step, **evaluate().values}

@@ -16,7 +16,7 @@ from electra_tf.config.pretraining import (
     to_json,
 )
 from electra_tf.data.tokenizers import Tokenizer
-from electra_tf.errors import InputError
+from electra_tf.errors import InputError, require
 from electra_tf.files import (
     is_empty,
     make_folder,
@@ -24,6 +24,7 @@ from electra_tf.files import (
     read_json,
     write_text,
 )
+from electra_tf.training.sources import Source
 
 CONFIG, RECORDS = "config.json", "records.json"
 METRICS, TIMING = "metrics.jsonl", "timing.jsonl"
@@ -33,27 +34,18 @@ class RunFolder:
     """A run's `model_dir`; refuses the folder of another run.
 
     Args:
-      path: the folder; `prepare` makes it where it is missing.
-      config: the effective configuration.
-      tokenizer: of the records.
-      fingerprint: of the training records.
+      source: what the run reads, and its effective configuration, whose
+        `model_dir` `prepare` makes where it is missing.
 
     Raises:
       InputError: the folder belongs to another run.
     """
 
-    def __init__(
-        self,
-        path: str,
-        config: PretrainingConfig,
-        tokenizer: Tokenizer,
-        fingerprint: str,
-    ):
-        self.path, self.config = path, config
-        self.tokenizer, self.fingerprint = tokenizer, fingerprint
+    def __init__(self, source: Source):
+        self.path, self.source = source.config.run.model_dir, source
         self.notes: list[str] = []
         if tf.io.gfile.exists(self.file(CONFIG)):
-            self._check(config, tokenizer, fingerprint)
+            self._check()
 
     def prepare(self) -> None:
         """Writes what describes the run, `config.json` last.
@@ -64,10 +56,10 @@ class RunFolder:
         is_new = is_empty(self.path)
         try:
             make_folder(self.path)
-            self.tokenizer.save(self.path)
-            records = {"fingerprint": self.fingerprint}
+            self.source.tokenizer.save(self.path)
+            records = {"fingerprint": self.source.train.fingerprint}
             self.write(RECORDS, json.dumps(records) + "\n")
-            self.write(CONFIG, to_json(self.config))
+            self.write(CONFIG, to_json(self.source.config))
         except InputError:
             if is_new and tf.io.gfile.exists(self.path):
                 tf.io.gfile.rmtree(self.path)
@@ -81,11 +73,8 @@ class RunFolder:
         """Writes a text file whole or not at all."""
         write_text(self.file(name), text)
 
-    def _check(
-        self, config: PretrainingConfig, tokenizer: Tokenizer, fingerprint: str
-    ) -> None:
-        old = read_config(self.path)
-        changed = differences(old, config)
+    def _check(self) -> None:
+        changed = differences(read_config(self.path), self.source.config)
         steps = changed.pop("num_train_steps", None)
         if steps and steps[1] < steps[0]:
             changed["num_train_steps"] = steps
@@ -95,19 +84,19 @@ class RunFolder:
                 f"{steps[1]:,}: the learning-rate schedule is the new one"
             )
         saved = Tokenizer.from_folder(self.path).settings()
-        for name, value in tokenizer.settings().items():
+        for name, value in self.source.tokenizer.settings().items():
             if saved.get(name) != value:
                 changed[f"tokenizer {name}"] = (saved.get(name), value)
         if tf.io.gfile.exists(self.file(RECORDS)):
             remedy = "restore it, or use another model_dir"
-            records = read_json(self.file(RECORDS), remedy).get("fingerprint")
-            if records != fingerprint:
-                changed["records' fingerprint"] = (records, fingerprint)
+            old = read_json(self.file(RECORDS), remedy).get("fingerprint")
+            new = self.source.train.fingerprint
+            if old != new:
+                changed["records' fingerprint"] = (old, new)
+        listed = "; ".join(
+            f"{name} was {a!r}, now {b!r}" for name, (a, b) in changed.items()
+        )
         if changed:
-            listed = "; ".join(
-                f"{name} was {a!r}, now {b!r}"
-                for name, (a, b) in changed.items()
-            )
             raise InputError(
                 f"model_dir {self.path!r} holds a run that differs in what "
                 f"defines it: {listed}. Use another model_dir, or the old "
@@ -122,10 +111,8 @@ def read_config(model_dir: str) -> PretrainingConfig:
       InputError: there is none, or it cannot be read.
     """
     path = os.path.join(model_dir, CONFIG)
-    if not tf.io.gfile.exists(path):
-        raise InputError(
-            f"{model_dir!r} is not a run's folder: it holds no {CONFIG}"
-        )
+    is_there = tf.io.gfile.exists(path)
+    require(is_there, f"a run's folder must hold {CONFIG}", model_dir)
     try:
         with tf.io.gfile.GFile(path) as file:
             return from_json(file.read())

@@ -1,10 +1,13 @@
 """The learning rate as a function of the step."""
 
+import dataclasses
+
 import keras
 import tensorflow as tf
 
 
 @keras.saving.register_keras_serializable("electra_tf")
+@dataclasses.dataclass(eq=False)
 class WarmupPolynomialDecay(keras.optimizers.schedules.LearningRateSchedule):
     """peak * (1 - t / T) ** power * min(1, t / warm-up).
 
@@ -21,17 +24,10 @@ class WarmupPolynomialDecay(keras.optimizers.schedules.LearningRateSchedule):
     authors' code's, and peaks a little below the nominal rate.
     """
 
-    def __init__(
-        self,
-        peak: float,
-        num_train_steps: int,
-        num_warmup_steps: int = 0,
-        power: float = 1.0,
-    ):
-        self.peak = peak
-        self.num_train_steps = num_train_steps
-        self.num_warmup_steps = num_warmup_steps
-        self.power = power
+    peak: float
+    num_train_steps: int
+    num_warmup_steps: int = 0
+    power: float = 1.0
 
     def __call__(self, step):
         # Differs from TF1: its graph leaves open which side of the update
@@ -44,9 +40,4 @@ class WarmupPolynomialDecay(keras.optimizers.schedules.LearningRateSchedule):
         return rate
 
     def get_config(self):
-        return {
-            "peak": self.peak,
-            "num_train_steps": self.num_train_steps,
-            "num_warmup_steps": self.num_warmup_steps,
-            "power": self.power,
-        }
+        return dataclasses.asdict(self)

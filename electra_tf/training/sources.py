@@ -7,16 +7,17 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from electra_tf.config.pretraining import PretrainingConfig
-from electra_tf.data.records import Records, foreign_paths, open_records
+from electra_tf.data.records import Records, open_records
 from electra_tf.data.records.build import build_records
 from electra_tf.data.records.folder import has_manifest, read_manifest
+from electra_tf.data.records.scan import foreign_paths
 from electra_tf.data.text import (
     embedded_corpus_path,
     embedded_vocab_path,
     read_documents,
 )
 from electra_tf.data.tokenizers import DEFAULT_KIND, KINDS, Tokenizer
-from electra_tf.errors import InputError
+from electra_tf.errors import require
 
 BERT_VOCAB_SIZE = 30522
 # The embedded corpus is 63 addresses: one in twenty is held out.
@@ -70,7 +71,11 @@ def _embedded_records(
 ) -> str:
     folder = os.path.join(config.run.model_dir, "data")
     if has_manifest(folder):
-        _check_vocab_size(config, folder)
+        found = read_manifest(folder)["vocab_size"]
+        size = config.model.vocab_size
+        fits = bool(config.data.vocab_file) or found == size
+        rule = f"vocab_size must be that of the records in {folder}: {found}"
+        require(fits, f"{rule} pieces; or use another model_dir", size)
         return folder
     say(
         "no --data_dir: building records of the embedded corpus (State of "
@@ -102,22 +107,10 @@ def _embedded_tokenizer(
     say(f"training a vocabulary of {size:,} pieces on it")
     lines = [line for document in read_documents([text]) for line in document]
     tokenizer, _ = KINDS[DEFAULT_KIND].learn(lines, size, lower, accents)
-    if tokenizer.vocab_size != size:
-        raise InputError(
-            f"vocab_size must be {tokenizer.vocab_size}, as many pieces as the "
-            f"embedded corpus gives; received {size}"
-        )
+    found = tokenizer.vocab_size
+    rule = f"vocab_size must be {found}, all that the embedded corpus gives"
+    require(found == size, rule, size)
     return tokenizer
-
-
-def _check_vocab_size(config: PretrainingConfig, folder: str) -> None:
-    found, wanted = read_manifest(folder)["vocab_size"], config.model.vocab_size
-    if not config.data.vocab_file and found != wanted:
-        raise InputError(
-            f"vocab_size is {wanted}, but the records in {folder} were made "
-            f"with a vocabulary of {found} pieces. Use another model_dir, or "
-            "the old value"
-        )
 
 
 def _tokenizer(
@@ -134,11 +127,8 @@ def _tokenizer(
         "this run's tokenizer does cannot be checked"
     )
     path = config.data.vocab_file or Tokenizer.find_file(data_dir)
-    if not tf.io.gfile.exists(path):
-        raise InputError(
-            f"records without a manifest need a vocabulary: {path!r} does not "
-            "exist; give --vocab_file"
-        )
+    rule = "records without a manifest need a vocabulary: --vocab_file must be"
+    require(tf.io.gfile.exists(path), f"{rule} a file", path)
     return Tokenizer.from_file(path, lower, accents)
 
 
@@ -148,25 +138,20 @@ def _check_settings(
     settings = tokenizer.settings()
     for name in ("do_lower_case", "strip_accents"):
         wanted = getattr(config.data, name)
-        if settings[name] != wanted:
-            raise InputError(
-                f"{name} is {wanted} for this run, but the records in "
-                f"{data_dir} were made with {settings[name]}"
-            )
+        rule = f"{name} must be {settings[name]}, as of the records in"
+        require(settings[name] == wanted, f"{rule} {data_dir}", wanted)
     if config.data.vocab_file:
-        given = Tokenizer.from_file(config.data.vocab_file)
-        if given.vocab != tokenizer.vocab:
-            raise InputError(
-                f"vocab_file {config.data.vocab_file!r} is not the vocabulary "
-                f"of the records in {data_dir}: {given.vocab_size} and "
-                f"{tokenizer.vocab_size} pieces"
-            )
-    expected = read_manifest(data_dir)["vocab_size"]
-    if expected != tokenizer.vocab_size:
-        raise InputError(
-            f"the vocabulary in {data_dir} has {tokenizer.vocab_size} pieces, "
-            f"its manifest says {expected}"
+        given = type(tokenizer).from_file(config.data.vocab_file)
+        require(
+            given.vocab == tokenizer.vocab,
+            f"vocab_file must be the vocabulary of the records in {data_dir}, "
+            f"{tokenizer.vocab_size} pieces",
+            f"{config.data.vocab_file}, {given.vocab_size} pieces",
         )
+    found = tokenizer.vocab_size
+    expected = read_manifest(data_dir)["vocab_size"]
+    rule = f"the vocabulary in {data_dir} must have {expected} pieces, as its"
+    require(expected == found, f"{rule} manifest says", found)
 
 
 def _with_vocabulary(
@@ -177,22 +162,18 @@ def _with_vocabulary(
     # A vocabulary trained on little text may stay below the size asked for.
     trained = not (config.data.data_dir or config.data.vocab_file)
     fits = wanted in (size, BERT_VOCAB_SIZE) or (trained and size < wanted)
-    if not fits:
-        raise InputError(
-            f"vocab_size is {wanted}, but the vocabulary has {size} pieces"
-        )
+    require(fits, f"vocab_size must be the vocabulary's, {size}", wanted)
     model = dataclasses.replace(config.model, vocab_size=size)
     return dataclasses.replace(config, model=model)
 
 
 def _check_ids(train: Records, tokenizer: Tokenizer, data_dir: str) -> None:
-    counts = train.token_counts
-    if counts is None:
+    if train.token_counts is None:
         return
-    used = counts.nonzero()[0]
-    if len(used) and used[-1] >= tokenizer.vocab_size:
-        raise InputError(
-            f"the records in {data_dir} hold the id {used[-1]}, but the "
-            f"vocabulary has {tokenizer.vocab_size} pieces: they were made "
-            "with another vocabulary"
-        )
+    highest = int(train.token_counts.nonzero()[0].max(initial=0))
+    require(
+        highest < tokenizer.vocab_size,
+        f"ids of the records in {data_dir} must be below the vocabulary's "
+        f"{tokenizer.vocab_size} pieces: they were made with another one",
+        highest,
+    )

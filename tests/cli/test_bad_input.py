@@ -167,16 +167,17 @@ def test_records_of_another_vocabulary(records_dir, tmp_path):
     path = tmp_path / "vocab.txt"
     path.write_text("".join(f"{p}\n" for p in pieces))
     line = refused(tmp_path, records_dir, vocab_file=path)
-    assert f"{len(pieces)} and {len(pieces) - 1} pieces" in line
+    assert f", {len(pieces) - 1} pieces; received" in line
+    assert f", {len(pieces)} pieces'" in line
     line = refused(tmp_path, records_dir, vocab_size=77)
-    assert "vocab_size is 77" in line
-    assert str(len(pieces) - 1) in line
+    assert f"vocab_size must be the vocabulary's, {len(pieces) - 1}" in line
+    assert "received 77" in line
 
 
 def test_records_of_another_casing(records_dir, tmp_path):
     line = refused(tmp_path, records_dir, do_lower_case=False)
-    assert "do_lower_case is False" in line
-    assert "made with True" in line
+    assert "do_lower_case must be True, as of the records" in line
+    assert "received False" in line
 
 
 def test_records_without_manifest_whose_ids_are_too_high(
@@ -317,7 +318,7 @@ def test_a_model_dir_whose_embedded_records_have_another_vocabulary(
     size = len(tiny.vocab())
     finished = tiny.pretrain(model_dir=folder, vocab_size=size + 10)
     line = finished.error()
-    assert f"vocab_size is {size + 10}" in line
+    assert f"received {size + 10}" in line
     assert f"{size} pieces" in line
     assert tiny.tree(tmp_path) == before
 

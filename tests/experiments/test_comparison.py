@@ -8,8 +8,8 @@ import tiny
 
 from electra_tf.cli import compare_objectives as command
 from electra_tf.config.pretraining import flat_values
+from electra_tf.experiments import Comparison, make_systems
 from electra_tf.experiments.compare import Clock, Job
-from electra_tf.experiments.comparison import Comparison, make_systems
 from electra_tf.training.cost.flops import step_flops, train_flops
 
 CONFIGS = pathlib.Path(__file__).parents[2] / "configs"

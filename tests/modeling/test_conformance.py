@@ -14,9 +14,11 @@ from layer_registry import REGISTRY, built, make_masker, run, weighted_sum
 import electra_tf
 from electra_tf.modeling.noise import Noise
 
-# Not layers to stack, tested apart: the pre-training model, tables that are
-# half of another network's, the models of tests/finetune and tests/serving.
+# Not layers to stack, tested apart: the base of layers, the pre-training model,
+# tables that are half of another network's, the models of tests/finetune and
+# tests/serving.
 ELSEWHERE = {
+    "BaseLayer",
     "Pretrainer",
     "DisentangledEmbeddings",
     "TaskModel",

@@ -130,7 +130,9 @@ def test_any_length_up_to_the_table(deep):
 
 def test_too_long_an_input_is_refused(deep):
     ids = np.ones([1, 10], np.int32)
-    with pytest.raises(ValueError, match=r"9 rows.*length of 10"):
+    with pytest.raises(
+        ValueError, match=r"length must be at most .* 9 rows; received 10"
+    ):
         deep(ids, ids, ids * 0)
 
 

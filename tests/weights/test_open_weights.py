@@ -1,6 +1,5 @@
 """Whatever weights come from, every command takes them."""
 
-import dataclasses
 import pathlib
 import shutil
 
@@ -12,15 +11,9 @@ import tiny
 from electra_tf.errors import InputError
 from electra_tf.pretrained import from_pretrained
 from electra_tf.weights import (
-    FORMATS,
-    AdamSlots,
-    Head,
     LazyArrays,
-    OpenedWeights,
-    WeightsFormat,
     native,
     open_weights,
-    register,
     save_weights,
 )
 
@@ -347,90 +340,3 @@ def test_a_run_goes_on_without_its_initial_weights(sources, tmp_path):
         "pretrain", *given, "--num_train_steps=2", "--hidden_size=64"
     )
     assert "hidden_size was 32, now 64" in finished.error()
-
-
-# ---------------------------------------------------------------------------
-# A format from outside.
-
-
-class Scaled(WeightsFormat):
-    """A file of arrays, each twice what it is here; networks by their names."""
-
-    name, takes = "scaled", "a .scaled file"
-    keeps = ("head", "labels")
-
-    def __init__(self, beside):
-        self.beside = beside
-
-    def recognises(self, path):
-        return path.endswith(".scaled")
-
-    def read(self, path):
-        arrays = np.load(path)
-        networks = ("discriminator",) if "alone" in path else None
-        return dataclasses.replace(
-            self.beside,
-            arrays=LazyArrays(arrays.files, lambda name: arrays[name] / 2),
-            source=f"the scaled file {path!r}",
-            networks=networks,
-            head=Head("classifier", {"classifier/kernel": np.zeros((2, 2))}),
-            labels=("bad", "good"),
-            optimizer=AdamSlots(3, {}, {}),
-        )
-
-    def write(self, weights, output_dir, dtype):
-        arrays = {
-            name: 2 * array.astype(dtype)
-            for name, array in weights.arrays.items()
-        }
-        with open(output_dir, "wb") as file:
-            np.savez(file, **arrays)
-
-
-@pytest.fixture
-def scaled(sources):
-    register(Scaled(open_weights(sources["run"])))
-    yield
-    del FORMATS["scaled"]
-
-
-def test_a_format_from_outside(scaled, sources, tiny_model, tmp_path):
-    path, back = str(tmp_path / "model.scaled"), str(tmp_path / "back")
-    for source, place, to in (
-        (sources["run"], path, "scaled"),
-        (path, back, "electra_tf"),
-    ):
-        finished = tiny.command(
-            "convert_weights",
-            f"--model_dir={source}",
-            f"--output_dir={place}",
-            f"--to={to}",
-        )
-        assert finished.code == 0, finished.err
-    told = "left out, since electra_tf has no place: head, labels, optimizer"
-    assert told in finished.out
-    assert open_weights(path).labels == ("bad", "good")
-    for place in (path, back):
-        model = from_pretrained(place)
-        assert model.detect(["we are"]) == tiny_model.detect(["we are"])
-    with pytest.raises(InputError, match=r"a \.scaled file; received 'none'"):
-        open_weights("none")
-    with pytest.raises(InputError, match="must be new; received 'scaled'"):
-        register(Scaled(None))
-
-
-def test_a_discriminator_alone(scaled, sources, tiny_model, tmp_path):
-    weights = open_weights(sources["run"])
-    paths = [v.path for v in tiny_model.discriminator.variables]
-    alone = OpenedWeights(
-        weights.config,
-        weights.tokenizer,
-        {path: weights.arrays[path] for path in paths},
-    )
-    path = str(tmp_path / "alone.scaled")
-    save_weights(alone, path, "scaled")
-    model = from_pretrained(path)
-    assert model.generator is None
-    assert model.detect(["we are"]) == tiny_model.detect(["we are"])
-    with pytest.raises(InputError, match="no generator"):
-        model.fill_mask("we [MASK]")

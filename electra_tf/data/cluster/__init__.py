@@ -74,7 +74,7 @@ class PartWriter:
             {split: f"{stem}-{split}" for split in splits},
             dict.fromkeys(splits, 0),
         )
-        self._files = {}
+        self._files: dict[str, tf.io.TFRecordWriter] = {}
 
     def __enter__(self) -> "PartWriter":
         with naming_write_errors(self._folder):

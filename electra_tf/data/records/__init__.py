@@ -56,7 +56,7 @@ class Records:
         self.fingerprint = fingerprint
         self.token_counts = token_counts
         self.manifest = manifest
-        self.failure = None
+        self.failure: InputError | None = None
 
     def read(self, numbers: np.ndarray) -> list[bytes]:
         """Serialised `tf.train.Example`s of the given numbers, in order.

@@ -25,7 +25,7 @@ from electra_tf.data.records.settings import (
 )
 from electra_tf.data.text import expand_inputs, read_documents
 from electra_tf.data.tokenizers import Tokenizer
-from electra_tf.errors import InputError
+from electra_tf.errors import InputError, require
 
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
@@ -78,10 +78,8 @@ def build_records(
     settings = BuildSettings(
         tokenizer, max_seq_length, seed, eval_fraction, split_long_lines
     )
-    if num_processes is not None and num_processes < 1:
-        raise InputError(
-            f"num_processes must be at least 1; received {num_processes}"
-        )
+    holds = num_processes is None or num_processes >= 1
+    require(holds, "num_processes must be at least 1", num_processes)
     shards = {"train": num_shards, "eval": 1}
     counted = Counted.nothing(tokenizer.vocab_size)
     documents, size = _open_inputs(inputs, counted.replaced)
@@ -183,7 +181,9 @@ def ordered_map(
         # Pickled by us, to be unpickled after TensorFlow is set up there.
         (pickle.dumps(make_function),),
     )
-    waiting = collections.deque()
+    waiting: collections.deque[concurrent.futures.Future[Any]] = (
+        collections.deque()
+    )
     try:
         for task in tasks:
             waiting.append(pool.submit(_call, task))

@@ -114,7 +114,8 @@ class ExampleBuilder:
     def _whole_lines(
         self, document: Sequence[Line], draw: Draw
     ) -> Iterator[Example]:
-        gathered, length = [], 0
+        gathered: list[Sequence[int]] = []
+        length = 0
         # Differs from TF1: a document draws its first target itself.
         target, single = self._plan(draw)
         for sentences in document:
@@ -131,7 +132,7 @@ class ExampleBuilder:
     def _split_lines(
         self, document: Sequence[Line], draw: Draw
     ) -> Iterator[Example]:
-        gathered = []
+        gathered: list[Sequence[int]] = []
         target, single = self._plan(draw)
         room = capacity = _capacity(target, single)
         for line in document:
@@ -154,7 +155,7 @@ class ExampleBuilder:
             yield self._divide(gathered, target, single, draw)
 
     def _tear(
-        self, part: list[int], start: int, room: int, capacity: int
+        self, part: Sequence[int], start: int, room: int, capacity: int
     ) -> tuple[int, int]:
         """Splits part[start:], which is longer than `room`.
 
@@ -188,11 +189,12 @@ class ExampleBuilder:
         return target, draw() < SINGLE_SEGMENT_PROBABILITY
 
     def _divide(
-        self, parts: list[list[int]], target: int, single: bool, draw: Draw
+        self, parts: list[Sequence[int]], target: int, single: bool, draw: Draw
     ) -> Example:
         """Gives each part to a segment, then cuts both to what fits."""
         first_target = (target - _SPECIALS_PAIR) // 2
-        first, second = [], []
+        first: list[int] = []
+        second: list[int] = []
         for part in parts:
             if (
                 single

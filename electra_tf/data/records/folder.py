@@ -211,15 +211,16 @@ class RecordWriter(RecordsFolder):
             for split, count in num_shards.items()
         }
         super().__init__(folder, splits, overwrite)
+        self._writers = splits
 
     def _open(self) -> None:
         with naming_write_errors(self.path):
-            for shards in self._splits.values():
+            for shards in self._writers.values():
                 shards.open()
 
     def write(self, packed: Packed) -> None:
         """Appends the records of some documents."""
         with naming_write_errors(self.path):
-            for split, shards in self._splits.items():
+            for split, shards in self._writers.items():
                 for record in getattr(packed, split):
                     shards.write(record)

@@ -37,7 +37,8 @@ class ExampleSerializer:
     def __init__(self, vocab_size: int, max_seq_length: int):
         self._varints = [_varint(i) for i in range(max(vocab_size, 2))]
         self._length = max_seq_length
-        self._heads = {}  # by the number of bytes of the encoded ids
+        # By the number of bytes of the encoded ids.
+        self._heads: dict[int, bytes] = {}
         self._mask_head, self._segments_head = (
             _feature(name, max_seq_length) for name in FEATURES[1:]
         )

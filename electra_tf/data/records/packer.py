@@ -210,11 +210,11 @@ class DocumentPacker:
         stats.bytes += sum(map(len, encoded))
         stats.tokens_seen += ids.size
         stats.unknown += int(np.sum(ids == self._tokenizer.unk_id))
-        ids = ids.tolist()
+        pieces = ids.tolist()
         splits = tokens.row_splits.numpy().tolist()
-        parts = (ids[start:end] for start, end in itertools.pairwise(splits))
+        found = (pieces[start:end] for start, end in itertools.pairwise(splits))
         return [
-            [[next(parts) for _ in range(count)] for count in counts]
+            [[next(found) for _ in range(count)] for count in counts]
             for counts in shape
         ]
 

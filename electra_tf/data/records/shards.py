@@ -45,7 +45,7 @@ class Shards(abc.ABC):
             for shard in range(num_shards)
         ]
         self._index_path = os.path.join(folder, f"{split}.index.npz")
-        self._index = None
+        self._index: RecordIndex | None = None
 
     @abc.abstractmethod
     def close(self) -> RecordIndex:
@@ -94,7 +94,7 @@ class ShardWriter(Shards):
 
     def __init__(self, folder: str, split: str, num_shards: int):
         super().__init__(folder, split, num_shards)
-        self._files = []
+        self._files: list[tf.io.TFRecordWriter] = []
         self._builder = IndexBuilder()
         self._count = 0
 
@@ -133,7 +133,9 @@ class ShardReader:
 
     def __init__(self, paths: Sequence[str]):
         self.paths = tuple(paths)
-        self._open = collections.OrderedDict()
+        self._open: collections.OrderedDict[int, tf.io.gfile.GFile] = (
+            collections.OrderedDict()
+        )
         self._lock = threading.Lock()
 
     def read(self, shard: int, offset: int, length: int) -> bytes:

@@ -65,7 +65,7 @@ def _matches(pattern: str) -> list[str]:
         if not tf.io.gfile.isdir(pattern):
             return [pattern]
         return _files_below(pattern)
-    found = []
+    found: list[str] = []
     for path in tf.io.gfile.glob(pattern):
         # As in shells, "*" does not find hidden names; TensorFlow's does.
         if _is_hidden(os.path.basename(path)) and not _is_hidden(

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -65,7 +65,7 @@ class Tokenizer:
         "strip_accents": bool,
     }
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+    def __new__(cls, *args: Any, **kwargs: Any) -> "Tokenizer":
         return super().__new__(KINDS[DEFAULT_KIND] if cls is Tokenizer else cls)
 
     def __init__(

@@ -17,12 +17,13 @@ from electra_tf.config.objectives import add
 from electra_tf.modeling.encoder import Encoder
 from electra_tf.modeling.networks import Discriminator, variables_of
 from electra_tf.modeling.noise import noise_of
-from electra_tf.pretraining.generators import Batch, Generator, Proposal
-from electra_tf.pretraining.losses import (
-    Detection,
-    LossTerm,
-    summed,
+from electra_tf.pretraining.generators import (
+    Batch,
+    Generator,
+    Proposal,
+    text_of,
 )
+from electra_tf.pretraining.losses import Detection, LossTerm, summed
 from electra_tf.pretraining.masking import MaskedBatch
 from electra_tf.pretraining.sampling import Corrupted, corrupt
 
@@ -67,8 +68,7 @@ class Objective(abc.ABC):
       sampler: (logits, MaskedBatch) -> sampled ids (`Sampler`).
       networks: those beside the generator's (`make_networks`).
       loss_weights: loss term -> its weight in the total.
-      boundaries: steps before which `enter` must be called; at them the
-        computation changes.
+      boundaries: steps at which stages begin, before which to call `enter`.
 
     Attributes:
       description: what `register` has bound to the class.
@@ -93,8 +93,7 @@ class Objective(abc.ABC):
         self.sampler = sampler
         self.networks = {**generator.networks, **networks}
         self.loss_weights = dict(loss_weights)
-        self.boundaries = boundaries
-        self.stage = 1
+        self.boundaries, self.stage = boundaries, 1
 
     @classmethod
     def make_networks(
@@ -104,8 +103,7 @@ class Objective(abc.ABC):
 
         They start at random in the order of the dict.
         """
-        network = Discriminator(main, name="detector")
-        return {cls.description.main.name: network}
+        return {cls.description.main.name: Discriminator(main, name="detector")}
 
     @classmethod
     def from_values(cls, values: Values, *parts, **rest) -> "Objective":
@@ -159,13 +157,8 @@ class Objective(abc.ABC):
         """What the main network says of x-hat (at some positions)."""
         name = self.description.main.name
         with noise_of(name):
-            return self.networks[name](
-                corrupted.input_ids,
-                batch["input_mask"],
-                batch["segment_ids"],
-                *positions,
-                training=training,
-            )
+            text = text_of(batch, corrupted.input_ids)
+            return self.networks[name](*text, *positions, training=training)
 
     def detection(
         self,

@@ -1,9 +1,9 @@
 """A generator that tries to fool the discriminator, by REINFORCE."""
 
+import keras
 import tensorflow as tf
 
 from electra_tf.config.objectives import describe
-from electra_tf.modeling.networks import make_baseline
 from electra_tf.pretraining.losses import masked_lm_losses, summed
 from electra_tf.pretraining.objectives import register
 from electra_tf.pretraining.objectives.electra import Electra
@@ -35,7 +35,8 @@ class Adversarial(Electra):
 
     @classmethod
     def make_networks(cls, main, generators):
-        baseline = make_baseline(generators[0].hidden_size)
+        baseline = keras.layers.Dense(1, name="baseline")
+        baseline.build((None, None, generators[0].hidden_size))
         return {"baseline": baseline, **super().make_networks(main, generators)}
 
     def places(self, batch, masked):

@@ -51,10 +51,8 @@ class ReplaceMLM(Objective):
         return {"main": MaskedLM(main, "main_predictions", name="restorer")}
 
     def places(self, batch, masked):
-        return {
-            **self.generator.places(batch, masked),
-            "main": self.restored(batch, masked),
-        }
+        restored = self.restored(batch, masked)
+        return {**self.generator.places(batch, masked), "main": restored}
 
     def restored(self, batch, masked) -> tf.Tensor:
         """Where D predicts: at the masked positions, float32 [B, M]."""
@@ -80,9 +78,8 @@ class ReplaceMLM(Objective):
 
     def restore(self, batch, masked, corrupted, training: bool):
         """D's loss at each place, and 1 where its best guess is right."""
-        logits = self.read(
-            batch, corrupted, training, masked.positions
-        )  # [B, M, V]
+        at = masked.positions
+        logits = self.read(batch, corrupted, training, at)  # [B, M, V]
         best = tf.argmax(logits, -1, masked.ids.dtype)  # [B, M]
         return masked_lm_losses(logits, masked.ids), hits(best, masked.ids)
 
@@ -109,8 +106,7 @@ class AllTokensMLM(ReplaceMLM):
 
     def restore(self, batch, masked, corrupted, training):
         ids, read = tf.cast(batch["input_ids"], tf.int32), corrupted.input_ids
-        logits, copy = self.read(
-            batch, corrupted, training
-        )  # [B, L, V], [B, L]
+        # [B, L, V], [B, L]
+        logits, copy = self.read(batch, corrupted, training)
         best = likeliest_tokens(logits, copy, read)  # [B, L]
         return copying_lm_losses(logits, copy, ids, read), hits(best, ids)

@@ -3,8 +3,9 @@
 import tensorflow as tf
 
 from electra_tf.config.objectives import describe
-from electra_tf.modeling.networks import make_selector
-from electra_tf.modeling.noise import current_noise, fresh_noise, noise_of
+from electra_tf.modeling.networks import Selector
+from electra_tf.modeling.noise import current_noise, noise_of
+from electra_tf.pretraining.generators import text_of
 from electra_tf.pretraining.losses import hits, masked_lm_losses, summed
 from electra_tf.pretraining.objectives import register
 from electra_tf.pretraining.objectives.electra import Electra
@@ -33,22 +34,25 @@ class Teams(Electra):
     @classmethod
     def make_networks(cls, main, generators):
         detector = super().make_networks(main, generators)
-        return {**detector, "selector": make_selector(main)}
+        sizes = (main.embeddings.vocab_size, main.embeddings.embedding_size)
+        selector = Selector(*sizes, main.sizes, name="selector")
+        return {**detector, "selector": selector}
 
     def places(self, batch, masked):
         return {**super().places(batch, masked), "mws": masked.weights}
 
     def detect(self, batch, masked, proposal, training):
-        mask, segments = batch["input_mask"], batch["segment_ids"]  # [B, L]
         corrupted = self.corrupt(batch, masked, proposal)
+        text = text_of(batch, corrupted.input_ids)  # [B, L] each
         with noise_of("discriminator"):
             main = self.networks["discriminator"]
             *_, shared, last = main.encoder.layer_states(
-                corrupted.input_ids, mask, segments, training=training
+                *text, training=training
             )  # [B, L, H] each
             scores = main.head(last)  # [B, L]
         choices = candidate_words(proposal.logits, masked.ids)  # [B, M, 5]
-        losses, right = self.select(shared, mask, masked, choices, training)
+        states = (shared, batch["input_mask"])
+        losses, right = self.select(*states, masked, choices, training)
         return self.outcome(
             batch,
             masked,
@@ -79,6 +83,6 @@ class Teams(Electra):
 
 def candidate_words(logits: tf.Tensor, true_ids: tf.Tensor) -> tf.Tensor:
     """The true token and four others that G finds likely: int32 [B, M, 5]."""
-    noise = (current_noise() or fresh_noise()).fork("candidates")
+    noise = current_noise().fork("candidates")
     others = draw_distinct(logits, true_ids, NUM_NEGATIVES, noise)
     return tf.concat([true_ids[..., None], others], -1)

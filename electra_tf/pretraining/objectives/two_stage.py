@@ -50,12 +50,8 @@ class TwoStage(Electra):
         # Nothing of stage 2 is learned yet, so that a run which resumes at
         # this very step may copy once more.
         if step in self.boundaries and self.init:
-            networks = (
-                self.networks["generator"],
-                self.networks["discriminator"],
-            )
-            source, target = (network.encoder for network in networks)
-            copy_encoder(source, target)
+            names = ("generator", "discriminator")
+            copy_encoder(*(self.networks[name].encoder for name in names))
 
 
 def copy_encoder(source: keras.layers.Layer, target: keras.layers.Layer):

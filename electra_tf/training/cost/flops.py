@@ -14,10 +14,7 @@ import math
 from collections.abc import Callable
 
 from electra_tf.config.objectives import describe
-from electra_tf.config.pretraining import (
-    PretrainingConfig,
-    flat_values,
-)
+from electra_tf.config.pretraining import PretrainingConfig, flat_values
 from electra_tf.training.cost import TOWERS, Network, networks
 
 # Operations on one value.
@@ -52,9 +49,9 @@ def _inputs(network: Network) -> int:
     words = 2 * width * network.vocab_size
     places = 2 * width * (network.length + network.segments)
     sums = 2 * width + (LAYER_NORM + DROPOUT) * width
-    if width == network.hidden_size:
-        return words + places + sums
-    return words + places + sums + _dense(width, network.hidden_size)
+    hidden = network.hidden_size
+    projection = _dense(width, hidden) if width != hidden else 0
+    return words + places + sums + projection
 
 
 def _attention(network: Network) -> int:
@@ -143,15 +140,13 @@ def network_flops(
         )
     elif TOWERS[0] in parts:
         tower = parts[TOWERS[0]]
-        each = 2.0 * encoder_flops(tower)
-        # Its head sees twice the width.
+        # Their head sees twice the width, and every token.
         cloze = dataclasses.replace(
             tower,
             hidden_size=2 * tower.hidden_size,
             embedding_size=tower.table_width,
         )
-        # The cloze loss is of every token.
-        each += masked_lm_head_flops(cloze)
+        each = 2.0 * encoder_flops(tower) + masked_lm_head_flops(cloze)
         flops["generator"] = 2.0 * tokens * each
     description = describe(config.objective.objective)
     main = parts[description.main.name]

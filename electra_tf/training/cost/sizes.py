@@ -3,7 +3,7 @@
 from electra_tf.config.description import Part
 from electra_tf.config.objectives import describe
 from electra_tf.config.pretraining import ElectraConfig, PretrainingConfig
-from electra_tf.config.sizes import generator_sizes, num_slots
+from electra_tf.config.sizes import num_slots
 from electra_tf.training.cost import TOWERS, Network, networks
 
 _BYTES_A_VALUE = 4  # float32
@@ -20,31 +20,27 @@ def count_parameters(config: PretrainingConfig) -> dict[str, int]:
     """
     model = config.model
     description = describe(config.objective.objective)
-    parts = {"embeddings": _embeddings(model, model.embedding_size)}
+    generators = networks(config)
+    main = generators.pop(description.main.name)
+    parts = {"embeddings": _embeddings(model, main)}
     encoder, head = "encoder", "masked-LM head"
     if description.has_generator:
         name = description.main.name
         encoder, head = f"{name} encoder", f"{name} head"
-        parts |= _generator(model)
-    before = [p for p in description.parts if p.reads == "generator"]
-    parts |= {part.name: _part(model, part) for part in before}
-    parts[encoder] = _encoder(
-        model.embedding_size,
-        model.hidden_size,
-        model.intermediate_size,
-        model.num_hidden_layers,
-    )
-    parts[head] = _part(model, description.main)
+        parts |= _generator(model, list(generators.values()))
+    for part in description.parts:
+        if part.reads == "generator":
+            parts[part.name] = _part(generators["generator"], part)
+    parts[encoder] = _encoder(main)
+    parts[head] = _part(main, description.main)
     after = [p for p in description.parts if p.reads == "main"]
-    return parts | {part.name: _part(model, part) for part in after}
+    return parts | {part.name: _part(main, part) for part in after}
 
 
-def _part(model: ElectraConfig, part: Part) -> int:
-    """A head, and the blocks that stand before it."""
-    hidden = model.hidden_size
-    if part.reads == "generator":
-        hidden = generator_sizes(model).hidden_size
-    tokens = _masked_lm_head(model, hidden, model.embedding_size)
+def _part(read: Network, part: Part) -> int:
+    """A head, and the blocks that stand before it, on what it reads."""
+    hidden = read.hidden_size
+    tokens = _masked_lm_head(read)
     heads = {
         "tokens": tokens,
         "copying": tokens + _dense(hidden, 1),
@@ -52,30 +48,21 @@ def _part(model: ElectraConfig, part: Part) -> int:
         "selection": tokens,
         "value": _dense(hidden, 1),
     }
-    blocks = part.blocks * _block(hidden, model.intermediate_size)
-    return blocks + heads[part.head]
+    return part.blocks * _block(read) + heads[part.head]
 
 
-def _generator(model: ElectraConfig) -> dict[str, int]:
-    towers = {"transformer": 1, "two_tower": 2}.get(model.generator, 0)
-    if not towers:
+def _generator(model: ElectraConfig, encoders: list[Network]) -> dict[str, int]:
+    """Of its encoders, all alike: one, two towers, or none."""
+    if not encoders:
         return {}
-    if model.tying == "all":
-        head = _masked_lm_head(model, model.hidden_size, model.embedding_size)
-        return {"generator encoder": 0, "generator head": head}
-    sizes = generator_sizes(model)
-    parts, width = {}, model.embedding_size
-    if model.tying == "none":
-        width = sizes.hidden_size
-    if model.tying != "embeddings":
-        parts["generator embeddings"] = _embeddings(model, width)
-    parts["generator encoder"] = towers * _encoder(
-        width,
-        sizes.hidden_size,
-        sizes.intermediate_size,
-        sizes.num_hidden_layers,
+    first, parts = encoders[0], {}
+    if model.tying not in ("embeddings", "all"):
+        parts["generator embeddings"] = _embeddings(model, first)
+    shared = model.tying == "all"
+    parts["generator encoder"] = (
+        0 if shared else len(encoders) * _encoder(first)
     )
-    head = _masked_lm_head(model, towers * sizes.hidden_size, width)
+    head = _masked_lm_head(first, len(encoders))
     return {**parts, "generator head": head}
 
 
@@ -83,28 +70,30 @@ def _dense(inputs: int, outputs: int) -> int:
     return inputs * outputs + outputs
 
 
-def _layer_norm(width: int) -> int:
-    return 2 * width
+def _embeddings(model: ElectraConfig, network: Network) -> int:
+    rows = network.vocab_size + network.segments
+    # Two more are the LayerNorm's.
+    return (rows + model.max_position_embeddings + 2) * network.table_width
 
 
-def _embeddings(model: ElectraConfig, width: int) -> int:
-    rows = model.vocab_size + model.max_position_embeddings
-    return (rows + model.type_vocab_size) * width + _layer_norm(width)
-
-
-def _encoder(width: int, hidden: int, intermediate: int, layers: int) -> int:
+def _encoder(network: Network) -> int:
+    width, hidden = network.table_width, network.hidden_size
     projection = _dense(width, hidden) if width != hidden else 0
-    return projection + layers * _block(hidden, intermediate)
+    return projection + network.num_layers * _block(network)
 
 
-def _block(hidden: int, intermediate: int) -> int:
-    attention = 4 * _dense(hidden, hidden) + _layer_norm(hidden)
-    feed_forward = _dense(hidden, intermediate) + _dense(intermediate, hidden)
-    return attention + feed_forward + _layer_norm(hidden)
+def _block(network: Network) -> int:
+    hidden, wide = network.hidden_size, network.feed_forward_width
+    norms = 2 * 2 * hidden
+    feed_forward = _dense(hidden, wide) + _dense(wide, hidden)
+    return 4 * _dense(hidden, hidden) + feed_forward + norms
 
 
-def _masked_lm_head(model: ElectraConfig, hidden: int, width: int) -> int:
-    return _dense(hidden, width) + _layer_norm(width) + model.vocab_size
+def _masked_lm_head(network: Network, towers: int = 1) -> int:
+    """Dense, LayerNorm and bias, on the states of one encoder or of two."""
+    width = network.table_width
+    dense = _dense(towers * network.hidden_size, width)
+    return dense + 2 * width + network.vocab_size
 
 
 def weight_bytes(config: PretrainingConfig) -> int:

@@ -17,12 +17,16 @@ from electra_tf.training.cost.sizes import (
 )
 
 
-@dataclasses.dataclass(frozen=True)
 class Summary:
     """The figures of a run.
 
+    Args:
+      config: the run's configuration.
+      num_records: training records; None where they are not made yet.
+
     Attributes:
       parameters: by part (see `count_parameters`).
+      total_parameters: all that is trained, shared parts once.
       flops_a_step: by network, forward and backward on the whole batch.
       train_flops: of the whole run.
       fraction_of_small: of the paper's ELECTRA-Small, 1.29e18.
@@ -31,59 +35,31 @@ class Summary:
       steps_an_epoch, epochs: None where the number of records is not known.
     """
 
-    parameters: dict[str, int]
-    flops_a_step: dict[str, float]
-    train_flops: float
-    fraction_of_small: float
-    weight_bytes: int
-    activation_bytes: int
-    tokens_a_step: int
-    total_tokens: int
-    steps_an_epoch: float | None
-    epochs: float | None
-
-    @property
-    def total_parameters(self) -> int:
-        """All that is trained, shared parts once."""
-        return sum(self.parameters.values())
-
-
-def measure(config: PretrainingConfig, num_records: int | None) -> Summary:
-    """The figures of a run on `num_records` training records."""
-    optimizer = config.optimizer
-    steps, batch_size = optimizer.num_train_steps, optimizer.train_batch_size
-    tokens = batch_size * config.data.max_seq_length
-    flops = train_flops(config)
-    an_epoch = num_records / batch_size if num_records else None
-    small = train_flops(make_config({"model_size": "small"}))
-    return Summary(
-        parameters=count_parameters(config),
-        flops_a_step=network_flops(config),
-        train_flops=flops,
-        fraction_of_small=flops / small,
-        weight_bytes=weight_bytes(config),
-        activation_bytes=activation_bytes(config),
-        tokens_a_step=tokens,
-        total_tokens=steps * tokens,
-        steps_an_epoch=an_epoch,
-        epochs=steps / an_epoch if an_epoch else None,
-    )
+    def __init__(self, config: PretrainingConfig, num_records: int | None):
+        self.config, self.num_records = config, num_records
+        steps = config.optimizer.num_train_steps
+        batch_size = config.optimizer.train_batch_size
+        self.parameters = count_parameters(config)
+        self.total_parameters = sum(self.parameters.values())
+        self.flops_a_step = network_flops(config)
+        self.train_flops = train_flops(config)
+        small = make_config({"model_size": "small"})
+        self.fraction_of_small = self.train_flops / train_flops(small)
+        self.weight_bytes = weight_bytes(config)
+        self.activation_bytes = activation_bytes(config)
+        self.tokens_a_step = batch_size * config.data.max_seq_length
+        self.total_tokens = steps * self.tokens_a_step
+        self.steps_an_epoch = self.epochs = None
+        if num_records:
+            self.steps_an_epoch = num_records / batch_size
+            self.epochs = steps / self.steps_an_epoch
 
 
 def summarize(config: PretrainingConfig, num_records: int | None) -> str:
-    """`measure` as an aligned table, ready to print.
-
-    Args:
-      config: the run's configuration.
-      num_records: training records; None where they are not made yet.
-    """
-    found = measure(config, num_records)
-    blocks = [
-        _parameter_rows(found),
-        _compute_rows(found),
-        _memory_rows(found),
-        _length_rows(found, config, num_records),
-    ]
+    """A `Summary` as an aligned table, ready to print."""
+    found = Summary(config, num_records)
+    kinds = (_parameter_rows, _compute_rows, _memory_rows, _length_rows)
+    blocks = [rows_of(found) for rows_of in kinds]
     rows = [row for block in blocks for row in block]
     name_width = max(len(name) for name, *_ in rows)
     width = max(len(value) for _, value, _ in rows)
@@ -142,20 +118,15 @@ def _memory_rows(found: Summary) -> list[Row]:
     ]
 
 
-def _length_rows(
-    found: Summary, config: PretrainingConfig, num_records: int | None
-) -> list[Row]:
-    optimizer = config.optimizer
-    shape = f"{optimizer.train_batch_size:,} x {config.data.max_seq_length:,}"
+def _length_rows(found: Summary) -> list[Row]:
+    optimizer, length = found.config.optimizer, found.config.data.max_seq_length
+    shape = f"{optimizer.train_batch_size:,} x {length:,}"
     steps = f"{optimizer.num_train_steps:,}"
-    if num_records:
-        note = f"{num_records:,} records"
-        an_epoch, epochs = (
-            f"{found.steps_an_epoch:,.1f}",
-            f"{found.epochs:,.2f}",
-        )
-    else:
-        note, an_epoch, epochs = "number of records not known", "-", "-"
+    note, an_epoch, epochs = "number of records not known", "-", "-"
+    if found.num_records:
+        note = f"{found.num_records:,} records"
+        an_epoch = f"{found.steps_an_epoch:,.1f}"
+        epochs = f"{found.epochs:,.2f}"
     return [
         ("tokens a step", f"{found.tokens_a_step:,}", f"{shape}, with padding"),
         ("steps an epoch", an_epoch, note),
@@ -172,11 +143,9 @@ def _power(flops: float) -> str:
 
 def _size(number: int) -> str:
     """Bytes in MB, or in GB from one on."""
-    return (
-        f"{number / 1e9:,.2f} GB"
-        if number >= 1e9
-        else f"{number / 1e6:,.1f} MB"
-    )
+    if number >= 1e9:
+        return f"{number / 1e9:,.2f} GB"
+    return f"{number / 1e6:,.1f} MB"
 
 
 def published_flops() -> dict[str, float]:

@@ -161,8 +161,8 @@ def test_dropout_is_the_one_asked_for(pretrained):
     ids = {n: tf.constant(v) for n, v in id_batch().items()}
     model = make(Classifier, pretrained, dropout=0.3)
     block = model.encoder.blocks[1]
-    layers = [model.dropout, model.encoder.embeddings.dropout]
-    layers += [block.attention_dropout, block.output_dropout]
+    layers = [model.dropout, model.encoder.embeddings.output_dropout]
+    layers += [block.probs_dropout, block.output_dropout]
     layers += [block.attention_output_dropout]
     assert {layer.rate for layer in layers} == {0.3}
     first, second = (model(ids, training=True) for _ in range(2))

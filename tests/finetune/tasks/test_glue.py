@@ -262,5 +262,5 @@ def test_tensorflow_datasets_from_a_local_folder(tmp_path):
     assert seen(splits.train) == [("bad", None, "0"), ("good", None, "1")]
     task = open_task("glue/sst2", TaskOptions(tfds_data_dir=str(tmp_path)))
     assert seen(task.splits.dev["dev"]) == seen(splits.train)
-    with pytest.raises(InputError, match="glue/sst2', which cannot be had"):
+    with pytest.raises(InputError, match="'glue/sst2', which cannot be had"):
         read_tfds(GLUE["sst2"], str(tmp_path), with_test=True)

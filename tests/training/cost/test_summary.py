@@ -12,7 +12,7 @@ from electra_tf.training.cost.sizes import (
     count_parameters,
     weight_bytes,
 )
-from electra_tf.training.cost.summary import measure, summarize
+from electra_tf.training.cost.summary import Summary, summarize
 
 TINY = {
     "vocab_size": 50,
@@ -75,7 +75,7 @@ def test_counts_are_those_of_the_networks(changed, tying):
         "discriminator encoder": networks["discriminator"]["encoder"],
         "discriminator head": networks["discriminator"]["head"],
     }
-    assert measure(config, None).total_parameters == total
+    assert Summary(config, None).total_parameters == total
 
 
 def test_one_encoder_is_counted_once():
@@ -95,12 +95,12 @@ def test_masked_language_model():
         "encoder": networks["generator"]["encoder"],
         "masked-LM head": networks["generator"]["head"],
     }
-    assert measure(config, None).total_parameters == total
+    assert Summary(config, None).total_parameters == total
 
 
 def test_small_as_it_is_built():
     config = make_config({})
-    assert measure(config, None).total_parameters == _built(config)[1]
+    assert Summary(config, None).total_parameters == _built(config)[1]
 
 
 # Encoder with embeddings, as KerasHub's presets count it, less the pooler
@@ -152,7 +152,7 @@ def test_heads(size, generator_head, discriminator_head):
 
 def test_weights_take_four_values_a_parameter():
     config = make_config(TINY)
-    parameters = measure(config, None).total_parameters
+    parameters = Summary(config, None).total_parameters
     assert weight_bytes(config) == 16 * parameters
 
 
@@ -195,17 +195,17 @@ def test_activations_as_measured(values, measured):
 
 def test_lengths():
     config = make_config(TINY)
-    found = measure(config, 14)
+    found = Summary(config, 14)
     assert found.tokens_a_step == 40
     assert found.total_tokens == 1200
     assert found.steps_an_epoch == 3.5
     assert found.epochs == pytest.approx(30 / 3.5)
-    assert measure(config, None).epochs is None
-    assert measure(config, None).steps_an_epoch is None
+    assert Summary(config, None).epochs is None
+    assert Summary(config, None).steps_an_epoch is None
 
 
 def test_fraction_of_small():
-    found = measure(make_config({"num_train_steps": 250_000}), None)
+    found = Summary(make_config({"num_train_steps": 250_000}), None)
     assert found.fraction_of_small == pytest.approx(0.25)
     assert found.train_flops == pytest.approx(1.293743798e18 / 4, rel=1e-9)
     assert sum(found.flops_a_step.values()) * 250_000 == found.train_flops
