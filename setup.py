@@ -58,20 +58,19 @@ setup(
             "electra-evaluate = electra_tf.cli.pretrain:evaluate_pretraining",
             "electra-count-flops = electra_tf.cli.pretrain:count_flops",
             "electra-finetune = electra_tf.cli.finetune:finetune",
-            "electra-compare = electra_tf.cli.compare_objectives:"
-            "compare_objectives",
+            "electra-compare = electra_tf.cli.finetune:compare_objectives",
             "electra-build-data = electra_tf.cli.records:"
             "build_pretraining_data",
             "electra-verify-records = electra_tf.cli.records:verify_records",
             "electra-train-vocab = electra_tf.cli.records:train_vocab",
             "electra-report = electra_tf.cli.pages:report",
             "electra-demo = electra_tf.cli.pages:demo",
-            "electra-score-text = electra_tf.cli.score_text:score_text",
+            "electra-score-text = electra_tf.cli.weights:score_text",
             "electra-export = electra_tf.cli.export_saved_model:"
             "export_saved_model",
             "electra-verify = electra_tf.cli.export_saved_model:"
             "verify_saved_model",
-            "electra-convert = electra_tf.cli.convert_weights:convert_weights",
+            "electra-convert = electra_tf.cli.weights:convert_weights",
         ]
     },
 )

@@ -1,6 +1,6 @@
 """Compares training systems: --flagfile=configs/compare/table5.flags."""
 
-from electra_tf.cli.compare_objectives import compare_objectives
+from electra_tf.cli.finetune import compare_objectives
 
 if __name__ == "__main__":
     compare_objectives()

@@ -1,6 +1,6 @@
 """Ranks candidate sentences by an Electric: --help for the format."""
 
-from electra_tf.cli.score_text import score_text
+from electra_tf.cli.weights import score_text
 
 if __name__ == "__main__":
     score_text()

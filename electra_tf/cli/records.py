@@ -5,6 +5,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from tqdm import tqdm
 
@@ -117,11 +118,14 @@ def build_pretraining_data(options: BuildOptions) -> None:
         options.do_lower_case,
         options.strip_accents,
     )
-    values = vars(options)
-    names = ("max_seq_length", "seed", "eval_fraction", "split_long_lines")
-    examples = {name: values[name] for name in names}
-    names = ("output_dir", "num_shards", "overwrite")
-    output = {name: values[name] for name in names}
+
+    def named(*names: str) -> dict[str, Any]:
+        return {name: getattr(options, name) for name in names}
+
+    examples = named(
+        "max_seq_length", "seed", "eval_fraction", "split_long_lines"
+    )
+    output = named("output_dir", "num_shards", "overwrite")
     if options.runner:
         require_packages("--runner needs", ("apache_beam",), "beam")
         from electra_tf.data.cluster.beam import build_records_on_beam

@@ -63,7 +63,8 @@ class Processes:
           Interrupted: a signal came.
         """
         self.check()
-        program = f"from electra_tf.cli.{command} import {command} as run"
+        module, _, name = command.rpartition(".")
+        program = f"from electra_tf.cli.{module or name} import {name} as run"
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-c", f"{program}; run()"),

@@ -32,7 +32,6 @@ from electra_tf.pretraining.objectives import (  # noqa: F401 - each registers
     electra,
     masked_lm,
     teams,
-    two_stage,
 )
 from electra_tf.pretraining.pretrainer import Pretrainer
 from electra_tf.pretraining.sampling import Sampler

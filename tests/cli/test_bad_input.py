@@ -99,7 +99,7 @@ def broken_vocabs():
     for piece in ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"):
         yield piece, lambda v, piece=piece: [p for p in v if p != piece]
     yield "lines 6 and 31", lambda v: [*v[:30], v[5], *v[30:]]
-    yield "Line 31 is empty", lambda v: [*v[:30], "", *v[30:]]
+    yield "an empty line 31", lambda v: [*v[:30], "", *v[30:]]
 
 
 @pytest.mark.parametrize(("told", "broken"), list(broken_vocabs()))
@@ -158,8 +158,8 @@ def refused(tmp_path, data_dir, **changed) -> str:
 
 def test_records_of_another_length(records_dir, tmp_path):
     line = refused(tmp_path, records_dir, max_seq_length=24)
-    assert "max_seq_length is 24" in line
-    assert f"have {tiny.LENGTH}" in line
+    assert "received 24" in line
+    assert f"must be {tiny.LENGTH}" in line
 
 
 def test_records_of_another_vocabulary(records_dir, tmp_path):
@@ -167,16 +167,16 @@ def test_records_of_another_vocabulary(records_dir, tmp_path):
     path = tmp_path / "vocab.txt"
     path.write_text("".join(f"{p}\n" for p in pieces))
     line = refused(tmp_path, records_dir, vocab_file=path)
-    assert f", {len(pieces) - 1} pieces; received" in line
-    assert f", {len(pieces)} pieces'" in line
+    assert f"{len(pieces) - 1} pieces; received" in line
+    assert f"{len(pieces)} pieces" in line
     line = refused(tmp_path, records_dir, vocab_size=77)
-    assert f"vocab_size must be the vocabulary's, {len(pieces) - 1}" in line
-    assert "received 77" in line
+    assert "; received 77" in line
+    assert str(len(pieces) - 1) in line
 
 
 def test_records_of_another_casing(records_dir, tmp_path):
     line = refused(tmp_path, records_dir, do_lower_case=False)
-    assert "do_lower_case must be True, as of the records" in line
+    assert "do_lower_case must be True" in line
     assert "received False" in line
 
 
@@ -186,7 +186,7 @@ def test_records_without_manifest_whose_ids_are_too_high(
     path = tmp_path / "vocab.txt"
     path.write_text("".join(f"{p}\n" for p in tiny.vocab()[:60]))
     line = refused(tmp_path, f"{records_dir}/train*.tfrecord", vocab_file=path)
-    assert "60 pieces" in line
+    assert "must be below the vocabulary's 60" in line
 
 
 def test_records_without_manifest_need_a_vocabulary(records_dir, tmp_path):
@@ -209,7 +209,7 @@ def test_a_shard_that_is_truncated_or_missing(copied_records, tmp_path):
     shard.unlink()
     line = refused(tmp_path, copied_records)
     assert str(shard) in line
-    assert "missing" in line
+    assert "received no" in line
 
 
 def test_a_truncated_shard_without_manifest(

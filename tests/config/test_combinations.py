@@ -1,6 +1,7 @@
 """Objective x generator x tying: which are allowed, and the rule for others."""
 
 import itertools
+import math
 
 import pytest
 
@@ -10,7 +11,12 @@ from electra_tf.config.description import (
     TYINGS,
 )
 from electra_tf.config.objectives import OBJECTIVES, describe
-from electra_tf.config.pretraining import from_json, make_config, to_json
+from electra_tf.config.pretraining import (
+    flat_values,
+    from_json,
+    make_config,
+    to_json,
+)
 from electra_tf.errors import InputError
 from electra_tf.training.cost.sizes import count_parameters
 
@@ -181,3 +187,27 @@ def test_a_difference_of_tables_needs_no_equal_width():
 def test_nothing_is_shared_by_default_where_nothing_can_be(values):
     assert make_config(values).model.tying == "none"
     assert make_config({}).model.tying == "embeddings"
+
+
+@pytest.mark.parametrize(
+    ("combination", "expected"),
+    [
+        (
+            ("electra", "transformer", "none"),
+            2 * math.log(20) + 7 * math.log(2),
+        ),
+        # No loss of its own, where the generator has no weights.
+        (("electra", "unigram", "none"), 7 * math.log(2)),
+        (("mlm", "transformer", "none"), 2 * math.log(20)),
+        (("replace_mlm", "transformer", "none"), 3 * math.log(20)),
+        (("two_stage", "transformer", "none"), None),
+        (("adversarial", "transformer", "none"), None),
+        (("electric", "two_tower", "none"), None),
+    ],
+    ids=str,
+)
+def test_the_loss_of_guessing(combination, expected):
+    values = values_of(*combination, gen_weight=2.0, disc_weight=7.0)
+    values = flat_values(make_config(values))
+    found = describe(combination[0]).loss_at_start(values)
+    assert found == (expected and pytest.approx(expected))

@@ -6,7 +6,7 @@ import pathlib
 import pytest
 import tiny
 
-from electra_tf.cli import compare_objectives as command
+from electra_tf.cli import finetune as command
 from electra_tf.config.pretraining import flat_values
 from electra_tf.experiments import Comparison, make_systems
 from electra_tf.experiments.compare import Clock, Job

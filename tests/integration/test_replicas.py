@@ -104,5 +104,5 @@ def test_a_batch_that_cannot_be_shared_is_refused(records_dir, tmp_path):
     )
     line = finished.error()
     assert "multiple of 12 (4 replicas x 3 accumulation steps)" in line
-    assert "received 32, the nearest is 36" in line
+    assert "the nearest is 36; received 32" in line
     assert not folder.exists()

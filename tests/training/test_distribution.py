@@ -85,7 +85,8 @@ def test_the_nearest_batch_is_named(batch, parts, divisor, nearest):
     with pytest.raises(InputError) as caught:
         found.check_batch(batch, parts)
     assert f"multiple of {divisor} " in str(caught.value)
-    assert str(caught.value).endswith(f"{batch}, the nearest is {nearest}")
+    told = f"the nearest is {nearest}; received {batch}"
+    assert str(caught.value).endswith(told)
     found.check_batch(nearest, parts)
 
 

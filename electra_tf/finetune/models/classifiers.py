@@ -163,7 +163,7 @@ def label_names(
     if labels is None:
         is_given = num_classes is not None
         require(is_given, "labels or num_classes must be given", num_classes)
-        labels = [str(number) for number in range(num_classes)]
+        labels = list(map(str, range(num_classes)))
     labels = tuple(labels)
     rule = f"num_classes must be the number of labels ({len(labels)})"
     require(num_classes in (None, len(labels)), rule, num_classes)

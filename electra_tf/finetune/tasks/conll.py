@@ -58,9 +58,9 @@ def read_conll(
     # Blank lines are None.
     for is_sentence, lines in itertools.groupby(_cells(path, needed), bool):
         if is_sentence:
-            where, words, *tags = zip(*lines, strict=True)
-            known = tags[0] if tags else None
-            sentences.append(Sentence(words, known, where[0]))
+            where, words, *rest = zip(*lines, strict=True)
+            tags = rest[0] if with_tags else None
+            sentences.append(Sentence(words, tags, where[0]))
     require(bool(sentences), f"{path} must hold sentences", sentences)
     return sentences
 

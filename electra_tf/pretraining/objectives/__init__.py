@@ -135,7 +135,7 @@ class Objective(abc.ABC):
 
     @abc.abstractmethod
     def places(self, batch: Batch, masked: MaskedBatch) -> Places:
-        """This stage's terms -> where they are summed: 1 of [B, L or M]."""
+        """This stage's terms -> each place's weight: [B, L] or [B, M]."""
 
     def counts(self, batch: Batch, masked: MaskedBatch) -> Places:
         """How many places each term has: float32 scalars."""
