@@ -74,24 +74,7 @@ def _half(run: Run) -> Series:
 LOSSES, DETECTION, PACE = "Losses", "Finding the replaced tokens", "Pace"
 
 
-def _own_charts() -> list[Chart]:
-    """Of what single objectives measure."""
-    return [
-        Chart(
-            figure.name,
-            LOSSES,
-            figure.title,
-            figure.caption,
-            train=figure.name,
-            held_out=f"eval_{figure.name}",
-            from_zero=not figure.name.endswith("loss"),
-        )
-        for figure in shown_figures()
-        if figure.caption
-    ]
-
-
-CHARTS = (
+_FIRST = (
     Chart(
         "loss",
         LOSSES,
@@ -130,7 +113,8 @@ CHARTS = (
         reference=_unigram,
         reference_label="unigram level",
     ),
-    *_own_charts(),
+)
+_LAST = (
     Chart(
         "disc_auc",
         DETECTION,
@@ -192,3 +176,21 @@ CHARTS = (
         from_zero=True,
     ),
 )
+
+
+def charts() -> list[Chart]:
+    """Those of every run, and between them what single objectives measure."""
+    own = [
+        Chart(
+            figure.name,
+            LOSSES,
+            figure.title,
+            figure.caption,
+            train=figure.name,
+            held_out=f"eval_{figure.name}",
+            from_zero=not figure.name.endswith("loss"),
+        )
+        for figure in shown_figures()  # now: plugins may have added some
+        if figure.caption
+    ]
+    return [*_FIRST, *own, *_LAST]

@@ -14,7 +14,7 @@ from electra_tf.files import (
     write_text,
 )
 from electra_tf.report import Run, load_runs
-from electra_tf.report.charts import CHARTS, Chart
+from electra_tf.report.charts import Chart, charts
 from electra_tf.report.notes import notes, sentences
 from electra_tf.report.tables import (
     by_group,
@@ -81,7 +81,7 @@ def write_report(model_dirs: Sequence[str], output_dir: str) -> str:
     page = render(runs, pictures)
     make_folder(output_dir)
     drawn = {picture.chart.name: picture.light for picture in pictures}
-    for chart in CHARTS:
+    for chart in charts():
         path = os.path.join(output_dir, f"{chart.name}.png")
         if chart.name in drawn:
             write_bytes(path, drawn[chart.name])
@@ -96,7 +96,7 @@ def _draw_all(runs: Sequence[Run]) -> list[Picture]:
     from electra_tf.report import plots
 
     pictures = []
-    for chart in CHARTS:
+    for chart in charts():
         light = plots.draw(chart, runs, plots.LIGHT)
         dark = plots.draw(chart, runs, plots.DARK)
         if light and dark:

@@ -12,7 +12,7 @@ from electra_tf.report import load_runs, page, plots
 def test_every_run_gets_a_colour_and_a_legend_entry(tmp_path):
     folders = [write_run(tmp_path / name) for name in ("_a", "$b$", "c")]
     runs = load_runs(folders)
-    chart = next(c for c in page.CHARTS if c.name == "loss")
+    chart = next(c for c in page.charts() if c.name == "loss")
     named, kinds = plots._legend_entries(chart, runs, plots.LIGHT)
     assert [label for _, label in named] == ["_a", "$b$", "c"]
     assert len({line.get_color() for line, _ in named}) == 3
@@ -36,7 +36,7 @@ def test_every_run_is_drawn_in_its_colour(tmp_path, theme):
             for name, high in (("a", 0.01), ("b", 0.015), ("c", 0.02))
         ]
     )
-    chart = next(c for c in page.CHARTS if c.name == "disc_recall")
+    chart = next(c for c in page.charts() if c.name == "disc_recall")
     pixels = image.imread(io.BytesIO(plots.draw(chart, runs, theme)))
     above_legend = pixels[: len(pixels) * 3 // 4, :, :3]
     for color in theme.runs[:3]:
