@@ -11,8 +11,8 @@ import time
 
 import pytest
 import tiny
-from electra_tf.cli.finetune import compare_objectives
 
+from electra_tf.cli.finetune import compare_objectives
 from electra_tf.experiments.processes import Processes
 
 ROOT = pathlib.Path(__file__).parents[2]
