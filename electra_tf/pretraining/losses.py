@@ -1,6 +1,8 @@
 """The losses, each as (sum, count), so that replicas can be added up.
 
-A mean of means would weigh replicas with few masked tokens too much.
+A mean of means would weigh replicas with few masked tokens too much. What they
+are divided by in a step, `pretrainer.total_loss` says; what is logged is
+divided in `metrics.PretrainingMetrics.result`.
 """
 
 import dataclasses

@@ -183,7 +183,8 @@ class Tokenizer:
     @staticmethod
     def find_file(folder: str) -> str:
         """The vocabulary's file in a folder; where none is, the default's."""
-        paths = [os.path.join(folder, k.file_name) for k in KINDS.values()]
+        kinds = (KINDS[DEFAULT_KIND], *KINDS.values())
+        paths = [os.path.join(folder, kind.file_name) for kind in kinds]
         return next(filter(tf.io.gfile.exists, paths), paths[0])
 
     @staticmethod
