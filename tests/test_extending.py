@@ -13,6 +13,7 @@ from electra_tf.config.objectives import OBJECTIVES
 from electra_tf.data.tokenizers import KINDS
 from electra_tf.finetune.tasks import TASKS
 from electra_tf.pretrained import from_pretrained
+from electra_tf.pretraining import objectives
 from electra_tf.weights.record import FORMATS
 
 DOCS = pathlib.Path(__file__).parents[1] / "docs" / "extending.md"
@@ -30,7 +31,7 @@ def plugins(tmp_path, monkeypatch):
         (tmp_path / f"{name}.py").write_text(block)
     monkeypatch.syspath_prepend(tmp_path)
     importlib.invalidate_caches()
-    registries = (OBJECTIVES, KINDS, FORMATS, TASKS)
+    registries = (OBJECTIVES, objectives._classes, KINDS, FORMATS, TASKS)
     before = [dict(registry) for registry in registries]
     yield [f"--plugin={name}" for name in names]
     for registry, kept in zip(registries, before, strict=True):
