@@ -22,7 +22,7 @@ from electra_tf.training import checkpoints, run_folder
     ("flag", "told"),
     [
         ("--no_such_flag=1", "no_such_flag"),
-        ("--objective=gpt", "electra, electra_15, mlm, replace_mlm"),
+        ("--objective=gpt", "must be one of electra, electra_15, "),
         ("--tying=some", "none, embeddings, all"),
         ("--model_size=huge", "small, small_released, base, large"),
         ("--num_train_steps=many", "many"),

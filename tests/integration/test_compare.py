@@ -82,7 +82,7 @@ def wait_for(path: pathlib.Path, process: subprocess.Popen) -> None:
 
 def run_here(processes, command, arguments, label):
     """In place of a process, most of whose time TensorFlow's import takes."""
-    finished = tiny.command(command, *arguments)
+    finished = tiny.command(command.rpartition(".")[2], *arguments)
     assert finished.code == 0, f"{label}: {finished.err}"
 
 

@@ -16,6 +16,7 @@ from electra_tf.weights import (
     open_weights,
     save_weights,
 )
+from electra_tf.weights.record import FORMATS
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 SOURCES = ("name", "run", "electra_tf", "tf1")
@@ -249,6 +250,9 @@ def test_a_full_disk_leaves_no_folder(sources, tmp_path, monkeypatch):
 
 
 def test_a_format_that_cannot_be_written(sources, tmp_path):
+    there = ", ".join(
+        name for name, each in FORMATS.items() if each.is_writable
+    )
     for name in ("run", "tf1", "none"):
         finished = tiny.command(
             "convert_weights",
@@ -256,7 +260,7 @@ def test_a_format_that_cannot_be_written(sources, tmp_path):
             f"--output_dir={tmp_path}/out",
             f"--to={name}",
         )
-        expected = f"to must be one of electra_tf; received '{name}'"
+        expected = f"to must be one of {there}; received '{name}'"
         assert expected in finished.error()
     assert not list(tmp_path.iterdir())
 

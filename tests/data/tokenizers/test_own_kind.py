@@ -132,8 +132,9 @@ def test_a_folder_of_a_kind_that_is_not_there(run):
         stderr=subprocess.PIPE,
         text=True,
     )
+    there = ", ".join(name for name in KINDS if name != "whole_words")
     assert (
-        "must be one of wordpiece (or of a plugin, by --plugin=MODULE); "
+        f"must be one of {there} (or of a plugin, by --plugin=MODULE); "
         f"received 'whole_words' in '{run}/records/{SETTINGS_NAME}'"
     ) in failed.stderr
 
