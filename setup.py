@@ -9,7 +9,13 @@ REPORT = ["matplotlib>=3.8", "jinja2>=3.1"]
 BEAM = ["apache-beam>=2.69,<3"]
 SERVING = ["tensorflow-serving-api>=2.20,<2.22"]
 DEMO = ["starlette>=0.40", "uvicorn>=0.30", "httpx>=0.27", "jinja2>=3.1"]
-TEST = ["pytest>=8", "hypothesis>=6", "selenium>=4", "pyyaml>=6"]
+TEST = [
+    "pytest>=8",
+    "pytest-xdist>=3.5",
+    "hypothesis>=6",
+    "selenium>=4",
+    "pyyaml>=6",
+]
 LINT = ["ruff>=0.9", "mypy>=1.15"]
 FINETUNE = ["scikit-learn>=1.4", "scipy>=1.11", "seqeval>=1.2.2"]
 

@@ -199,6 +199,7 @@ def test_fit_goes_from_stage_to_stage(runs):
     )
 
 
+@pytest.mark.slow
 def test_fit_on_replicas_goes_from_stage_to_stage():
     loop = built()
     train(loop, 0, BOUNDARY + 1)

@@ -102,6 +102,7 @@ def test_warmup_requests_name_the_model_and_all_signatures(base_path):
     assert shapes == [{(1, 8)}, {(2, rows)}]
 
 
+@pytest.mark.slow
 def test_verify_passes(base_path):
     finished = tiny.command("verify_saved_model", f"{base_path}/1")
     assert finished.code == 0, finished.out + finished.err

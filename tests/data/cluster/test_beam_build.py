@@ -131,7 +131,9 @@ def assert_same_records(folder, ours, theirs):
     assert without_shards[0] == without_shards[1]
 
 
-@pytest.mark.parametrize("num_shards", [3, 400])
+@pytest.mark.parametrize(
+    "num_shards", [3, pytest.param(400, marks=pytest.mark.slow)]
+)
 def test_few_documents(
     tmp_path, few, tokenizer, small_ranges, num_shards, caplog
 ):
