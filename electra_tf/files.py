@@ -1,34 +1,21 @@
-"""Files and folders that a user names: whole writes, locks, refusals.
+"""Files and folders that a user names: whole writes and refusals.
 
 Paths may be of any file system that TensorFlow knows (gs://, ram://); it is
 imported only when a function is called, as commands parse their flags first.
 """
 
 import contextlib
-import datetime
-import functools
 import json
 import os
 import re
-import socket
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
-
-from absl import logging
 
 from electra_tf.errors import InputError
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
-LOCK = ".lock"
 _PATTERNS = "*?[]{}\\"
 _TEMPORARY = re.compile(r".+\.[0-9a-f]{8}\.tmp")
-_SECONDS_BETWEEN_TRIES = 0.1
 
 
 def _gfile() -> Any:
@@ -85,11 +72,24 @@ def make_folder(path: str) -> None:
 
 
 def remove_quietly(path: str) -> None:
-    """Removes a file, if it is there and can be removed."""
+    """Removes a file or a folder, if it is there and can be removed."""
     import tensorflow as tf
 
+    gfile = tf.io.gfile
     with contextlib.suppress(OSError, tf.errors.OpError):
-        tf.io.gfile.remove(path)
+        (gfile.rmtree if gfile.isdir(path) else gfile.remove)(path)
+
+
+def remove_leftovers(folder: str) -> None:
+    """Removes what killed writers left; for who has locked the folder."""
+    for name in os.listdir(folder):
+        if _TEMPORARY.fullmatch(name):
+            remove_quietly(os.path.join(folder, name))
+
+
+def temporary_name(path: str) -> str:
+    """A name beside `path` that no other process has."""
+    return f"{path}.{uuid.uuid4().hex[:8]}.tmp"
 
 
 @contextlib.contextmanager
@@ -101,7 +101,7 @@ def replacing(path: str) -> Iterator[str]:
     Raises:
       InputError: something in the `with` block cannot be written.
     """
-    temporary = f"{path}.{uuid.uuid4().hex[:8]}.tmp"
+    temporary = temporary_name(path)
     try:
         with naming_write_errors(os.path.dirname(path)):
             yield temporary
@@ -109,6 +109,34 @@ def replacing(path: str) -> Iterator[str]:
     except BaseException:
         remove_quietly(temporary)
         raise
+
+
+@contextlib.contextmanager
+def filling(folder: str, last: str) -> Iterator[str]:
+    """A folder to fill, whose files come to stand in `folder` together.
+
+    Before all are whole nothing there is touched. Then files of the same
+    names are replaced, and others stay.
+
+    Args:
+      folder: made where it is missing.
+      last: the file that makes the others count; it comes last.
+
+    Raises:
+      InputError: something in the `with` block cannot be written.
+    """
+    whole = temporary_name(os.path.join(folder, "new"))
+    try:
+        with naming_write_errors(folder):
+            _gfile().makedirs(whole)
+            yield whole
+            for name in sorted(_gfile().listdir(whole), key=last.__eq__):
+                source, target = (
+                    os.path.join(f, name) for f in (whole, folder)
+                )
+                _gfile().rename(source, target, overwrite=True)
+    finally:
+        remove_quietly(whole)
 
 
 def write_bytes(path: str, content: bytes) -> None:
@@ -124,6 +152,12 @@ def write_bytes(path: str, content: bytes) -> None:
 def write_text(path: str, text: str) -> None:
     """As `write_bytes`, in UTF-8."""
     write_bytes(path, text.encode("utf-8"))
+
+
+def read_bytes(path: str) -> bytes:
+    """The whole content of a file."""
+    with _gfile().GFile(path, "rb") as file:
+        return file.read()
 
 
 def read_json(path: str, remedy: str = "restore it") -> dict[str, Any]:
@@ -156,105 +190,4 @@ def read_json(path: str, remedy: str = "restore it") -> dict[str, Any]:
         problem = f"JSON that is a {type(found).__name__}"
     raise InputError(
         f"{path!r} must hold one JSON object; received {problem}: {remedy}"
-    )
-
-
-def is_empty(folder: str) -> bool:
-    """Whether a folder is missing, or holds nothing but a lock."""
-    gfile = _gfile()
-    return not gfile.exists(folder) or set(gfile.listdir(folder)) <= {LOCK}
-
-
-@contextlib.contextmanager
-def locked(
-    folder: str,
-    wait_seconds: float = 0.0,
-    say: Callable[[str], None] | None = None,
-) -> Iterator[int | None]:
-    """Keeps a folder to this process: one at a time writes there.
-
-    The system frees the lock however the process dies. Processes that inherit
-    the descriptor hold it, too: where only their parent is killed, the folder
-    is theirs to their end. Readers ask for no lock. A folder that is made
-    here and is left empty is removed again.
-
-    Args:
-      folder: made where it is missing.
-      wait_seconds: how long to wait for another process.
-      say: told, once, that it waits.
-
-    Yields:
-      the descriptor, for `pass_fds` of `subprocess`; None where there is no
-      lock: on remote file systems and on Windows.
-
-    Raises:
-      InputError: another process holds it (who, and since when); the folder
-        cannot be written.
-    """
-    is_new = not _gfile().exists(folder)
-    make_folder(folder)
-    lock = None
-    try:
-        if "://" in folder or fcntl is None:
-            _say_unlocked()
-        else:
-            lock = _lock(folder, time.monotonic() + wait_seconds, say)
-        yield lock
-    finally:
-        if lock is not None:
-            # While it is still held: see `_lock`.
-            remove_quietly(os.path.join(folder, LOCK))
-            os.close(lock)
-        if is_new and _gfile().exists(folder) and is_empty(folder):
-            with contextlib.suppress(InputError), naming_write_errors(folder):
-                _gfile().rmtree(folder)
-
-
-def _lock(folder: str, deadline: float, say: Callable | None) -> int | None:
-    path = os.path.join(folder, LOCK)
-    while True:
-        with naming_write_errors(folder):
-            lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Its holder removes it, perhaps after it was opened here.
-            if os.fstat(lock).st_nlink:
-                _take_over(folder, lock)
-                return lock
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                holder = os.pread(lock, 1000, 0).decode("utf-8", "replace")
-                os.close(lock)
-                raise InputError(
-                    f"one process at a time may write to {folder!r}; received "
-                    f"a second one: {holder or 'another'} is at work there"
-                ) from None
-            if say is not None:
-                say(f"waiting: another process still works in {folder!r}")
-                say = None
-            time.sleep(_SECONDS_BETWEEN_TRIES)
-        except OSError:  # some network file systems know no locks
-            _say_unlocked()
-            os.close(lock)
-            return None
-        os.close(lock)
-
-
-def _take_over(folder: str, lock: int) -> None:
-    """Writes down who works here since when; removes what was left behind."""
-    now = datetime.datetime.now().astimezone().isoformat(" ", "seconds")
-    who = f"process {os.getpid()} on {socket.gethostname()}, since {now},"
-    with contextlib.suppress(OSError):  # A full disk keeps nobody out.
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, who.encode("utf-8"), 0)
-    for name in os.listdir(folder):
-        if _TEMPORARY.fullmatch(name):
-            remove_quietly(os.path.join(folder, name))
-
-
-@functools.cache
-def _say_unlocked() -> None:
-    logging.warning(
-        "Remote file systems and Windows have no locks: see to it that one "
-        "process at a time writes to a folder."
     )

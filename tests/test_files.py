@@ -10,12 +10,12 @@ import time
 
 import pytest
 
-from electra_tf import files
+from electra_tf import files, locks
 from electra_tf.errors import InputError
 
 HOLD = (
-    "import sys, time; from electra_tf import files\n"
-    "with files.locked(sys.argv[1]) as lock:\n"
+    "import sys, time; from electra_tf import locks\n"
+    "with locks.locked(sys.argv[1]) as lock:\n"
     "    print('held', flush=True)\n"
 )
 
@@ -110,14 +110,14 @@ def test_a_second_process_is_told_who_works_there(tmp_path):
     process = start(HOLD + "    time.sleep(60)", folder)
     try:
         who = f"process {process.pid} on .*, since 20..-..-.. .*, is at work"
-        with pytest.raises(InputError, match=who), files.locked(str(folder)):
+        with pytest.raises(InputError, match=who), locks.locked(str(folder)):
             pass
         assert os.listdir(folder) == [".lock"]  # not removed by the loser
     finally:
         process.kill()
         process.communicate()
     # Freed, though the process had no time to do so.
-    with files.locked(str(folder)):
+    with locks.locked(str(folder)):
         assert os.listdir(folder) == [".lock"]
     assert not os.listdir(folder)
 
@@ -135,34 +135,34 @@ def test_children_hold_the_lock_of_a_killed_parent(tmp_path):
     process.kill()
     process.communicate()
     said = []
-    with pytest.raises(InputError), files.locked(str(tmp_path)):
+    with pytest.raises(InputError), locks.locked(str(tmp_path)):
         pass
     threading.Timer(0.3, os.kill, [pid, signal.SIGKILL]).start()
-    with files.locked(str(tmp_path), 30, said.append):
+    with locks.locked(str(tmp_path), 30, said.append):
         assert len(said) == 1
 
 
 def test_waiting_has_an_end(tmp_path):
     begin = time.monotonic()
-    with files.locked(str(tmp_path)):
-        with pytest.raises(InputError), files.locked(str(tmp_path), 0.3):
+    with locks.locked(str(tmp_path)):
+        with pytest.raises(InputError), locks.locked(str(tmp_path), 0.3):
             pass
         assert time.monotonic() - begin >= 0.3
         # Neither the loser's end nor its message frees the lock.
-        with pytest.raises(InputError), files.locked(str(tmp_path)):
+        with pytest.raises(InputError), locks.locked(str(tmp_path)):
             pass
 
 
 def test_a_folder_is_left_as_it_was_found(tmp_path):
-    with files.locked(str(tmp_path / "new")):
-        assert files.is_empty(str(tmp_path / "new"))
+    with locks.locked(str(tmp_path / "new")):
+        assert locks.is_empty(str(tmp_path / "new"))
     assert not (tmp_path / "new").exists()
-    with files.locked(str(tmp_path)):
+    with locks.locked(str(tmp_path)):
         pass
     assert tmp_path.exists()
-    with files.locked(str(tmp_path / "used")):
+    with locks.locked(str(tmp_path / "used")):
         (tmp_path / "used" / "a").write_text("")
-        assert not files.is_empty(str(tmp_path / "used"))
+        assert not locks.is_empty(str(tmp_path / "used"))
     assert os.listdir(tmp_path / "used") == ["a"]
 
 
@@ -170,11 +170,11 @@ def test_what_killed_writers_left_is_removed(tmp_path):
     kept = {"a.json", "b.tmp", "eval-00000-of-00001.tfrecord.tmp"}
     for name in {*kept, "a.json.0123abcd.tmp"}:
         (tmp_path / name).write_text("")
-    with files.locked(str(tmp_path)):
+    with locks.locked(str(tmp_path)):
         pass
     assert set(os.listdir(tmp_path)) == kept
 
 
 def test_remote_folders_have_no_lock():
-    with files.locked("ram://locks/a") as one, files.locked("ram://locks/a"):
+    with locks.locked("ram://locks/a") as one, locks.locked("ram://locks/a"):
         assert one is None

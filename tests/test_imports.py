@@ -13,16 +13,16 @@ from import_tree import Tree, imports
 ROOT = pathlib.Path(__file__).parents[1]
 # A room imports from its left only; scripts stand at the top.
 ORDER = [
-    "errors", "files", "config", "data", "modeling", "pretraining", "training",
-    "weights", "scoring", "pretrained", "finetune", "serving", "experiments",
-    "report", "demo", "cli", "scripts",
+    "errors", "endings", "files", "locks", "config", "data", "modeling",
+    "pretraining", "training", "weights", "scoring", "pretrained", "finetune",
+    "serving", "experiments", "report", "demo", "cli", "scripts",
 ]  # fmt: skip
 # Imported by no command before its flags are parsed.
 SLOW_TO_LOAD = {"tensorflow", "tensorflow_text", "tensorflow_datasets"} | {
     "keras", "keras_hub", "keras_nlp", "matplotlib",
 }  # fmt: skip
 USERS = ("tests", "benchmarks", "examples", "deploy")
-QUICK_ROOMS = ("errors", "files", "config", "cli")
+QUICK_ROOMS = ("errors", "endings", "files", "locks", "config", "cli")
 LINES, FUNCTION_LINES, CONSTRUCTOR_LINES = 260, 60, 90
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc"}
 

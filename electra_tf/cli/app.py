@@ -23,6 +23,7 @@ from electra_tf.config import (
 )
 from electra_tf.config.pretraining import PretrainingConfig
 from electra_tf.config.sizes import SIZES
+from electra_tf.endings import tidy_at_sigterm
 from electra_tf.errors import InputError
 
 PLUGINS = "electra_tf.plugins"
@@ -102,7 +103,8 @@ class Command:
     def _run(self, options: Sequence[Any]) -> int | None:
         import_tensorflow_quietly()
         try:
-            return self.main(*options)
+            with tidy_at_sigterm():
+                return self.main(*options)
         except InputError as error:
             fail(str(error))
 

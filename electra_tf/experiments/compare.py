@@ -69,10 +69,10 @@ def compare(comparison: Comparison, draw: results.Draw) -> str:
             metrics[probe.name] = open_task(probe.task, probe.options).metric
         except InputError as error:
             raise InputError(f"probe {probe.name}: {error}") from None
-    comparison = _with_records(comparison)
     folder = check_path("output_dir", comparison.output_dir)
     processes = Processes(folder, comparison.plugins)
     with processes.sitting():
+        comparison = _with_records(comparison)
         _check_folders(comparison)
         jobs = missing_jobs(comparison, processes)
         clock = Clock(jobs)

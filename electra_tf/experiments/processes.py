@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from electra_tf.errors import InputError
-from electra_tf.files import locked
+from electra_tf.locks import locked
 from electra_tf.training.console import say
 
 _WAIT_SECONDS = 10.0  # for what a sitting before this one leaves to end
@@ -24,10 +24,10 @@ class Interrupted(Exception):  # noqa: N818 - not an error
 class Processes:
     """Runs commands in a folder that no other sitting works in.
 
-    A signal is passed on to the process that runs, which saves and ends. The
-    lock of the folder is handed down: where only the runner is killed, the
-    process that it leaves behind goes on to its own end, and the next sitting
-    is refused until then.
+    A signal is passed on to the process that runs, which saves and ends. So
+    it does where only the runner is killed: it sees the end of its standard
+    input. The lock of the folder is handed down, so that the next sitting
+    waits until then.
 
     Args:
       folder: holds the lock; on a remote file system there is none.
@@ -64,18 +64,21 @@ class Processes:
         """
         self.check()
         module, _, name = command.rpartition(".")
-        program = f"from electra_tf.cli.{module or name} import {name} as run"
-        self._process = subprocess.Popen(
+        program = (
+            "from electra_tf.endings import stop_at_end_of; stop_at_end_of(0); "
+            f"from electra_tf.cli.{module or name} import {name}; {name}()"
+        )
+        with subprocess.Popen(
             [
-                *(sys.executable, "-c", f"{program}; run()"),
+                *(sys.executable, "-c", program),
                 *self._plugins,
                 *arguments,
             ],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             pass_fds=() if self._lock is None else (self._lock,),
-        )
-        code = self._process.wait()
+        ) as self._process:
+            code = self._process.wait()
         self._process = None
         self.check()
         if code:

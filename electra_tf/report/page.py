@@ -8,11 +8,12 @@ from collections.abc import Sequence
 
 from electra_tf.errors import InputError, require_packages
 from electra_tf.files import (
-    make_folder,
+    check_path,
     remove_quietly,
     write_bytes,
     write_text,
 )
+from electra_tf.locks import locked
 from electra_tf.report import Run, load_runs
 from electra_tf.report.charts import Chart, charts
 from electra_tf.report.notes import notes, sentences
@@ -77,18 +78,18 @@ def write_report(model_dirs: Sequence[str], output_dir: str) -> str:
     if not output_dir:
         raise InputError("output_dir must name a folder; received ''")
     runs = load_runs(model_dirs)
-    pictures = _draw_all(runs)
-    page = render(runs, pictures)
-    make_folder(output_dir)
-    drawn = {picture.chart.name: picture.light for picture in pictures}
-    for chart in charts():
-        path = os.path.join(output_dir, f"{chart.name}.png")
-        if chart.name in drawn:
-            write_bytes(path, drawn[chart.name])
-        else:
-            remove_quietly(path)  # of an earlier report, about other runs
-    index = os.path.join(output_dir, "index.html")
-    write_text(index, page)
+    with locked(check_path("output_dir", output_dir)):
+        pictures = _draw_all(runs)
+        page = render(runs, pictures)
+        drawn = {picture.chart.name: picture.light for picture in pictures}
+        for chart in charts():
+            path = os.path.join(output_dir, f"{chart.name}.png")
+            if chart.name in drawn:
+                write_bytes(path, drawn[chart.name])
+            else:
+                remove_quietly(path)  # of an earlier report, about other runs
+        index = os.path.join(output_dir, "index.html")
+        write_text(index, page)
     return index
 
 

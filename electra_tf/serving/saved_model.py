@@ -14,7 +14,13 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError
-from electra_tf.files import naming_write_errors
+from electra_tf.files import (
+    check_path,
+    naming_write_errors,
+    remove_quietly,
+    temporary_name,
+)
+from electra_tf.locks import locked
 from electra_tf.serving import Function
 from electra_tf.serving.warmup import wants_warmup, write_warmup
 
@@ -104,29 +110,32 @@ def write_saved_model(
         None: where tensorflow-serving-api is installed.
 
     Raises:
-      InputError: the folder is there already, or cannot be written; an op
-        that TensorFlow Serving lacks; warm-up requests cannot be written.
+      InputError: the folder is there already, or cannot be written, or
+        another process is writing there; an op that TensorFlow Serving lacks;
+        warm-up requests cannot be written.
     """
-    path = path.rstrip("/")
-    if tf.io.gfile.exists(path):
-        raise InputError(f"output_dir must not exist yet; received {path!r}")
+    path = check_path("output_dir", path.rstrip("/"))
     parent, name = os.path.split(path)
     base_path = parent if name.isdigit() else path
-    partial = base_path + ".partial"
     warmup = wants_warmup(warmup)
-    try:
-        with naming_write_errors(path):
-            whole, module = _save(make, tokenizer, partial)
-            signatures = module.signatures()
-            if warmup:
-                model_name = os.path.basename(base_path)
-                write_warmup(signatures, whole, model_name, module.max_length)
-            if parent:
-                tf.io.gfile.makedirs(parent)
-            tf.io.gfile.rename(whole, path)
-    finally:
-        if tf.io.gfile.exists(partial):
-            tf.io.gfile.rmtree(partial)
+    beside = base_path + ".partial"
+    with locked(beside, is_passing=True):
+        if tf.io.gfile.exists(path):
+            rule = "output_dir must not exist yet"
+            raise InputError(f"{rule}; received {path!r}")
+        partial = temporary_name(os.path.join(beside, "version"))
+        try:
+            with naming_write_errors(path):
+                whole, module = _save(make, tokenizer, partial)
+                signatures = module.signatures()
+                if warmup:
+                    model = os.path.basename(base_path)
+                    write_warmup(signatures, whole, model, module.max_length)
+                if parent:
+                    tf.io.gfile.makedirs(parent)
+                tf.io.gfile.rename(whole, path)
+        finally:
+            remove_quietly(partial)
     return list(signatures)
 
 
@@ -134,8 +143,6 @@ def _save(
     make: Callable[[str], Servable], tokenizer: Tokenizer, partial: str
 ) -> tuple[str, Servable]:
     """A SavedModel's folder below `partial`, and what is in it."""
-    if tf.io.gfile.exists(partial):
-        tf.io.gfile.rmtree(partial)
     tf.io.gfile.makedirs(partial)
     module = make(tokenizer.save_pieces(partial))
     whole = os.path.join(partial, "model")

@@ -9,10 +9,14 @@ import numpy as np
 import tensorflow as tf
 
 from electra_tf.errors import InputError
+from electra_tf.files import remove_quietly, write_bytes
 from electra_tf.pretraining.pretrainer import Pretrainer
 from electra_tf.training.optimizers import LOSS_SCALE, LossScaledAdamW
 
 FOLDER = "checkpoints"
+_POINTER = "checkpoint"
+# There while the first checkpoint is saved, which nothing names before it is.
+_UNNAMED = "checkpoint.tmp_first"
 
 
 class Checkpoints:
@@ -78,9 +82,14 @@ class Checkpoints:
           InputError: the disk is full or not writable; the checkpoints
             before this one are still whole.
         """
+        mark = os.path.join(self.manager.directory, _UNNAMED)
         try:
-            return self.manager.save(checkpoint_number=step)
-        except (tf.errors.OpError, OSError) as error:
+            if not self.manager.latest_checkpoint:
+                write_bytes(mark, b"")
+            path = self.manager.save(checkpoint_number=step)
+            remove_quietly(mark)
+            return path
+        except (tf.errors.OpError, OSError, InputError) as error:
             self._remove(f"step-{step}[._]*", "checkpoint.tmp*")
             raise InputError(
                 f"cannot save the checkpoint of step {step} (is the disk "
@@ -92,6 +101,8 @@ class Checkpoints:
 
         Whoever only reads would take the files from under a running save.
         """
+        if not self.manager.latest_checkpoint:  # of a killed first save
+            self._remove("step-*")
         self._remove("step-*_temp", "checkpoint.tmp*")
 
     def _remove(self, *patterns: str) -> None:
@@ -113,14 +124,29 @@ def latest_checkpoint(model_dir: str) -> str | None:
     folder = os.path.join(model_dir, FOLDER)
     with _naming_damage(folder):
         latest = tf.train.latest_checkpoint(folder)
-    pointer = os.path.join(folder, "checkpoint")
-    # A pointer of no use must not let the run start anew.
-    if latest is None and tf.io.gfile.exists(pointer):
+    if latest is None:
+        _check_none(folder)
+    return latest
+
+
+def _check_none(folder: str) -> None:
+    """Refuses checkpoints that nothing names: the run must not start anew."""
+    pointer = os.path.join(folder, _POINTER)
+    if tf.io.gfile.exists(pointer):
         raise InputError(
             f"{pointer!r} or the checkpoint that it names is damaged: restore "
             "it, or delete the folder to start anew"
         )
-    return latest
+    found = tf.io.gfile.glob(os.path.join(folder, "step-*.index"))
+    if found and not tf.io.gfile.glob(pointer + ".tmp*"):
+        steps = [os.path.basename(path)[5 : -len(".index")] for path in found]
+        last = max((s for s in steps if s.isdecimal()), key=int, default="0")
+        raise InputError(
+            f"{pointer!r} must name the latest of the {len(found)} checkpoints "
+            "beside it; received no such file: restore it, or write "
+            f"'model_checkpoint_path: \"step-{last}\"' into it to go on from "
+            f"there, or delete {folder!r} to start anew"
+        )
 
 
 def open_checkpoint(

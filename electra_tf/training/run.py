@@ -8,7 +8,8 @@ import numpy as np
 
 from electra_tf.config.pretraining import PretrainingConfig, to_json
 from electra_tf.errors import InputError, require
-from electra_tf.files import check_path, locked
+from electra_tf.files import check_path
+from electra_tf.locks import locked
 from electra_tf.pretraining.factory import build_pretrainer
 from electra_tf.pretraining.metrics import unigram_log_probs
 from electra_tf.pretraining.pretrainer import Pretrainer

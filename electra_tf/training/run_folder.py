@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 
 import tensorflow as tf
+from absl import logging
 
 from electra_tf.config.pretraining import (
     PretrainingConfig,
@@ -18,12 +19,15 @@ from electra_tf.config.pretraining import (
 from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError, require
 from electra_tf.files import (
-    is_empty,
     make_folder,
     naming_write_errors,
+    read_bytes,
     read_json,
+    remove_quietly,
     write_text,
 )
+from electra_tf.locks import LOCK, is_empty
+from electra_tf.training.checkpoints import FOLDER
 from electra_tf.training.sources import Source
 
 CONFIG, RECORDS = "config.json", "records.json"
@@ -46,12 +50,17 @@ class RunFolder:
         self.notes: list[str] = []
         if tf.io.gfile.exists(self.file(CONFIG)):
             self._check()
+        elif tf.io.gfile.exists(self.file(FOLDER)):
+            raise InputError(
+                f"model_dir {self.path!r} with checkpoints must hold their "
+                f"{CONFIG}; received none: restore it, or use another model_dir"
+            )
 
     def prepare(self) -> None:
         """Writes what describes the run, `config.json` last.
 
         Raises:
-          InputError: the folder cannot be written; a new one is removed.
+          InputError: the folder cannot be written; an empty one is so again.
         """
         is_new = is_empty(self.path)
         try:
@@ -61,8 +70,9 @@ class RunFolder:
             self.write(RECORDS, json.dumps(records) + "\n")
             self.write(CONFIG, to_json(self.source.config))
         except InputError:
-            if is_new and tf.io.gfile.exists(self.path):
-                tf.io.gfile.rmtree(self.path)
+            if is_new and tf.io.gfile.isdir(self.path):
+                for name in {*tf.io.gfile.listdir(self.path)} - {LOCK}:
+                    remove_quietly(self.file(name))
             raise
 
     def file(self, *names: str) -> str:
@@ -144,17 +154,31 @@ class JsonLines:
 
 
 def read_lines(path: str) -> list[dict[str, float]]:
-    """The whole lines of a log; a last half line, of a kill, is left out."""
+    """The whole lines of a log, without a last half line, of a kill.
+
+    Other lines that are none, as a power cut leaves them, are left out with a
+    warning.
+    """
     if not tf.io.gfile.exists(path):
         return []
-    rows = []
-    with tf.io.gfile.GFile(path) as file:
-        for line in file.read().splitlines():
-            try:
-                rows.append(json.loads(line))
-            except json.JSONDecodeError:
-                break
-    return rows
+    *lines, half = read_bytes(path).split(b"\n")
+    rows = [_row(line) for line in lines]
+    damaged = rows.count(None)
+    if damaged:
+        logging.warning(
+            f"{path!r}: {damaged} of {len(rows)} lines are damaged and left "
+            "out; the others stay"
+        )
+    return [row for row in (*rows, _row(half)) if row is not None]
+
+
+def _row(line: bytes) -> dict[str, float] | None:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    is_whole = isinstance(row, dict) and isinstance(row.get("step"), int)
+    return row if is_whole else None
 
 
 class RunLogs:

@@ -9,7 +9,11 @@ import tensorflow as tf
 from electra_tf.config.pretraining import PretrainingConfig
 from electra_tf.data.records import Records, open_records
 from electra_tf.data.records.build import build_records
-from electra_tf.data.records.folder import has_manifest, read_manifest
+from electra_tf.data.records.manifest import (
+    has_manifest,
+    read_manifest,
+    tokenizer_of,
+)
 from electra_tf.data.records.scan import foreign_paths
 from electra_tf.data.text import (
     embedded_corpus_path,
@@ -118,7 +122,7 @@ def _tokenizer(
 ) -> Tokenizer:
     lower, accents = config.data.do_lower_case, config.data.strip_accents
     if has_manifest(data_dir):
-        tokenizer = Tokenizer.from_folder(data_dir)
+        tokenizer = tokenizer_of(data_dir)
         _check_settings(tokenizer, config, data_dir)
         return tokenizer
     foreign_paths(data_dir)  # First of all there must be records.

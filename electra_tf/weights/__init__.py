@@ -18,6 +18,8 @@ from pathlib import Path
 import tensorflow as tf
 
 from electra_tf.errors import InputError
+from electra_tf.files import check_path
+from electra_tf.locks import locked
 from electra_tf.weights.native import ElectraTFWeights, RunFolderWeights
 from electra_tf.weights.record import (
     FORMATS,
@@ -93,11 +95,12 @@ def save_weights(
 
     Raises:
       InputError: no such format, or one that can only be read; the folder
-        cannot be written.
+        cannot be written, or another process is writing there.
     """
     writable = [name for name, each in FORMATS.items() if each.is_writable]
     if to not in writable:
         raise InputError(
             f"to must be one of {', '.join(writable)}; received {to!r}"
         )
-    FORMATS[to].write(weights, output_dir, dtype)
+    with locked(check_path("output_dir", output_dir)):
+        FORMATS[to].write(weights, output_dir, dtype)

@@ -17,7 +17,7 @@ import tensorflow as tf
 from electra_tf.config.pretraining import PretrainingConfig, to_json
 from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError
-from electra_tf.files import make_folder, write_bytes, write_text
+from electra_tf.files import filling, write_bytes, write_text
 from electra_tf.modeling.tying import DELTA
 from electra_tf.training.checkpoints import (
     FOLDER,
@@ -74,16 +74,10 @@ class ElectraTFWeights(WeightsFormat):
         content = io.BytesIO()
         np.savez_compressed(content, **arrays)
         config = to_json(_without_places(weights.config))
-        is_new = not tf.io.gfile.exists(output_dir)
-        try:
-            make_folder(output_dir)
-            weights.tokenizer.save(output_dir)
-            write_text(os.path.join(output_dir, CONFIG), config)
-            write_bytes(os.path.join(output_dir, WEIGHTS), content.getvalue())
-        except InputError:
-            if is_new and tf.io.gfile.exists(output_dir):
-                tf.io.gfile.rmtree(output_dir)
-            raise
+        with filling(output_dir, last=WEIGHTS) as folder:
+            weights.tokenizer.save(folder)
+            write_text(os.path.join(folder, CONFIG), config)
+            write_bytes(os.path.join(folder, WEIGHTS), content.getvalue())
 
 
 def _without_places(config: PretrainingConfig) -> PretrainingConfig:

@@ -4,10 +4,9 @@ from collections.abc import Callable, Mapping
 from itertools import zip_longest
 from typing import Any
 
-import tensorflow as tf
-
 from electra_tf.config.pretraining import flat_values
-from electra_tf.data.tokenizers import SETTINGS_NAME, Tokenizer
+from electra_tf.data.records.manifest import has_manifest, tokenizer_of
+from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError
 from electra_tf.pretraining.pretrainer import Pretrainer
 from electra_tf.training.checkpoints import latest_checkpoint
@@ -76,8 +75,8 @@ def _check_vocabulary(
         casing = [getattr(ours, name) for name in _CASING]
         path = given["vocab_file"]
         others["vocab_file"] = Tokenizer.from_file(path, *casing)
-    if data_dir and tf.io.gfile.exists(f"{data_dir}/{SETTINGS_NAME}"):
-        others["data_dir"] = Tokenizer.from_folder(data_dir)
+    if data_dir and has_manifest(data_dir):
+        others["data_dir"] = tokenizer_of(data_dir)
     for flag, other in others.items():
         pieces = zip_longest(ours.vocab, other.vocab)
         for number, (wanted, piece) in enumerate(pieces):

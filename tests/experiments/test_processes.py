@@ -12,6 +12,16 @@ from electra_tf.errors import InputError
 from electra_tf.experiments.processes import Interrupted, Processes
 
 
+class Started:
+    """What stands for a `subprocess.Popen`."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+
 def test_a_sitting_waits_for_the_one_before(tmp_path, capfd):
     processes = Processes(str(tmp_path))
     with processes.sitting():
@@ -29,7 +39,7 @@ def test_a_process_holds_the_lock(tmp_path, monkeypatch):
     """So it counts even where its runner is gone."""
     held = []
 
-    class Process:
+    class Process(Started):
         def __init__(self, *_, pass_fds, **__):
             held.extend(pass_fds)
 
@@ -51,7 +61,7 @@ def test_a_signal_is_passed_on_and_nothing_more_is_started(
 ):
     sent, started = [], []
 
-    class Process:
+    class Process(Started):
         def __init__(self, *_, **__):
             started.append(self)
 
@@ -88,7 +98,7 @@ def test_a_sitting_does_not_wait_for_ever(tmp_path, monkeypatch):
 def test_every_process_imports_the_plugins(tmp_path, monkeypatch):
     started = []
 
-    class Process:
+    class Process(Started):
         def __init__(self, arguments, **_):
             started.append(arguments)
 

@@ -29,7 +29,7 @@ from electra_tf.data.records.format import (
 )
 from electra_tf.data.records.packer import Counted, Document, Packed
 from electra_tf.data.records.settings import BuildSettings
-from electra_tf.data.records.shards import TEMPORARY, Shards
+from electra_tf.data.records.shards import Shards
 from electra_tf.data.text.cutting import TextRange, read_range
 from electra_tf.files import naming_write_errors
 
@@ -132,7 +132,7 @@ class PartShards(Shards):
                     builder.add(shard, record)
             save_index(scratch + ".index", builder.build(), None)
             _rename(scratch + ".index", self._index_of(shard))
-            _rename(scratch, path + TEMPORARY)
+            _rename(scratch, path)
 
     def close(self) -> RecordIndex:
         """Joins the indexes of all shards."""

@@ -25,10 +25,9 @@ from electra_tf.data.cluster import (
     scratch_folder,
 )
 from electra_tf.data.records.build import finish_build
-from electra_tf.data.records.folder import RecordsFolder
+from electra_tf.data.records.folder import RecordsFolder, new_build
 from electra_tf.data.records.packer import Counted
 from electra_tf.data.records.settings import BuildSettings
-from electra_tf.data.records.shards import TEMPORARY
 from electra_tf.data.text import expand_inputs
 from electra_tf.data.text.cutting import TextRange, cut_files
 from electra_tf.errors import InputError
@@ -79,10 +78,11 @@ def build_records_on_beam(
     """
     options = _parse_options(runner, beam_options)
     ranges = cut_files(expand_inputs(inputs), _RANGE_BYTES)
-    scratch = os.path.join(output_dir, "parts" + TEMPORARY)
+    build = new_build(output_dir)
+    scratch = os.path.join(build, "parts")
     splits = {
-        "train": PartShards(output_dir, "train", num_shards, scratch),
-        "eval": PartShards(output_dir, "eval", 1, scratch),
+        "train": PartShards(build, "train", num_shards, scratch),
+        "eval": PartShards(build, "eval", 1, scratch),
     }
     counts_path = os.path.join(scratch, "counts.json")
     with (

@@ -9,11 +9,16 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from electra_tf.data.records.folder import has_manifest, read_manifest
 from electra_tf.data.records.format import (
     RecordIndex,
     load_index,
     parse_examples,
+)
+from electra_tf.data.records.manifest import (
+    folder_of,
+    has_manifest,
+    index_path,
+    read_manifest,
 )
 from electra_tf.data.records.scan import first_line, foreign_paths, scan_shards
 from electra_tf.data.records.shards import ShardReader
@@ -135,10 +140,8 @@ def open_records(
     if split not in SPLITS:
         raise ValueError(f"split must be one of {SPLITS}; received {split!r}")
     data_dir = os.fspath(data_dir)
-    if has_manifest(data_dir):
-        records = _open_ours(data_dir, split)
-    else:
-        records = _open_foreign(data_dir, split)
+    open_split = _open_ours if has_manifest(data_dir) else _open_foreign
+    records = open_split(data_dir, split)
     if max_seq_length not in (None, records.max_seq_length):
         raise InputError(
             f"max_seq_length must be {records.max_seq_length}, as the records "
@@ -156,8 +159,9 @@ def open_records(
 
 def _open_ours(folder: str, split: str) -> Records:
     manifest = read_manifest(folder)
-    _, token_counts = load_index(_index_path(folder, manifest, "train"))
-    index, _ = load_index(_index_path(folder, manifest, split))
+    folder = folder_of(folder, manifest)
+    _, token_counts = load_index(index_path(folder, manifest, "train"))
+    index, _ = load_index(index_path(folder, manifest, split))
     shards = manifest["splits"][split]["shards"]
     paths = [os.path.join(folder, shard["name"]) for shard in shards]
     for path, shard in zip(paths, shards, strict=True):
@@ -175,16 +179,6 @@ def _open_ours(folder: str, split: str) -> Records:
         token_counts,
         manifest,
     )
-
-
-def _index_path(folder: str, manifest: dict[str, Any], split: str) -> str:
-    try:
-        return os.path.join(folder, manifest["splits"][split]["index"])
-    except KeyError:
-        raise InputError(
-            f"a manifest must tell of each split; received that of {folder!r} "
-            f"without {split!r}: build the records again"
-        ) from None
 
 
 def _check_size(path: str, expected: int) -> None:

@@ -25,6 +25,7 @@ from electra_tf.data.records.settings import (
 )
 from electra_tf.data.text import expand_inputs, read_documents
 from electra_tf.data.tokenizers import Tokenizer
+from electra_tf.endings import end_with_parent
 from electra_tf.errors import InputError, require
 
 _Task = TypeVar("_Task")
@@ -203,6 +204,7 @@ def ordered_map(
 
 def _start(pickled_make_function: bytes) -> None:
     global _function
+    end_with_parent()
     # One core a process, and no GPU: the parent may need it.
     tf.config.set_visible_devices([], "GPU")
     tf.config.threading.set_intra_op_parallelism_threads(1)

@@ -13,23 +13,22 @@ import tensorflow as tf
 
 from electra_tf.data.records.format import IndexBuilder, RecordIndex, save_index
 from electra_tf.errors import InputError
-from electra_tf.files import remove_quietly
 
 MAX_SHARDS = 500  # All are open at once.
 _MAX_OPEN = 128
-TEMPORARY = ".tmp"
 
 
 class Shards(abc.ABC):
-    """The files of one split, under temporary names until `publish`.
+    """The files of one split, in a folder that is theirs alone.
 
     Args:
-      folder: an existing folder.
+      folder: of a build, see `RecordsFolder`.
       split: first part of the files' names.
       num_shards: how many files.
 
     Attributes:
-      paths: their final names; each is written with `TEMPORARY` behind.
+      folder: as given.
+      paths: the files.
     """
 
     def __init__(self, folder: str, split: str, num_shards: int):
@@ -38,6 +37,7 @@ class Shards(abc.ABC):
                 f"num_shards must be from 1 to {MAX_SHARDS}; received "
                 f"{num_shards}"
             )
+        self.folder = folder
         self.paths = [
             os.path.join(
                 folder, f"{split}-{shard:05d}-of-{num_shards:05d}.tfrecord"
@@ -54,7 +54,7 @@ class Shards(abc.ABC):
     def finish(self, token_counts: np.ndarray | None) -> bytes:
         """Ends the writing, writes the index; returns its digest."""
         self._index = self.close()
-        save_index(self._index_path + TEMPORARY, self._index, token_counts)
+        save_index(self._index_path, self._index, token_counts)
         return self._index.digest()
 
     def describe(self) -> dict[str, Any]:
@@ -73,18 +73,6 @@ class Shards(abc.ABC):
             ],
         }
 
-    def publish(self) -> None:
-        """Gives the files their final names."""
-        for path in [*self.paths, self._index_path]:
-            tf.io.gfile.rename(path + TEMPORARY, path, overwrite=True)
-
-    def remove(self, published: bool) -> None:
-        """Removes the files; those with final names only if `published`."""
-        for path in [*self.paths, self._index_path]:
-            remove_quietly(path + TEMPORARY)
-            if published:
-                remove_quietly(path)
-
 
 class ShardWriter(Shards):
     """Deals records out to the shards of a split: i to i modulo their number.
@@ -101,7 +89,7 @@ class ShardWriter(Shards):
     def open(self) -> None:
         """Opens all files."""
         for path in self.paths:
-            self._files.append(tf.io.TFRecordWriter(path + TEMPORARY))
+            self._files.append(tf.io.TFRecordWriter(path))
             # TensorFlow opens a file only at the first write otherwise.
             self._files[-1].flush()
 
@@ -117,11 +105,11 @@ class ShardWriter(Shards):
             file.close()
         return self._builder.build()
 
-    def remove(self, published: bool) -> None:
+    def abandon(self) -> None:
+        """Closes what is open still, so that it can be removed."""
         for file in self._files:
             with contextlib.suppress(OSError, tf.errors.OpError):
                 file.close()
-        super().remove(published)
 
 
 class ShardReader:

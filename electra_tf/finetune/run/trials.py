@@ -17,7 +17,7 @@ import keras
 import tensorflow as tf
 from tqdm import tqdm
 
-from electra_tf import files
+from electra_tf import files, locks
 from electra_tf.config.finetuning import TaskOptions, TrainingOptions
 from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import require
@@ -80,7 +80,7 @@ def finetune(
         folder = os.path.join(output_dir, name.replace("/", "_"))
         settings = run.settings_of(task, plan, task_options, weights)
         task_runs.append(TaskRun(task, plan, folder, settings, tokenizer))
-    with files.locked(files.check_path("output_dir", output_dir)):
+    with locks.locked(files.check_path("output_dir", output_dir)):
         for each in task_runs:
             each.run_missing()
             table = run.write_results(output_dir)

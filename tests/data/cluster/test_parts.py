@@ -8,7 +8,6 @@ import tensorflow as tf
 
 from electra_tf.data.cluster import PartShards, PartWriter, scratch_folder
 from electra_tf.data.records.packer import Counted, Packed
-from electra_tf.data.records.shards import TEMPORARY
 
 
 def write_part(folder, number, train, held_out=()):
@@ -36,12 +35,11 @@ def test_shards_are_runs_of_the_order(tmp_path, num_shards):
     for shard in reversed(range(num_shards)):
         shards.write(shard, parts)
     expected = [f"record {i}".encode() * (i + 1) for i in range(11)]
-    found = [read(path + TEMPORARY) for path in shards.paths]
+    found = [read(path) for path in shards.paths]
     assert [record for shard in found for record in shard] == expected
     counts = [len(shard) for shard in found]
     assert max(counts) - min(counts) <= 1
     shards.finish(None)
-    shards.publish()
     for path, entry in zip(
         shards.paths, shards.describe()["shards"], strict=True
     ):
@@ -66,7 +64,7 @@ def test_attempts_at_the_same_work_do_not_meet(tmp_path):
     shards.write(0, [first])
     os.remove(first.paths["train"])
     shards.write(0, [second])
-    assert read(shards.paths[0] + TEMPORARY) == [b"a", b"b"]
+    assert read(shards.paths[0]) == [b"a", b"b"]
     assert len(shards.close()) == 2
 
 

@@ -12,6 +12,7 @@ from electra_tf.cli.records import build_pretraining_data
 from electra_tf.data.records import open_records
 from electra_tf.data.records.build import build_records
 from electra_tf.data.records.settings import HeldOut
+from electra_tf.data.records.shards import ShardWriter
 from electra_tf.data.text import tfds_documents
 from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError
@@ -222,13 +223,19 @@ def test_how_many_of_many_documents_are_held_out():
     assert not any(map(HeldOut(3, 0.0, 100), range(1000)))
 
 
-def test_the_full_disk(tmp_path, tokenizer):
+def test_the_full_disk(tmp_path, tokenizer, monkeypatch):
     if not os.path.exists("/dev/full"):
         pytest.skip("needs /dev/full")
     path = write_text(tmp_path / "text.txt", 10)
     out = tmp_path / "out"
     out.mkdir()
-    os.symlink("/dev/full", out / "eval-00000-of-00001.tfrecord.tmp")
+
+    def open_full(shards):
+        os.symlink("/dev/full", shards.paths[0])
+        opened(shards)
+
+    opened = ShardWriter.open
+    monkeypatch.setattr(ShardWriter, "open", open_full)
     with pytest.raises(InputError, match="No space"):
         build_records([path], str(out), tokenizer, 32, progress=False)
     assert os.listdir(out) == []
