@@ -6,7 +6,8 @@
 
 The same command runs twice, in two folders: once without a stop, once with
 SIGKILL at random moments and a restart after each: while it starts, between
-steps, and while it saves. Compared are all bits of the last checkpoint
+steps, and while it saves. Beside each a second start of the command is made,
+which must be refused as long as the first one lives. Compared are all bits of the last checkpoint
 (weights, Adam's moments, metric sums) and metrics.jsonl byte for byte.
 Exit code 1 if they differ.
 """
@@ -25,15 +26,18 @@ from stored_tensors import differing, stored
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 MOMENTS = ("step", "saving", "start")
+REFUSED = 2  # exit code of a second start
 _POLL = 0.0005
 
 
 class Run:
     """A process of `pretrain.py`, and how far it has got."""
 
-    def __init__(self, folder: pathlib.Path, flags: list[str]):
+    def __init__(
+        self, folder: pathlib.Path, flags: list[str], log: str = ".log"
+    ):
         self.folder = folder
-        self.log = folder.with_suffix(".log")
+        self.log = folder.with_suffix(log)
         self.started = time.time()
         with open(self.log, "a") as log:
             self.log_start = log.tell()
@@ -101,15 +105,21 @@ def broken_run(
         zip(targets, moments, strict=True)
     ):
         run = Run(folder, flags)
+        time.sleep(rng.uniform(0, 3))
+        second = Run(folder, flags, ".second.log")
         wait_for(run, moment, target, rng)
-        if run.ended():
-            raise SystemExit(f"the run ended too soon, see {run.log}")
-        step = run.step()
+        # One of the two has the lock; the other one is refused or starting.
+        code, other = run.process.poll(), second.process.poll()
+        if code not in (None, REFUSED) or other not in (None, REFUSED):
+            raise SystemExit(f"codes {code}, {other}, see {run.log}")
+        step = max(run.step(), second.step())
         run.kill()
+        second.kill()
         print(
             f"kill {number + 1:2d}: while {moment:6s} after "
             f"{time.time() - run.started:5.1f} s, last logged step {step}, "
-            f"half-saved: {run.half_saved() or 'nothing'}",
+            f"half-saved: {run.half_saved() or 'nothing'}, second start: "
+            f"{'killed' if other is None else 'refused'}",
             flush=True,
         )
     finish(folder, flags)

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from electra_tf.errors import InputError
-from electra_tf.files import remove_quietly, write_bytes
+from electra_tf.files import make_folder, remove_quietly, write_bytes
 from electra_tf.pretraining.pretrainer import Pretrainer
 from electra_tf.training.optimizers import LOSS_SCALE, LossScaledAdamW
 
@@ -85,6 +85,7 @@ class Checkpoints:
         mark = os.path.join(self.manager.directory, _UNNAMED)
         try:
             if not self.manager.latest_checkpoint:
+                make_folder(self.manager.directory)
                 write_bytes(mark, b"")
             path = self.manager.save(checkpoint_number=step)
             remove_quietly(mark)
