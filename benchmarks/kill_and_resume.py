@@ -7,9 +7,9 @@
 The same command runs twice, in two folders: once without a stop, once with
 SIGKILL at random moments and a restart after each: while it starts, between
 steps, and while it saves. Beside each a second start of the command is made,
-which must be refused as long as the first one lives. Compared are all bits of the last checkpoint
-(weights, Adam's moments, metric sums) and metrics.jsonl byte for byte.
-Exit code 1 if they differ.
+which must be refused as long as the first one lives. Compared are all bits of
+the last checkpoint (weights, Adam's moments, metric sums) and metrics.jsonl
+byte for byte. Exit code 1 if they differ.
 """
 
 import argparse
