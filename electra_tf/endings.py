@@ -1,11 +1,13 @@
 """How processes end: tidily at a signal, and not later than their parent."""
 
 import contextlib
-import multiprocessing
+import multiprocessing.process
 import os
+import pickle
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 
 @contextlib.contextmanager
@@ -31,23 +33,27 @@ def tidy_at_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, old)
 
 
-def end_with_parent() -> None:
-    """Ends this child of `multiprocessing` once its parent is gone.
+def start_child(pickled_start: bytes) -> None:
+    """Starts a child of `multiprocessing` that ends once its parent is gone.
 
     However that died: a pool's child would wait for work for ever, as its
     siblings hold the other end of the queue. Ctrl-C, which comes to all
     processes of a terminal, is left to the parent.
+
+    Args:
+      pickled_start: a function, called then; what it imports may take long,
+        and the parent may be gone by then.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
-    if parent is None:
-        return
 
-    def wait() -> None:
+    def wait(parent: multiprocessing.process.BaseProcess) -> None:
         parent.join()
         os._exit(1)
 
-    _in_background(wait)
+    if parent is not None:
+        _in_background(wait, parent)
+    pickle.loads(pickled_start)()
 
 
 def stop_at_end_of(pipe: int) -> None:
@@ -64,5 +70,5 @@ def stop_at_end_of(pipe: int) -> None:
     _in_background(wait)
 
 
-def _in_background(wait: Callable[[], None]) -> None:
-    threading.Thread(target=wait, daemon=True).start()
+def _in_background(wait: Callable[..., None], *arguments: Any) -> None:
+    threading.Thread(target=wait, args=arguments, daemon=True).start()

@@ -2,6 +2,7 @@
 
 import collections
 import concurrent.futures
+import functools
 import itertools
 import multiprocessing
 import os
@@ -25,7 +26,7 @@ from electra_tf.data.records.settings import (
 )
 from electra_tf.data.text import expand_inputs, read_documents
 from electra_tf.data.tokenizers import Tokenizer
-from electra_tf.endings import end_with_parent
+from electra_tf.endings import start_child
 from electra_tf.errors import InputError, require
 
 _Task = TypeVar("_Task")
@@ -178,9 +179,9 @@ def ordered_map(
     pool = concurrent.futures.ProcessPoolExecutor(
         num_processes,
         multiprocessing.get_context("spawn"),
-        _start,
+        start_child,
         # Pickled by us, to be unpickled after TensorFlow is set up there.
-        (pickle.dumps(make_function),),
+        (pickle.dumps(functools.partial(_start, pickle.dumps(make_function))),),
     )
     waiting: collections.deque[concurrent.futures.Future[Any]] = (
         collections.deque()
@@ -204,7 +205,6 @@ def ordered_map(
 
 def _start(pickled_make_function: bytes) -> None:
     global _function
-    end_with_parent()
     # One core a process, and no GPU: the parent may need it.
     tf.config.set_visible_devices([], "GPU")
     tf.config.threading.set_intra_op_parallelism_threads(1)
