@@ -1,7 +1,6 @@
 """`from_pretrained`: a pre-trained ELECTRA, ready to ask."""
 
 import dataclasses
-import numbers
 import os
 from collections.abc import Sequence
 
@@ -10,7 +9,7 @@ import tensorflow as tf
 
 from electra_tf.config.objectives import describe
 from electra_tf.config.pretraining import PretrainingConfig
-from electra_tf.data.text.given import one_text, text_tensor
+from electra_tf.data.columns import WHOLE, one_text, text_tensor
 from electra_tf.data.tokenizers import Tokenizer, pack_texts
 from electra_tf.errors import InputError, require
 from electra_tf.modeling.encoder import Encoder
@@ -133,7 +132,7 @@ class PretrainedElectra:
             is no generator.
         """
         size = self.tokenizer.vocab_size
-        is_count = isinstance(top_k, numbers.Integral) and 1 <= top_k <= size
+        is_count = isinstance(top_k, WHOLE) and 1 <= top_k <= size
         rule = f"top_k must be a whole number between 1 and {size}"
         require(is_count, rule, top_k)
         text = one_text("text", text)

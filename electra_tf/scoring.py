@@ -1,11 +1,10 @@
 """How likely a text is, by the energies of its tokens."""
 
-import numbers
 from collections.abc import Sequence
 
 import numpy as np
 
-from electra_tf.data.text.given import text_tensor
+from electra_tf.data.columns import WHOLE, text_tensor
 from electra_tf.data.tokenizers import Tokenizer, pack_texts
 from electra_tf.errors import InputError, require
 from electra_tf.modeling.networks import Discriminator
@@ -37,7 +36,7 @@ def log_likelihoods(
     Reference: Electric, section 2; its use for re-ranking, section 4.
     """
     texts = text_tensor("texts", texts)
-    is_count = isinstance(batch_size, numbers.Integral) and batch_size > 0
+    is_count = isinstance(batch_size, WHOLE) and batch_size > 0
     require(is_count, "batch_size must be a positive whole number", batch_size)
     scores = [np.zeros(0)]
     for start in range(0, len(texts), batch_size):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from electra_tf.data.text.given import text_tensor
+from electra_tf.data.columns import text_tensor
 from electra_tf.errors import InputError
 from electra_tf.pretrained import from_pretrained
 

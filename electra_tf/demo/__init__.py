@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text  # noqa: F401, registers its ops
 
-from electra_tf.data.text.given import whole_characters
+from electra_tf.data.columns import whole_characters
 from electra_tf.errors import InputError
 
 DEFAULT = "serving_default"

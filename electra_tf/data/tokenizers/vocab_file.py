@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from electra_tf.data.text.given import SURROGATE, is_column
+from electra_tf.data.columns import SURROGATE, is_column
 from electra_tf.errors import InputError, require
 
 SPECIAL_PIECES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
