@@ -124,11 +124,7 @@ def create_optimizer(
     Reference: ELECTRA, Table 7.
     """
     _check_arguments(num_train_steps, warmup_fraction, layerwise_decay, compat)
-    _check_rates(
-        learning_rate=learning_rate,
-        weight_decay_rate=weight_decay_rate,
-        clip_norm=clip_norm,
-    )
+    _check_rates(learning_rate, weight_decay_rate, clip_norm)
     is_google = compat == "google"
     if learning_rate is None:
         learning_rate = 1e-4 if is_google else 3e-4
@@ -154,11 +150,14 @@ def create_optimizer(
     )
 
 
-def _check_rates(**rates: float | None) -> None:
-    for name, rate in rates.items():
-        # A decay of 0 is none; a rate of 0 would learn nothing.
+def _check_rates(learning_rate, weight_decay_rate, clip_norm):
+    """None is open, and a decay of 0 is none; a rate of 0 learns nothing."""
+    for name, rate in {
+        "learning_rate": learning_rate,
+        "weight_decay_rate": weight_decay_rate or None,
+        "clip_norm": clip_norm,
+    }.items():
         is_rate = rate is None or 0 < rate < math.inf
-        is_rate = is_rate or (rate == 0 and name == "weight_decay_rate")
         require(is_rate, f"{name} must be positive and finite", rate)
 
 
