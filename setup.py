@@ -13,6 +13,7 @@ TEST = [
     "pytest>=8",
     "pytest-xdist>=3.5",
     "hypothesis>=6",
+    "pandas>=2.2",
     "selenium>=4",
     "pyyaml>=6",
 ]

@@ -9,8 +9,9 @@ import tensorflow as tf
 
 from electra_tf.config.objectives import describe
 from electra_tf.config.pretraining import PretrainingConfig
+from electra_tf.data.columns import WHOLE, one_text, text_tensor
 from electra_tf.data.tokenizers import Tokenizer, pack_texts
-from electra_tf.errors import InputError
+from electra_tf.errors import InputError, require
 from electra_tf.modeling.encoder import Encoder
 from electra_tf.modeling.networks import Discriminator, MaskedLM, variables_of
 from electra_tf.modeling.tying import make_main_encoder
@@ -91,12 +92,11 @@ class PretrainedElectra:
 
         Texts are cut to the position table's length.
         """
-        if isinstance(texts, str):
-            raise InputError("texts must be a list of texts; received one text")
-        if not texts:
+        texts = text_tensor("texts", texts)
+        if not len(texts):
             return []
         rows = self.config.model.max_position_embeddings
-        packed = pack_texts(self.tokenizer, tf.constant(list(texts)), rows)
+        packed = pack_texts(self.tokenizer, texts, rows)
         logits = self.discriminator(
             packed.input_ids, packed.input_mask, packed.segment_ids
         )
@@ -132,10 +132,10 @@ class PretrainedElectra:
             is no generator.
         """
         size = self.tokenizer.vocab_size
-        if not 1 <= top_k <= size:
-            raise InputError(
-                f"top_k must lie between 1 and {size}; received {top_k}"
-            )
+        is_count = isinstance(top_k, WHOLE) and 1 <= top_k <= size
+        rule = f"top_k must be a whole number between 1 and {size}"
+        require(is_count, rule, top_k)
+        text = one_text("text", text)
         mask = self.tokenizer.vocab[self.tokenizer.mask_id]
         if text.count(mask) != 1:
             raise InputError(

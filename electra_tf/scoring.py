@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-import tensorflow as tf
 
+from electra_tf.data.columns import WHOLE, text_tensor
 from electra_tf.data.tokenizers import Tokenizer, pack_texts
-from electra_tf.errors import InputError
+from electra_tf.errors import InputError, require
 from electra_tf.modeling.networks import Discriminator
 
 
@@ -35,16 +35,18 @@ def log_likelihoods(
 
     Reference: Electric, section 2; its use for re-ranking, section 4.
     """
-    if isinstance(texts, str):
-        raise InputError("texts must be a list of texts; received one text")
+    texts = text_tensor("texts", texts)
+    is_count = isinstance(batch_size, WHOLE) and batch_size > 0
+    require(is_count, "batch_size must be a positive whole number", batch_size)
     scores = [np.zeros(0)]
     for start in range(0, len(texts), batch_size):
-        chunk = list(texts[start : start + batch_size])
-        packed = pack_texts(tokenizer, tf.constant(chunk), max_seq_length)
+        chunk = texts[start : start + batch_size]
+        packed = pack_texts(tokenizer, chunk, max_seq_length)
         if (cut := packed.truncated.numpy()).any():
+            text = chunk[cut.argmax()].numpy().decode("utf-8", "replace")
             raise InputError(
                 f"texts must have at most {max_seq_length - 2} tokens; "
-                f"received {chunk[cut.argmax()][:60]!r}..."
+                f"received {text[:60]!r}..."
             )
         energies = energy(
             packed.input_ids, packed.input_mask, packed.segment_ids

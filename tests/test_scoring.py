@@ -6,6 +6,7 @@ import tensorflow as tf
 import tiny
 
 import electra_tf
+from electra_tf.cli.weights import read_candidates
 from electra_tf.errors import InputError
 from electra_tf.pretrained import from_pretrained
 
@@ -70,6 +71,11 @@ def test_what_cannot_be_scored(model, tiny_model):
         model.pseudo_log_likelihood(["we", "we " * 31])
     with pytest.raises(InputError, match="list of texts"):
         model.pseudo_log_likelihood("we")
+    with pytest.raises(InputError, match=r"texts\[1\] must be a text"):
+        model.pseudo_log_likelihood(["we", None])
+    for batch_size in (0, 2.5, None):
+        with pytest.raises(InputError, match="batch_size must be a positive"):
+            model.pseudo_log_likelihood(["we"], batch_size)
     with pytest.raises(InputError, match=r"no energy.*objective=electra"):
         tiny_model.pseudo_log_likelihood(["we"])
     with pytest.raises(InputError, match="no discriminator"):
@@ -101,6 +107,16 @@ def test_lines_are_one_list(folder, model, tmp_path):
     )
     order = np.argsort(-expected)
     assert [int(rows[n][0]) for n in order] == [1, 2, 3, 4]
+
+
+def test_only_newlines_end_a_line(tmp_path):
+    lines = ["a\t1\tone\u2028two", "a\t2\tthree\x0cfour\x85", "a\t3\tfive"]
+    for end, mark in (("\n", ""), ("\r\n", "\ufeff")):
+        path = tmp_path / "lines.tsv"
+        path.write_bytes((mark + end.join(lines)).encode())
+        found = read_candidates(str(path))
+        assert [candidate.line for candidate in found] == lines
+        assert {candidate.name for candidate in found} == {"a"}
 
 
 def test_lists_of_candidates_are_ranked_apart(folder, model, tmp_path):

@@ -21,6 +21,15 @@ TEXTS = [
     "We the people of the United States and of the world want peace.",
 ]
 
+# Four rows for `fit`, their classes, and words with a tag each.
+FOUR_TEXTS = ["the state of the union", "we", "", "the people want peace"]
+LABELS = ("no", "yes", "maybe")
+NUMBERS = [0, 2, 1, 2]
+NAMES = [LABELS[n] for n in NUMBERS]
+# "\u200b" is a word of which nothing is left; the last sentence is too long.
+WORDS = [["The", "people's", "\u200b", "state"], ["we"], [], ["peace"] * 13]
+TAGS = [["no", "yes", "no", "maybe"], ["yes"], [], ["maybe"] * 13]
+
 
 def write_pretrained(folder: str) -> str:
     """A folder of weights with larger kernels than a fresh start has.
@@ -44,6 +53,29 @@ def write_pretrained(folder: str) -> str:
         weights[variable.path] = (variable.numpy() + noise).astype(np.float32)
     save_weights(OpenedWeights(config, tokenizer, weights), folder)
     return folder
+
+
+def compiled_models(folder: str) -> dict:
+    """Class -> a model with `LABELS`, compiled, whose rate is 0."""
+    import keras
+
+    from electra_tf.finetune.models import classifiers
+    from electra_tf.finetune.models.span_qa import SpanQA
+
+    write_pretrained(folder)
+    labelled = (classifiers.Classifier, classifiers.Tagger)
+    found = {}
+    for cls in (*labelled, classifiers.Regressor, SpanQA):
+        model = cls.from_pretrained(
+            folder,
+            max_seq_length=LENGTH,
+            dropout=0.0,
+            **({"labels": LABELS} if cls in labelled else {}),
+        )
+        # Nothing here is worth tracing.
+        model.compile(keras.optimizers.SGD(0.0), run_eagerly=True)
+        found[cls] = model
+    return found
 
 
 def id_batch(rows: int = 4, seed: int = 5) -> dict[str, np.ndarray]:

@@ -119,8 +119,8 @@ def command(
 def import_plugins(argv: Sequence[str]) -> None:
     """Imports what is installed as a plugin, and what `--plugin` names.
 
-    Nothing else is: what a file or a stored configuration holds never says
-    which code runs. One that cannot be imported is one line and exit code 2.
+    Nothing else is: what a file holds never says which code runs. One that
+    cannot be imported is one line and exit code 2.
     """
     values = flags.FlagValues()
     define_flags((PluginOptions,), values)
@@ -128,7 +128,7 @@ def import_plugins(argv: Sequence[str]) -> None:
     try:
         values(argv, known_only=True)
     except (flags.Error, ValueError) as error:
-        fail(str(error).removeprefix("ERROR:: "))
+        fail(_told(error))
     named = [EntryPoint(m, m, PLUGINS) for m in values["plugin"].value or ()]
     plugins = [*entry_points(group=PLUGINS), *named]
     if plugins:
@@ -222,8 +222,7 @@ def given_values(
       values: has the flags already; None: they are apart from all others.
 
     Raises:
-      InputError: an unknown flag, a stray argument, or a value that breaks
-        its field's rule.
+      InputError: an unknown flag, a stray argument, or a bad value.
     """
     if values is None:
         values = flags.FlagValues()
@@ -231,9 +230,8 @@ def given_values(
     fields = fields_of(*kinds)
     try:
         rest = values(argv)[1:]
-    # A plain ValueError is of --noflag=value, or of a file that is no text.
     except (flags.Error, ValueError) as error:
-        raise InputError(str(error).removeprefix("ERROR:: ")) from None
+        raise InputError(_told(error)) from None
     arguments = [n for n, each in fields.items() if each.metadata["argument"]]
     stray = " ".join(rest[len(arguments) :])
     if stray:
@@ -244,6 +242,12 @@ def given_values(
             found[name] = _value(each, values[name].value)
     check_values(fields, found)
     return found
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"a flagfile must be UTF-8; received {error.object[:40]!r}"
+    return str(error).removeprefix("ERROR:: ")
 
 
 def _value(each: Field, text: Any) -> Any:

@@ -43,6 +43,8 @@ class DemoOptions(Options):
       model_name: what the server at --backend calls the model.
       host: address to listen at.
       port: port to listen at.
+      allowed_hosts: names that requests may call this server by, with commas
+        between, besides localhost, 127.0.0.1, [::1] and --host.
     """
 
     saved_model: str = field("")
@@ -50,6 +52,7 @@ class DemoOptions(Options):
     model_name: str = field("electra")
     host: str = field("127.0.0.1")
     port: int = field(8600, at_least(1), at_most(65535))
+    allowed_hosts: tuple[str, ...] = field(())
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -72,16 +75,18 @@ def demo(options: DemoOptions) -> None:
     import uvicorn
 
     from electra_tf.demo import LocalModel
-    from electra_tf.demo.app import make_app
+    from electra_tf.demo.app import OWN_HOSTS, make_app
 
     if options.backend:
         name, local = options.model_name, None
     else:
         local = LocalModel(options.saved_model)
         name = local.name
-    print(f"http://{options.host}:{options.port}", flush=True)
+    hosts = (*OWN_HOSTS, options.host, *options.allowed_hosts)
+    shown = f"[{options.host}]" if ":" in options.host else options.host
+    print(f"http://{shown}:{options.port}", flush=True)
     uvicorn.run(
-        make_app(name, local, options.backend),
+        make_app(name, local, options.backend, hosts),
         host=options.host,
         port=options.port,
         log_level="warning",

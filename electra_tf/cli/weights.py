@@ -135,12 +135,14 @@ def read_candidates(path: str) -> list[Candidate]:
 
     try:
         with tf.io.gfile.GFile(path, "rb") as file:
-            lines = file.read().decode("utf-8").splitlines()
+            content = file.read().decode("utf-8-sig")
     except (tf.errors.OpError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"cannot read {path!r} as UTF-8: {reason}") from None
     found = []
-    for number, line in enumerate(lines, start=1):
+    # Only "\n" ends a line: splitlines() would also break at U+2028.
+    for number, line in enumerate(content.split("\n"), start=1):
+        line = line.removesuffix("\r")
         name, tab, rest = line.partition("\t")
         text = rest.rpartition("\t")[2] if tab else line
         if line.strip():

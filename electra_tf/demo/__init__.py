@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text  # noqa: F401, registers its ops
 
+from electra_tf.data.columns import whole_characters
 from electra_tf.errors import InputError
 
 DEFAULT = "serving_default"
@@ -79,7 +80,7 @@ class LocalModel:
         """
         try:
             request = json.loads(body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise RequestError(f"JSON Parse error: {error}") from error
         if not isinstance(request, dict) or (
             ("instances" in request) == ("inputs" in request)
@@ -140,11 +141,11 @@ def _by_name(values: Any, specs: Mapping[str, tf.TensorSpec]) -> dict[str, Any]:
 
 
 def _tensor(value: Any, spec: tf.TensorSpec) -> tf.Tensor:
-    if spec.dtype == tf.string:
-        value = _as_bytes(value)
     try:
+        if spec.dtype == tf.string:
+            value = _as_bytes(value)
         tensor = tf.constant(value, spec.dtype)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise RequestError(
             f"{spec.name} must be {spec.dtype.name} of one shape: "
             f"{str(error).splitlines()[0]}"
@@ -169,7 +170,7 @@ def _as_bytes(value: Any) -> Any:
             raise RequestError(f"b64 cannot be decoded: {error}") from error
     if not isinstance(value, str):
         raise RequestError(f"texts must be strings; received {value!r:.80}")
-    return value.encode("utf-8", "surrogatepass")
+    return whole_characters(value).encode("utf-8")
 
 
 def _json_ready(tensor: tf.Tensor) -> list[Any]:

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from electra_tf.data.columns import WHOLE
 from electra_tf.data.tokenizers import Tokenizer, pack_segments
 from electra_tf.errors import require
 
@@ -43,8 +44,9 @@ class TextPreprocessor(keras.layers.Layer):
 
     def __init__(self, tokenizer: Tokenizer, max_seq_length: int, **kwargs):
         super().__init__(trainable=False, **kwargs)
-        is_enough = max_seq_length >= 5
-        require(is_enough, "max_seq_length must be at least 5", max_seq_length)
+        is_enough = isinstance(max_seq_length, WHOLE) and max_seq_length >= 5
+        rule = "max_seq_length must be a whole number, at least 5"
+        require(is_enough, rule, max_seq_length)
         self.tokenizer = tokenizer
         self.max_seq_length = max_seq_length
         self.supports_jit = False  # XLA knows no strings
@@ -82,6 +84,7 @@ class TextPreprocessor(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config):
+        config = dict(config)
         tokenizer = config.pop("tokenizer", None)
         if tokenizer is None:  # of a file from before there were other kinds
             names = ("vocab", "do_lower_case", "strip_accents")

@@ -135,6 +135,7 @@ class Encoder(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config):
+        config = dict(config)
         embeddings = config.pop("embeddings")
         embeddings = keras.saving.deserialize_keras_object(embeddings)
         return cls(embeddings=embeddings, **config)

@@ -76,6 +76,7 @@ class TwoTowerCloze(keras.Model):
 
     @classmethod
     def from_config(cls, config):
+        config = dict(config)
         left = keras.saving.deserialize_keras_object(config.pop("left"))
         right = Encoder(embeddings=left.embeddings, **config.pop("right"))
         return cls(left, right, **config)

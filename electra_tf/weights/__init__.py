@@ -17,7 +17,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from electra_tf.errors import InputError
+from electra_tf.errors import InputError, require
 from electra_tf.files import check_path
 from electra_tf.locks import locked
 from electra_tf.weights.native import ElectraTFWeights, RunFolderWeights
@@ -63,6 +63,8 @@ def open_weights(name_or_path: str | os.PathLike) -> OpenedWeights:
     Raises:
       InputError: it is none of these, or damaged.
     """
+    is_path = isinstance(name_or_path, (str, os.PathLike))
+    require(is_path, "weights must be a name or a path", name_or_path)
     given = os.fspath(name_or_path)
     path = NAMES.get(given, given)
     reasons = []

@@ -76,6 +76,13 @@ def test_a_wrong_command_line_is_refused(argument, told):
     assert len(finished.err.splitlines()) == 1
 
 
+def test_a_flagfile_that_is_no_utf8_is_one_line(tmp_path):
+    path = tmp_path / "latin.flags"
+    path.write_bytes(b"# caf\xe9\n--seed=3\n")
+    finished = tiny.command("pretrain", f"--flagfile={path}")
+    assert "flagfile must be UTF-8; received b'# caf" in finished.error()
+
+
 def test_help_shows_the_commands_own_flags():
     finished = tiny.command("pretrain", "--help")
     assert finished.code == 0

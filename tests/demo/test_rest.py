@@ -14,6 +14,7 @@ pytest.importorskip("starlette")
 pytest.importorskip("httpx")
 
 IDS = {"input_ids": [7, 8, 9], "input_mask": [1, 1, 1], "segment_ids": [0] * 3}
+DEEP = json.loads("[" * 800 + "]" * 800)
 COLUMNS = {name: [row] for name, row in IDS.items()}
 
 
@@ -23,16 +24,21 @@ def ask(tiny_export, tmp_path_factory):
     from starlette.testclient import TestClient
 
     from electra_tf.demo import LocalModel
-    from electra_tf.demo.app import make_app
+    from electra_tf.demo.app import OWN_HOSTS, make_app
 
     path = tmp_path_factory.mktemp("served") / "electra"
     shutil.copytree(tiny_export, path / "3")
     (path / "1").mkdir()  # an older one, never loaded
-    client = TestClient(make_app("electra", LocalModel(str(path))))
+    app = make_app(
+        "electra", LocalModel(str(path)), hosts=(*OWN_HOSTS, "me.example")
+    )
+    client = TestClient(app, "http://localhost:8600")
 
     def send(body, **request):
         content = body if isinstance(body, bytes) else json.dumps(body)
-        answer = client.post("/v1/models/electra:predict", content=content)
+        answer = client.post(
+            "/v1/models/electra:predict", content=content, **request
+        )
         return answer.status_code, answer.json()
 
     send.client = client
@@ -81,6 +87,8 @@ def detect(text):
     [
         (b"", "JSON Parse error"),
         (b"\xff", "JSON Parse error"),
+        (b"[" * 100_000, "JSON Parse error"),
+        (b'{"inputs": ' + b"9" * 5000 + b"}", "JSON Parse error"),
         ([], "either 'instances' or 'inputs'"),
         ({}, "either 'instances' or 'inputs'"),
         ({"inputs": COLUMNS, "instances": [IDS]}, "either 'instances' or"),
@@ -102,6 +110,8 @@ def detect(text):
         ({"instances": [IDS, {"input_ids": [7]}]}, "the same keys"),
         ({"instances": [IDS, 7]}, "the same keys"),
         (detect(7), "texts must be strings"),
+        (detect(DEEP), "text must be string"),
+        ({"inputs": {**COLUMNS, "input_ids": DEEP}}, "must be int64"),
         (detect([None]), "texts must be strings"),
         (detect("one"), "must have 1 axes"),
         (detect([["one"]]), "must have 1 axes"),
@@ -128,6 +138,47 @@ def test_any_string_gets_an_answer(ask, text):
     np.testing.assert_allclose(found, alone["probabilities"][0], atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("path", "method"),
+    [("/", "GET"), ("", "GET"), (":predict", "POST")],
+)
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"host": "127.0.0.1"}, 200),
+        ({"host": "[::1]:8600"}, 200),
+        ({"host": "Me.example:80"}, 200),
+        ({"host": "evil.example:8600"}, 400),
+        ({"host": "localhost.evil.example"}, 400),
+        ({"host": "[::1"}, 400),
+        ({"host": ""}, 400),
+        ({"origin": "http://localhost:8600"}, 200),
+        ({"origin": "http://localhost:3000"}, 403),
+        ({"origin": "https://evil.example"}, 403),
+        ({"origin": "null"}, 403),
+    ],
+)
+def test_only_its_own_names_and_pages_are_answered(
+    ask, path, method, headers, status
+):
+    path = path if path == "/" else f"/v1/models/electra{path}"
+    body = json.dumps(detect(["the union"])) if method == "POST" else None
+    answer = ask.client.request(method, path, content=body, headers=headers)
+    assert answer.status_code == status
+    if status != 200:
+        assert answer.json()["error"]
+
+
+def test_a_body_that_is_too_large_is_not_read(ask):
+    in_chunks = (b"x" * 100_000 for _ in range(100))
+    for content in (b"x" * (2**20 + 1), in_chunks):
+        answer = ask.client.post("/v1/models/electra:predict", content=content)
+        assert answer.status_code == 413
+        assert "at most 1048576 bytes" in answer.json()["error"]
+    assert ask(b"x" * 2**20)[0] == 400  # as it is no JSON
+
+
 @pytest.mark.parametrize("count", [0, 1000])
 def test_batches_of_any_size(ask, count):
     status, answer = ask(detect(["the union"] * count))
@@ -152,7 +203,8 @@ def test_a_backend_that_is_away_is_told(tmp_path):
     from electra_tf.demo.app import make_app
 
     app = make_app("electra", backend="http://localhost:1")
-    answer = TestClient(app).post("/v1/models/electra:predict", content=b"{}")
+    client = TestClient(app, "http://127.0.0.1")
+    answer = client.post("/v1/models/electra:predict", content=b"{}")
     assert answer.status_code == 502
     assert "http://localhost:1 does not answer" in answer.json()["error"]
 

@@ -21,6 +21,7 @@ ELSEWHERE = {
     "BaseLayer",
     "Pretrainer",
     "DisentangledEmbeddings",
+    "ColumnModel",
     "TaskModel",
     "Classifier",
     "Regressor",

@@ -3,15 +3,17 @@
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
-from electra_tf.data.text.cutting import TextRange, read_range
+from electra_tf.data.text.cutting import TextRange, check_is_text, read_range
 from electra_tf.errors import InputError
 
 TEXT_FEATURE = "text"
+_FILES_AT_ONCE = 16  # remote ones answer slowly
 _ASSETS = Path(__file__).resolve().parents[2] / "assets"
 
 
@@ -36,7 +38,8 @@ def expand_inputs(patterns: Sequence[str]) -> list[str]:
       the paths, sorted, each once.
 
     Raises:
-      InputError: there is no pattern, or one of them matches no file.
+      InputError: there is no pattern, one of them matches no file, or a file
+        is none of text (compressed, Parquet, PDF, ...).
     """
     if isinstance(patterns, str):
         raise InputError(
@@ -56,6 +59,8 @@ def expand_inputs(patterns: Sequence[str]) -> list[str]:
                 f"{pattern!r}, which matches none"
             )
         files.update(found)
+    with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
+        list(pool.map(check_is_text, sorted(files)))
     return sorted(files)
 
 

@@ -1,5 +1,6 @@
 """Where text may be cut: files between documents, lines between sentences."""
 
+import contextlib
 import re
 import sys
 from collections import Counter
@@ -12,7 +13,21 @@ from electra_tf.errors import InputError
 
 _READ_BYTES = 1 << 22
 _UTF8_MARK = b"\xef\xbb\xbf"
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+# First bytes of what is no text as it stands -> its name, what to do.
+_OTHER_FORMATS = {
+    b"\xff\xfe": ("UTF-16", "convert it"),
+    b"\xfe\xff": ("UTF-16", "convert it"),
+    b"\x1f\x8b": ("gzip", "unpack it"),
+    b"BZh91AY&SY": ("bzip2", "unpack it"),
+    b"\xfd7zXZ\0": ("xz", "unpack it"),
+    b"\x28\xb5\x2f\xfd": ("zstd", "unpack it"),
+    b"\x04\x22\x4d\x18": ("lz4", "unpack it"),
+    b"7z\xbc\xaf\x27\x1c": ("7z", "unpack it"),
+    b"PK\x03\x04": ("zip", "unpack it, or save a document as text"),
+    b"PAR1\x15": ("Parquet", "write its column of text to a file"),
+    b"ARROW1\0\0": ("Arrow", "write its column of text to a file"),
+    b"%PDF-": ("PDF", "save its text, as pdftotext does"),
+}
 # Titles and the like: the full stop behind them never ends a sentence.
 _ABBREVIATIONS = frozenset(
     "mr mrs ms messrs dr prof rev hon st mt gen col capt maj lt sgt adm gov "
@@ -66,6 +81,25 @@ def cut_files(files: Sequence[str], range_bytes: int) -> list[TextRange]:
     ]
 
 
+def check_is_text(file: str) -> None:
+    """Refuses a file whose first bytes are those of another format.
+
+    Raises:
+      InputError: it is one that is known, with its name; or is missing.
+    """
+    with _naming_read_errors(file), tf.io.gfile.GFile(file, "rb") as f:
+        _refuse_other_formats(file, f.read(max(map(len, _OTHER_FORMATS))))
+
+
+def _refuse_other_formats(file: str, beginning: bytes) -> None:
+    for mark, (name, remedy) in _OTHER_FORMATS.items():
+        if beginning.startswith(mark):
+            raise InputError(
+                f"text must be UTF-8; received {file!r}, which is {name}: "
+                f"{remedy}"
+            )
+
+
 def read_range(
     part: TextRange, replaced: Counter[str] | None = None
 ) -> Iterator[list[str]]:
@@ -82,7 +116,7 @@ def read_range(
       the lines of a document, stripped, none empty; no document is empty.
 
     Raises:
-      InputError: the file is missing, or is UTF-16.
+      InputError: the file is missing, or is no text (see `check_is_text`).
     """
     document: list[str] = []
     inside = not part.start  # past the blank line that begins the range
@@ -108,19 +142,29 @@ def _read_lines(file: str, start: int) -> Iterator[tuple[int, bytes]]:
 
     Only "\\n" ends a line, as in the authors' reader.
     """
+    with _naming_read_errors(file), tf.io.gfile.GFile(file, "rb") as f:
+        if not start:
+            yield from _split_lines(f, 0)
+            return
+        # From the byte before, to see whether a line begins at `start`.
+        f.seek(start - 1)
+        lines = _split_lines(f, start - 1)
+        next(lines)
+        yield from lines
+
+
+@contextlib.contextmanager
+def _naming_read_errors(file: str) -> Iterator[None]:
     try:
-        with tf.io.gfile.GFile(file, "rb") as f:
-            if not start:
-                yield from _split_lines(f, 0)
-                return
-            # From the byte before, to see whether a line begins at `start`.
-            f.seek(start - 1)
-            lines = _split_lines(f, start - 1)
-            next(lines)
-            yield from lines
+        yield
     except tf.errors.NotFoundError:
         raise InputError(
             f"inputs must be files; received {file!r}, which does not exist"
+        ) from None
+    except tf.errors.OpError as error:
+        reason = error.message.splitlines()[0]
+        raise InputError(
+            f"inputs must be readable; received {file!r}: {reason}"
         ) from None
 
 
@@ -130,11 +174,7 @@ def _split_lines(
     """Lines from `place` on, where the file stands."""
     rest = f.read(_READ_BYTES)
     if not place:
-        if rest.startswith(_UTF16_MARKS):
-            raise InputError(
-                f"text must be UTF-8; received {f.name!r}, which is UTF-16: "
-                "convert it"
-            )
+        _refuse_other_formats(f.name, rest)
         place = len(rest) - len(rest.removeprefix(_UTF8_MARK))
         rest = rest[place:]
     while block := f.read(_READ_BYTES):

@@ -27,6 +27,7 @@ __all__ = [
     "WordPieceTokenizer",
     "pack_segments",
     "pack_texts",
+    "pack_words",
     "register",
 ]
 
@@ -161,6 +162,32 @@ def pack_segments(
         - tf.sequence_mask(num_first, max_seq_length, tf.int32),
         truncated=truncated,
     )
+
+
+def pack_words(
+    tokenizer: Tokenizer, words: tf.RaggedTensor, max_seq_length: int
+) -> tuple[PackedSegments, tf.RaggedTensor]:
+    """Rows of words that are parted already.
+
+    Args:
+      tokenizer: the model's. A word of which it leaves nothing is [UNK].
+      words: string [B, (words)].
+      max_seq_length: L, with [CLS] and [SEP].
+
+    Returns:
+      the rows, and the place of each word's first piece, int64 [B, (words)];
+      from L - 1 on words are cut off.
+    """
+    pieces = tokenizer.tokenize(words.values)  # [W, (pieces)]
+    is_lost = tf.cast(pieces.row_lengths() == 0, tf.int64)  # [W]
+    unknown = tf.fill([tf.reduce_sum(is_lost)], tokenizer.unk_id)
+    lost = tf.RaggedTensor.from_row_lengths(unknown, is_lost)
+    pieces = tf.concat([pieces, lost], axis=1)
+    ids = words.with_values(pieces).merge_dims(1, 2)  # [B, (pieces)]
+    row_begin = tf.gather(ids.row_starts(), words.value_rowids())
+    places = 1 + pieces.row_starts() - row_begin
+    packed = pack_segments(tokenizer, ids, None, max_seq_length)
+    return packed, words.with_values(places)
 
 
 def _heads(ragged: tf.RaggedTensor, lengths: tf.Tensor) -> tf.RaggedTensor:

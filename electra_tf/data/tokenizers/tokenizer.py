@@ -74,8 +74,8 @@ class Tokenizer:
         do_lower_case: bool = True,
         strip_accents: bool | None = None,
     ):
+        check_vocab(vocab)
         self.vocab = tuple(vocab)
-        check_vocab(self.vocab)
         self.do_lower_case = bool(do_lower_case)
         accents = do_lower_case if strip_accents is None else strip_accents
         self.strip_accents = bool(accents)

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from electra_tf.errors import InputError
+from electra_tf.data.columns import SURROGATE, is_column
+from electra_tf.errors import InputError, require
 
 SPECIAL_PIECES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 # Not all of Unicode's: multilingual files have pieces such as U+3000.
@@ -19,7 +20,8 @@ def load_vocab(vocab_file: str) -> list[str]:
     """
     try:
         with tf.io.gfile.GFile(vocab_file, "rb") as f:
-            text = f.read().decode("utf-8")
+            # Some editors put a byte-order mark in front.
+            text = f.read().decode("utf-8-sig")
     except tf.errors.NotFoundError:
         raise InputError(
             f"the vocabulary must be a file; received {vocab_file!r}, which "
@@ -44,9 +46,16 @@ def load_vocab(vocab_file: str) -> list[str]:
 
 
 def check_vocab(vocab: Sequence[str]) -> None:
-    """Refuses empty or repeated pieces, and a missing special one."""
+    """Refuses pieces that cannot be, are there twice, or are missing."""
+    rule = "a vocabulary must be a list of texts, in the order of their ids"
+    require(is_column(vocab), rule, type(vocab).__name__)
     line_of: dict[str, int] = {}
     for number, piece in enumerate(vocab, 1):
+        require(
+            isinstance(piece, str) and not SURROGATE.search(piece),
+            f"the piece on line {number} of a vocabulary must be text",
+            piece,
+        )
         if not piece:
             raise InputError(
                 "a vocabulary must have a piece on each line; received an "

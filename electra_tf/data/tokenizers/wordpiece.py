@@ -16,7 +16,7 @@ from electra_tf.data.tokenizers.learning import (
     learn_wordpiece,
 )
 from electra_tf.data.tokenizers.tokenizer import Ragged, Tokenizer, register
-from electra_tf.errors import InputError
+from electra_tf.errors import InputError, require
 
 UNKNOWN = "[UNK]"
 # A word of more characters becomes one [UNK] (`max_input_chars_per_word` of
@@ -47,6 +47,7 @@ class WordPieceTokenizer(Tokenizer):
         strip_accents: bool | None = None,
     ):
         super().__init__(vocab, do_lower_case, strip_accents)
+        _check_words(self.vocab)
         goes_on = [piece.startswith(SUFFIX) for piece in self.vocab]
         self.starts_word = ~np.array(goes_on)
         # TF Text's limit is in bytes: 800 never cuts a word of 200 characters,
@@ -130,6 +131,21 @@ class WordPieceTokenizer(Tokenizer):
         keep = begins | ~is_long
         splits = tf.ragged.boolean_mask(ids, ids.with_values(keep)).row_splits
         return tf.boolean_mask(values, keep, axis=1), splits
+
+
+def _check_words(vocab: Sequence[str]) -> None:
+    """Refuses white space inside of pieces.
+
+    TF Text would match such a piece across words. A piece that is nothing but
+    one (multilingual files have U+3000) is never matched.
+    """
+    for number, piece in enumerate(vocab, 1):
+        has_space = any(map(str.isspace, piece))
+        require(
+            len(piece) == 1 or not has_space,
+            "a WordPiece must not hold white space",
+            f"{piece} on line {number}",
+        )
 
 
 def _stack(*ragged: tf.RaggedTensor) -> tf.Tensor:

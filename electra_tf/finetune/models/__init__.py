@@ -4,21 +4,20 @@ import abc
 import os
 import sys
 from collections.abc import Mapping
-from typing import Any, Self, TypeAlias
+from typing import Any, Self
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from electra_tf.errors import require
+from electra_tf.finetune.models import rules
+from electra_tf.finetune.models.given import ColumnModel, Inputs
 from electra_tf.finetune.preprocessor import TEXT_NAMES, TextPreprocessor
 from electra_tf.modeling.encoder import Encoder
 from electra_tf.pretrained import finetuning_encoder, from_pretrained
 
-Inputs: TypeAlias = tf.Tensor | Mapping[str, tf.Tensor]
 
-
-class TaskModel(keras.Model, abc.ABC):
+class TaskModel(ColumnModel, abc.ABC):
     """An encoder and a task's head, trained by ordinary `fit`.
 
     `compile(optimizer)` alone picks the task's own loss; a loss given to
@@ -31,7 +30,8 @@ class TaskModel(keras.Model, abc.ABC):
     Call arguments:
       inputs: a dict of `input_ids`, `input_mask`, `segment_ids`, int [B, L];
         or strings [B]; or a dict of `text` and `text_pair`, strings [B].
-        `fit`, `evaluate` and `predict` take lists of str as well.
+        `fit`, `evaluate` and `predict` take lists, arrays and Series of texts
+        as well, and DataFrames with columns of these names.
       training: whether to drop.
 
     Attributes:
@@ -131,6 +131,8 @@ class TaskModel(keras.Model, abc.ABC):
             require(self.preprocessor is not None, rule, sorted(inputs))
             texts = {n: x for n, x in inputs.items() if n in TEXT_NAMES}
             features |= self.preprocessor(texts)
+        elif tf.executing_eagerly():
+            features = rules.ids(features, self.encoder)
         if "truncated" in features:
             length = tf.shape(features["input_ids"])[1]
             self._count(features.pop("truncated"), length)
@@ -162,40 +164,6 @@ class TaskModel(keras.Model, abc.ABC):
         ids = (tf.cast(features[name], tf.int32) for name in names)
         return self.encoder(*ids, training=training)
 
-    def fit(self, x=None, *args, validation_data=None, **kwargs):
-        if isinstance(validation_data, (tuple, list)):
-            held_out, *rest = validation_data
-            validation_data = (self._ready(held_out), *rest)
-        elif validation_data is not None:
-            validation_data = self._ready(validation_data)
-        return super().fit(
-            self._ready(x), *args, validation_data=validation_data, **kwargs
-        )
-
-    def evaluate(self, x=None, *args, **kwargs):
-        return super().evaluate(self._ready(x), *args, **kwargs)
-
-    def predict(self, x, *args, **kwargs):
-        return super().predict(self._ready(x), *args, **kwargs)
-
-    def _ready(self, data: Any) -> Any:
-        """Strings as Keras takes them; for several replicas, ids.
-
-        Before it distributes, Keras averages a batch, and strings have no
-        mean.
-        """
-        data = _strings(data)
-        replicas = self.distribute_strategy.num_replicas_in_sync
-        if self.preprocessor is None or replicas == 1:
-            return data
-        if isinstance(data, tf.data.Dataset):
-            return data.map(lambda x, *rest: (self._ids(x), *rest))
-        return self._ids(data)
-
-    def _ids(self, x: Inputs) -> Inputs:
-        is_ids = isinstance(x, Mapping) and "input_ids" in x
-        return x if is_ids else self.preprocessor(x)
-
     @abc.abstractmethod
     def default_loss(self, y, y_pred, sample_weight) -> tf.Tensor:
         """The task's own loss, a scalar."""
@@ -217,6 +185,9 @@ class TaskModel(keras.Model, abc.ABC):
 
     @classmethod
     def from_config(cls, config):
+        config = dict(config)
+        if "labels" in config:  # before there was a check, numbers were taken
+            config["labels"] = list(map(str, config["labels"]))
         deserialize = keras.saving.deserialize_keras_object
         parts = {n: config.pop(n) for n in ("encoder", "preprocessor")}
         return cls(**{n: deserialize(p) for n, p in parts.items()}, **config)
@@ -229,13 +200,3 @@ def _check_length(max_seq_length: int, encoder: Encoder) -> None:
         f"({rows})"
     )
     require(max_seq_length <= rows, rule, max_seq_length)
-
-
-def _strings(x: Any) -> Any:
-    """Lists of str and NumPy's str arrays as tensors, which Keras takes."""
-    if isinstance(x, Mapping):
-        return {name: _strings(value) for name, value in x.items()}
-    is_list = isinstance(x, (list, tuple)) and x and isinstance(x[0], str)
-    if is_list or (isinstance(x, np.ndarray) and x.dtype.kind in "US"):
-        return tf.constant(x, tf.string)
-    return x

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
+from electra_tf.data.columns import WHOLE, as_list, is_column
 from electra_tf.errors import require
-from electra_tf.finetune.models import TaskModel
+from electra_tf.finetune.models import TaskModel, rules
 from electra_tf.finetune.preprocessor import TextPreprocessor
 from electra_tf.modeling.encoder import Encoder
 from electra_tf.modeling.layers import Dropout
@@ -53,8 +54,8 @@ class Classifier(_OnClsVector):
       dropout: rate before the Dense layer.
       preprocessor: see `TaskModel`.
 
-    Returns logits, float32 [B, C]. Targets are int [B]; the default loss is
-    the cross-entropy.
+    Returns logits, float32 [B, C]. Targets are int [B], or the labels' names;
+    the default loss is the cross-entropy.
 
     Example:
       model = Classifier.from_pretrained("tiny", labels=("bad", "good"))
@@ -80,6 +81,10 @@ class Classifier(_OnClsVector):
     def call(self, inputs, training=False):
         return self.outputs(inputs, training)  # [B, C]
 
+    def targets(self, y, x, places):
+        y = rules.class_numbers(y, self.labels)
+        return rules.one_class(y, len(self.labels)) if self.loss is None else y
+
     def default_loss(self, y, y_pred, sample_weight):
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         return loss(y, y_pred, sample_weight)
@@ -104,6 +109,9 @@ class Regressor(_OnClsVector):
     def call(self, inputs, training=False):
         return tf.squeeze(self.outputs(inputs, training), -1)  # [B]
 
+    def targets(self, y, x, places):
+        return rules.one_number(y) if self.loss is None else y
+
     def default_loss(self, y, y_pred, sample_weight):
         return keras.losses.MeanSquaredError()(y, y_pred, sample_weight)
 
@@ -118,10 +126,13 @@ class Tagger(TaskModel):
       num_classes: C, where the classes have no names.
       preprocessor: see `TaskModel`.
 
-    Returns logits, float32 [B, L, C]. Targets are int [B, L], -1 where there
-    is nothing to learn: by custom all but the first piece of each word. The
+    Returns logits, float32 [B, L, C]. Texts may be lists of words; targets
+    then are a tag for each word, by name or number, learned at its first
+    piece. Else they are int [B, L], -1 where there is nothing to learn. The
     default loss is the mean cross-entropy of the other places.
     """
+
+    reads = "words"
 
     def __init__(
         self,
@@ -141,6 +152,10 @@ class Tagger(TaskModel):
         states = self.states(self.features(inputs), training)  # [B, L, H]
         return tf.cast(self.head(states), tf.float32)  # [B, L, C]
 
+    def targets(self, y, x, places):
+        y = rules.class_numbers(y, self.labels)
+        return rules.tags(y, places, self.row_length(x), len(self.labels))
+
     def default_loss(self, y, y_pred, sample_weight):
         loss = keras.losses.SparseCategoricalCrossentropy(
             from_logits=True, ignore_class=-1
@@ -154,17 +169,23 @@ class Tagger(TaskModel):
 def label_names(
     labels: Sequence[str] | None, num_classes: int | None
 ) -> tuple[str, ...]:
-    """The classes' names; numbers where only their count is given.
+    """The classes' names; numbers where only their count is rules.
 
     Raises:
-      InputError: neither or contradicting arguments, fewer than two labels,
-        or one twice.
+      InputError: neither or contradicting arguments; a text or a set, which
+        has no order; fewer than two labels, or one twice.
     """
     if labels is None:
-        is_given = num_classes is not None
-        require(is_given, "labels or num_classes must be given", num_classes)
+        is_count = isinstance(num_classes, WHOLE)
+        rule = "labels or num_classes must be given (a whole number)"
+        require(is_count, rule, num_classes)
         labels = list(map(str, range(num_classes)))
-    labels = tuple(labels)
+    is_list = is_column(labels)
+    rule = "labels must be a list of names, in the order of the logits"
+    require(is_list, rule, type(labels).__name__)
+    labels = tuple(as_list(labels))
+    for label in labels:
+        require(isinstance(label, str), "each label must be a str", label)
     rule = f"num_classes must be the number of labels ({len(labels)})"
     require(num_classes in (None, len(labels)), rule, num_classes)
     are_classes = 2 <= len(labels) == len(set(labels))

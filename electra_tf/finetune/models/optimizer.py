@@ -1,10 +1,12 @@
 """AdamW whose rate falls from the head down to the embeddings."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 
 import keras
 
+from electra_tf.data.columns import WHOLE
 from electra_tf.errors import require
 from electra_tf.training.optimizers import AdamW
 from electra_tf.training.schedules import WarmupPolynomialDecay
@@ -122,6 +124,7 @@ def create_optimizer(
     Reference: ELECTRA, Table 7.
     """
     _check_arguments(num_train_steps, warmup_fraction, layerwise_decay, compat)
+    _check_rates(learning_rate, weight_decay_rate, clip_norm)
     is_google = compat == "google"
     if learning_rate is None:
         learning_rate = 1e-4 if is_google else 3e-4
@@ -147,9 +150,21 @@ def create_optimizer(
     )
 
 
+def _check_rates(learning_rate, weight_decay_rate, clip_norm):
+    """None is open, and a decay of 0 is none; a rate of 0 learns nothing."""
+    for name, rate in {
+        "learning_rate": learning_rate,
+        "weight_decay_rate": weight_decay_rate or None,
+        "clip_norm": clip_norm,
+    }.items():
+        is_rate = rate is None or 0 < rate < math.inf
+        require(is_rate, f"{name} must be positive and finite", rate)
+
+
 def _check_arguments(num_train_steps, warmup_fraction, layerwise_decay, compat):
-    is_one = num_train_steps >= 1
-    require(is_one, "num_train_steps must be positive", num_train_steps)
+    is_count = isinstance(num_train_steps, WHOLE) and num_train_steps >= 1
+    rule = "num_train_steps must be a positive whole number"
+    require(is_count, rule, num_train_steps)
     is_fraction = 0 <= warmup_fraction <= 1
     require(is_fraction, "warmup_fraction must lie in [0, 1]", warmup_fraction)
     is_factor = 0 < layerwise_decay <= 1

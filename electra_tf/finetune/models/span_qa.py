@@ -6,8 +6,9 @@ from collections.abc import Mapping
 import keras
 import tensorflow as tf
 
+from electra_tf.data.columns import WHOLE
 from electra_tf.errors import require
-from electra_tf.finetune.models import TaskModel
+from electra_tf.finetune.models import TaskModel, rules
 from electra_tf.finetune.models.span_heads import JointSpanHead, PlainSpanHead
 from electra_tf.finetune.models.windows import WindowSettings
 from electra_tf.finetune.preprocessor import TextPreprocessor
@@ -57,6 +58,8 @@ class SpanQA(TaskModel):
     Reference: ELECTRA, section 3.1 and the authors' code.
     """
 
+    reads = "pairs"
+
     def __init__(
         self,
         encoder: Encoder,
@@ -70,6 +73,13 @@ class SpanQA(TaskModel):
     ):
         super().__init__(encoder, preprocessor, **kwargs)
         require(head in HEADS, f"head must be one of {', '.join(HEADS)}", head)
+        counts = (num_beams, max_answer_length, max_query_length, doc_stride)
+        are_counts = all(isinstance(n, WHOLE) and n > 0 for n in counts)
+        rule = (
+            "num_beams, max_answer_length, max_query_length and doc_stride "
+            "must be positive whole numbers"
+        )
+        require(are_counts, rule, counts)
         self.num_beams = num_beams
         self.max_answer_length = max_answer_length
         self.window_settings = WindowSettings(doc_stride, max_query_length)
@@ -91,6 +101,9 @@ class SpanQA(TaskModel):
             start = features[_TRUE_START]  # [B]
             return self.head.scores(states, mask, start)
         return self.head.beam(states, mask, self.num_beams)
+
+    def targets(self, y, x, places):
+        return rules.spans(y, self.row_length(x))
 
     def train_step(self, data):
         return super().train_step(_with_true_start(data))

@@ -195,6 +195,14 @@ def test_a_variable_of_no_layer_or_a_twin_is_refused(
         {"num_train_steps": 10, "warmup_fraction": 1.5},
         {"num_train_steps": 10, "layerwise_decay": 0.0},
         {"num_train_steps": 10, "compat": "Google"},
+        {"num_train_steps": 2.5},
+        {"num_train_steps": 10, "learning_rate": float("nan")},
+        {"num_train_steps": 10, "learning_rate": float("inf")},
+        {"num_train_steps": 10, "learning_rate": 0.0},
+        {"num_train_steps": 10, "learning_rate": -1.0},
+        {"num_train_steps": 10, "weight_decay_rate": float("nan")},
+        {"num_train_steps": 10, "weight_decay_rate": -0.1},
+        {"num_train_steps": 10, "clip_norm": 0.0},
     ],
 )
 def test_bad_arguments_are_refused(model, wrong):

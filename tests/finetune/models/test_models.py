@@ -379,6 +379,12 @@ def test_callbacks(pretrained, tmp_path):
         ({"labels": ["a"]}, "two or more"),
         ({"labels": ["a", "b", "a"]}, "all different"),
         ({"num_classes": 1}, "two or more"),
+        ({"num_classes": 2.5}, "num_classes must be given"),
+        ({"labels": "bad"}, "labels must be a list of names.* 'str'"),
+        ({"labels": {"a", "b"}}, "labels must be a list of names.* 'set'"),
+        ({"labels": {"a": 0, "b": 1}}, "must be a list of names.* 'dict'"),
+        ({"labels": [0, 1]}, "each label must be a str; received 0"),
+        ({"num_classes": 2, "max_seq_length": 8.5}, "must be a whole number"),
         ({"labels": ["a", "b"], "num_classes": 3}, "number of labels .2."),
         (
             {"num_classes": 2, "max_seq_length": ROWS + 1},

@@ -1,0 +1,133 @@
+"""What `fit`, `evaluate` and `predict` are given, as a model takes it."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from electra_tf.data.columns import check_rows, columns
+from electra_tf.errors import require
+from electra_tf.finetune.models import rules
+from electra_tf.finetune.preprocessor import TextPreprocessor
+from electra_tf.modeling.encoder import Encoder
+
+Inputs: TypeAlias = tf.Tensor | Mapping[str, tf.Tensor]
+
+
+class ColumnModel(keras.Model):
+    """Takes columns of Python, and batches of a `tf.data.Dataset`.
+
+    Attributes:
+      encoder, preprocessor: of `TaskModel`.
+      reads: which texts: "texts" or pairs, "words" or texts, "pairs".
+    """
+
+    encoder: Encoder
+    preprocessor: TextPreprocessor | None
+    reads = "texts"
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        *args,
+        validation_data=None,
+        sample_weight=None,
+        **kwargs,
+    ):
+        if isinstance(validation_data, (tuple, list)):
+            rule = "validation_data must be (x, y) or (x, y, sample_weight)"
+            require(len(validation_data) in (2, 3), rule, len(validation_data))
+            held_out = self._ready(*validation_data)
+            validation_data = tuple(h for h in held_out if h is not None)
+        elif validation_data is not None:
+            validation_data, *_ = self._ready(validation_data)
+        x, y, weight = self._ready(x, y, sample_weight)
+        kwargs |= {"validation_data": validation_data, "sample_weight": weight}
+        with rules.naming_broken_rules():
+            return super().fit(x, y, *args, **kwargs)
+
+    def evaluate(self, x=None, y=None, *args, sample_weight=None, **kwargs):
+        x, y, weight = self._ready(x, y, sample_weight)
+        kwargs["sample_weight"] = weight
+        with rules.naming_broken_rules():
+            return super().evaluate(x, y, *args, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        x, *_ = self._ready(x)
+        with rules.naming_broken_rules():
+            return super().predict(x, *args, **kwargs)
+
+    def _ready(self, x, y=None, sample_weight=None) -> tuple[Any, Any, Any]:
+        """Columns, or batches of them, as Keras and the model take them."""
+        if isinstance(x, tf.data.Dataset):
+            # Converted code tells of its errors in many lines.
+            take = tf.autograph.experimental.do_not_convert(self._batch)
+            return x.map(take), y, sample_weight
+        if x is None or _are_batches(x):
+            return x, y, sample_weight
+        whole = {"x": x, "y": y, "sample_weight": sample_weight}
+        whole = {
+            name: None if part is None else columns(name, part)
+            for name, part in whole.items()
+        }
+        check_rows(**whole)
+        x, y = self._taken(whole["x"], whole["y"])
+        if y is not None:  # class weights want arrays
+            y = tf.nest.map_structure(np.asarray, y)
+        return x, y, whole["sample_weight"]
+
+    def _batch(self, x, y=None, *weight):
+        x, y = self._taken(x, y)
+        return x if y is None else (x, y, *weight)
+
+    def _taken(self, x, y) -> tuple[Any, Any]:
+        """Texts, or ids, and targets; for several replicas, ids.
+
+        Before it distributes, Keras averages a batch, and strings have no
+        mean.
+        """
+        x = x if isinstance(x, Mapping) else {"text": x}
+        if "input_ids" in x:
+            x = rules.ids(x, self.encoder)
+        else:
+            x = rules.texts(x, self.preprocessor, type(self).reads)
+        places = x.pop("word_places", None)
+        if y is not None:
+            y = self.targets(y, x, places)
+        if set(x) == {"text"}:
+            [x] = x.values()
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        return (x if replicas == 1 else self._ids(x)), y
+
+    def _ids(self, x: Inputs) -> Inputs:
+        is_ids = isinstance(x, Mapping) and "input_ids" in x
+        return x if is_ids else self.preprocessor(x)
+
+    def row_length(self, x: Inputs) -> int:
+        """L of the rows that inputs are or become; at most, of batches."""
+        if isinstance(x, Mapping) and "input_ids" in x:
+            length = x["input_ids"].shape[1]
+            return length or self.encoder.embeddings.max_position_embeddings
+        return self.preprocessor.max_seq_length
+
+    def targets(self, y: Any, x: Inputs, places: tf.RaggedTensor | None) -> Any:
+        """Targets as the loss takes them.
+
+        Args:
+          y: columns, or a batch of them.
+          x: the inputs; ids where they were lists of words.
+          places: of the words' first pieces, [B, (words)].
+
+        Raises:
+          InputError: they are none that the task can learn.
+        """
+        return y
+
+
+def _are_batches(x: Any) -> bool:
+    """Whether Keras takes batches of it, which nobody here looks into."""
+    kinds = (Iterator, keras.utils.PyDataset, tf.distribute.DistributedDataset)
+    return isinstance(x, kinds)
