@@ -209,7 +209,6 @@ class TaskRun:
         model = learner.train(task, plan, seed, examples, dev, log_dir)
         steps = int(model.optimizer.iterations.numpy())
         metrics = self._measure(number, model)
-        learner.write_scalars(log_dir, metrics, steps)
         for name, encoded in self.encoded["test"].items():
             outputs = learner.predict(plan, model, encoded)
             said = task.predictions(name, encoded, outputs, metrics)
@@ -225,7 +224,9 @@ class TaskRun:
         self._write_result(number, {**result, run.HAS_MODEL: False})
         took = tqdm.format_interval(seconds)
         say(f"{task.name}: trial {number}: {learner.shown(metrics)} ({took})")
-        # Last, as a result counts without its model.
+        # These last, as a result counts without its points and its model.
+        with files.naming_write_errors(log_dir):
+            learner.write_scalars(log_dir, metrics, steps)
         if plan.save_model and self._best()["trial"] == number:
             saving.save(model, self.model_file, folder)
             self._write_result(number, {**result, run.HAS_MODEL: True})
