@@ -8,7 +8,14 @@ class InputError(ValueError):
 
     The message is one line: the rule, the value received, what to do.
     Commands print it alone, without a traceback, and exit with code 2.
+    Line ends and other characters that are not to be seen, which names and
+    labels of a user's may hold, are written as Python's escapes.
     """
+
+    def __init__(self, message: str):
+        super().__init__(
+            "".join(c if c.isprintable() else repr(c)[1:-1] for c in message)
+        )
 
 
 def require(holds: bool, rule: str, value: object) -> None:

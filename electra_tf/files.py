@@ -16,6 +16,7 @@ from electra_tf.errors import InputError
 
 _PATTERNS = "*?[]{}\\"
 _TEMPORARY = re.compile(r".+\.[0-9a-f]{8}\.tmp")
+_PROBE_BYTES = 4096  # the least that a file takes
 
 
 def _gfile() -> Any:
@@ -158,6 +159,32 @@ def read_bytes(path: str) -> bytes:
     """The whole content of a file."""
     with _gfile().GFile(path, "rb") as file:
         return file.read()
+
+
+def try_output(name: str, path: str) -> None:
+    """Refuses a file that cannot be written, before it is worked for.
+
+    Its folder is made, and nothing is left there.
+
+    Args:
+      name: the flag, as the user knows it.
+      path: its value.
+
+    Raises:
+      InputError: it is a folder, a device or the like; or writing fails.
+    """
+    is_there = _gfile().exists(path) or not os.path.basename(path)
+    is_file = "://" in path or os.path.isfile(path)
+    if _gfile().isdir(path) or (is_there and not is_file):
+        raise InputError(f"{name} must be a file to write; received {path!r}")
+    folder = os.path.dirname(path)
+    make_folder(folder or ".")
+    probe = f"{path}.{uuid.uuid4().hex[:8]}.tmp"
+    try:
+        with naming_write_errors(folder), _gfile().GFile(probe, "wb") as file:
+            file.write(bytes(_PROBE_BYTES))
+    finally:
+        remove_quietly(probe)
 
 
 def read_json(path: str, remedy: str = "restore it") -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """From text to records: learn a vocabulary, build, verify."""
 
 import dataclasses
-import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -192,8 +191,9 @@ def train_vocab(options: VocabOptions) -> None:
     from electra_tf.data.text import expand_inputs
     from electra_tf.data.tokenizers import DEFAULT_KIND, KINDS
     from electra_tf.data.tokenizers.learning import measure_coverage
-    from electra_tf.files import make_folder, write_bytes
+    from electra_tf.files import try_output, write_bytes
 
+    try_output("output", options.output)
     replaced: Counter[str] = Counter()
     tokenizer, words = KINDS[DEFAULT_KIND].learn(
         _lines(expand_inputs(options.input), replaced),
@@ -204,7 +204,6 @@ def train_vocab(options: VocabOptions) -> None:
     )
     for file, count in replaced.items():
         _log(f"{file}: {count} lines are not UTF-8; bad bytes were left out")
-    make_folder(os.path.dirname(options.output) or ".")
     write_bytes(options.output, tokenizer.content())
     if tokenizer.vocab_size < options.vocab_size:
         _log(

@@ -105,9 +105,11 @@ def score_text(options: ScoreOptions) -> None:
     list. Written is `rank, score, the line` with tabs between; rank 1 is
     the best of its list.
     """
-    from electra_tf.files import write_text
+    from electra_tf.files import try_output, write_text
     from electra_tf.pretrained import from_pretrained
 
+    if options.output:
+        try_output("output", options.output)
     candidates = read_candidates(options.input)
     model = from_pretrained(options.model_dir)
     texts = [candidate.text for candidate in candidates]

@@ -15,6 +15,7 @@ from electra_tf.finetune.models.given import ColumnModel, Inputs
 from electra_tf.finetune.preprocessor import TEXT_NAMES, TextPreprocessor
 from electra_tf.modeling.encoder import Encoder
 from electra_tf.pretrained import finetuning_encoder, from_pretrained
+from electra_tf.pretraining.losses import sum_over_replicas
 
 
 class TaskModel(ColumnModel, abc.ABC):
@@ -166,7 +167,7 @@ class TaskModel(ColumnModel, abc.ABC):
 
     @abc.abstractmethod
     def default_loss(self, y, y_pred, sample_weight) -> tf.Tensor:
-        """The task's own loss, a scalar."""
+        """The task's own loss, a scalar; see `mean_over_replicas`."""
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
@@ -191,6 +192,20 @@ class TaskModel(ColumnModel, abc.ABC):
         deserialize = keras.saving.deserialize_keras_object
         parts = {n: config.pop(n) for n in ("encoder", "preprocessor")}
         return cls(**{n: deserialize(p) for n, p in parts.items()}, **config)
+
+
+def mean_over_replicas(total: tf.Tensor, count: Any) -> tf.Tensor:
+    """A replica's part of a batch's mean loss; Keras sums the parts.
+
+    A mean of each replica's mean would weigh replicas with few labels, or
+    with fewer rows of a last batch, too much.
+
+    Args:
+      total: the replica's losses, summed.
+      count: how many they are.
+    """
+    count = sum_over_replicas(tf.cast(count, total.dtype))
+    return total / tf.maximum(count, 1)
 
 
 def _check_length(max_seq_length: int, encoder: Encoder) -> None:

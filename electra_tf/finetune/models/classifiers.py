@@ -7,10 +7,12 @@ import tensorflow as tf
 
 from electra_tf.data.columns import WHOLE, as_list, is_column
 from electra_tf.errors import require
-from electra_tf.finetune.models import TaskModel, rules
+from electra_tf.finetune.models import TaskModel, mean_over_replicas, rules
 from electra_tf.finetune.preprocessor import TextPreprocessor
 from electra_tf.modeling.encoder import Encoder
 from electra_tf.modeling.layers import Dropout
+
+_IGNORED = -1  # where there is nothing to learn
 
 
 class _OnClsVector(TaskModel):
@@ -86,8 +88,11 @@ class Classifier(_OnClsVector):
         return rules.one_class(y, len(self.labels)) if self.loss is None else y
 
     def default_loss(self, y, y_pred, sample_weight):
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        return loss(y, y_pred, sample_weight)
+        loss = keras.losses.SparseCategoricalCrossentropy(
+            from_logits=True, reduction="sum"
+        )
+        total = loss(y, y_pred, sample_weight)
+        return mean_over_replicas(total, tf.shape(y_pred)[0])
 
     def get_config(self):
         return {**super().get_config(), "labels": list(self.labels)}
@@ -113,7 +118,11 @@ class Regressor(_OnClsVector):
         return rules.one_number(y) if self.loss is None else y
 
     def default_loss(self, y, y_pred, sample_weight):
-        return keras.losses.MeanSquaredError()(y, y_pred, sample_weight)
+        # Rows of one number: Keras would take [B] for one row.
+        y, y_pred = (tf.reshape(x, [-1, 1]) for x in (y, y_pred))
+        loss = keras.losses.MeanSquaredError(reduction="sum")
+        total = loss(y, y_pred, sample_weight)
+        return mean_over_replicas(total, tf.shape(y_pred)[0])
 
 
 @keras.saving.register_keras_serializable("electra_tf")
@@ -158,9 +167,10 @@ class Tagger(TaskModel):
 
     def default_loss(self, y, y_pred, sample_weight):
         loss = keras.losses.SparseCategoricalCrossentropy(
-            from_logits=True, ignore_class=-1
+            from_logits=True, ignore_class=_IGNORED, reduction="sum"
         )
-        return loss(y, y_pred, sample_weight)
+        total = loss(y, y_pred, sample_weight)
+        return mean_over_replicas(total, tf.math.count_nonzero(y != _IGNORED))
 
     def get_config(self):
         return {**super().get_config(), "labels": list(self.labels)}

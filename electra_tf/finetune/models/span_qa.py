@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from electra_tf.data.columns import WHOLE
 from electra_tf.errors import require
-from electra_tf.finetune.models import TaskModel, rules
+from electra_tf.finetune.models import TaskModel, mean_over_replicas, rules
 from electra_tf.finetune.models.span_heads import JointSpanHead, PlainSpanHead
 from electra_tf.finetune.models.windows import WindowSettings
 from electra_tf.finetune.preprocessor import TextPreprocessor
@@ -115,9 +115,7 @@ class SpanQA(TaskModel):
         if not isinstance(sample_weight, Mapping):  # one for all targets
             sample_weight = dict.fromkeys(y, sample_weight)
         losses = span_losses(y_pred, y, sample_weight)  # [B]
-        # Keras sums the replicas' losses.
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        return tf.reduce_mean(losses) / replicas
+        return mean_over_replicas(tf.reduce_sum(losses), tf.size(losses))
 
     def get_config(self):
         return {

@@ -18,11 +18,15 @@ import numpy as np
 import tensorflow as tf
 
 from electra_tf.config.finetuning import TaskOptions, TrainingOptions
+from electra_tf.errors import require
 from electra_tf.files import read_json, write_bytes, write_text
 from electra_tf.finetune.tasks import Task
 from electra_tf.finetune.tasks.glue_specs import GLUE
+from electra_tf.training.console import say
 
+TEST_DATA = "test_data"
 SETTINGS, RESULT, TEST = "settings.json", "result.json", "test"
+HAS_MODEL = "has_model"
 RESULTS, TABLE, SUBMISSION = "results.json", "results.md", "submission.zip"
 # Where something lies; what it holds has a fingerprint.
 _PLACES = (
@@ -31,6 +35,11 @@ _PLACES = (
 # What may differ between the commands that fill one folder.
 _FREE = ("num_trials", "save_model")
 REMEDY = "remove its folder, and run again"
+
+
+def task_folder(name: str) -> str:
+    """The folder of a task, below the output's: glue_cola of glue/cola."""
+    return name.replace("/", "_")
 
 
 def trial_name(number: int | str) -> str:
@@ -43,6 +52,11 @@ def read_trials(folder: str) -> list[dict[str, Any]]:
     paths = tf.io.gfile.glob(os.path.join(folder, trial_name("*"), RESULT))
     trials = [read_json(path, REMEDY) for path in paths]
     return sorted(trials, key=lambda trial: trial["trial"])
+
+
+def best_trial(metric: str, trials: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The first of the best of some finished trials."""
+    return max(trials, key=lambda trial: trial["metrics"][metric])
 
 
 def summarize(values: Sequence[float]) -> dict[str, float | None]:
@@ -85,10 +99,9 @@ def _task_result(
 ) -> dict[str, Any]:
     metric = settings["metric"]
     names = trials[0]["metrics"]
-    best = max(trials, key=lambda trial: trial["metrics"][metric])
     return {
         "metric": metric,
-        "best_trial": best["trial"],
+        "best_trial": best_trial(metric, trials)["trial"],
         "summary": {
             name: summarize([trial["metrics"][name] for trial in trials])
             for name in [metric, *(n for n in names if n != metric)]
@@ -120,7 +133,7 @@ def _submission_files(
     """The best trials' test predictions of GLUE tasks, by file name."""
     files = {}
     for task, result in found.items():
-        if task.removeprefix("glue_") not in GLUE:
+        if _glue_set(task) is None:
             continue
         trial = trial_name(result["best_trial"])
         pattern = os.path.join(output_dir, task, trial, TEST, "*")
@@ -128,6 +141,35 @@ def _submission_files(
             with tf.io.gfile.GFile(path, "rb") as file:
                 files[os.path.basename(path)] = file.read()
     return files
+
+
+def _glue_set(folder: str) -> str | None:
+    """cola of the folders cola and glue_cola (from --task=glue/cola)."""
+    name = folder.removeprefix("glue_")
+    return name if name in GLUE else None
+
+
+def require_own_submissions(output_dir: str, names: Sequence[str]) -> None:
+    """Refuses two tasks that would write one file of `submission.zip`.
+
+    Args:
+      output_dir: may hold other tasks already.
+      names: of the tasks to be run.
+
+    Raises:
+      InputError: GLUE's own files and TensorFlow Datasets' copy of a set.
+    """
+    found = tf.io.gfile.glob(os.path.join(output_dir, "*", SETTINGS))
+    there = [os.path.basename(os.path.dirname(path)) for path in found]
+    owners: dict[str, str] = {}
+    for folder in sorted({*map(task_folder, names), *there}):
+        if name := _glue_set(folder):
+            rule = (
+                f"one output_dir may hold {name} once, as both of its sources "
+                "predict one file of a submission (use another output_dir)"
+            )
+            other = owners.setdefault(name, folder)
+            require(other == folder, rule, f"{other} and {folder}")
 
 
 def _zip(files: dict[str, bytes]) -> bytes:
@@ -159,20 +201,40 @@ def settings_of(
         "weights": weights,
         "num_train": len(splits.train),
         "data": fingerprint([*splits.train, *splits.dev.items()]),
+        TEST_DATA: fingerprint([*splits.test.items()]),
         **{n: v for n, v in dataclasses.asdict(plan).items() if n not in _FREE},
         **dataclasses.asdict(task_options),
     }
 
 
-def changed_settings(
-    old: Mapping[str, Any], new: Mapping[str, Any]
-) -> list[str]:
-    """What differs between two `settings_of`, where it defines trials."""
-    return [
+def check_settings(path: str, new: Mapping[str, Any]) -> None:
+    """Refuses other settings than those of the trials that are there.
+
+    Args:
+      path: of their settings.json; need not be there.
+      new: of `settings_of`.
+
+    Raises:
+      InputError: they differ, where that defines trials.
+    """
+    if not tf.io.gfile.exists(path):
+        return
+    old, folder = read_json(path, REMEDY), os.path.dirname(path)
+    free = _PLACES
+    if TEST_DATA not in old:
+        free = [*free, TEST_DATA]
+        if new["do_predict"]:
+            say(f"{folder} does not tell which test set was predicted")
+    changed = [
         f"{name} was {old.get(name)!r}, now {value!r}"
         for name, value in new.items()
-        if old.get(name) != value and name not in _PLACES
+        if old.get(name) != value and name not in free
     ]
+    rule = (
+        f"all trials in {folder!r} must be of the same settings (use another "
+        "output_dir, or the old values)"
+    )
+    require(not changed, rule, ", ".join(changed))
 
 
 def train_examples(

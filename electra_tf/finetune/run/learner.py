@@ -4,7 +4,6 @@ import dataclasses
 import math
 import os
 import sys
-import tempfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +13,6 @@ from tqdm import tqdm
 
 from electra_tf.config.finetuning import TrainingOptions
 from electra_tf.errors import require
-from electra_tf.files import replacing
 from electra_tf.finetune.models.optimizer import create_optimizer
 from electra_tf.finetune.tasks import Encoded, Task
 from electra_tf.pretrained import PretrainedElectra
@@ -225,12 +223,3 @@ def write_scalars(log_dir: str, values: Mapping[str, float], step: int) -> None:
         for name, value in values.items():
             tf.summary.scalar(f"dev/{name}", value)
     writer.close()
-
-
-def save(model: keras.Model, path: str) -> None:
-    """Writes a model whole or not at all; Keras writes local files only."""
-    with tempfile.TemporaryDirectory() as folder:
-        local = os.path.join(folder, "model.keras")
-        model.save(local)
-        with replacing(path) as temporary:
-            tf.io.gfile.copy(local, temporary, overwrite=True)

@@ -22,7 +22,7 @@ from electra_tf.config.finetuning import TaskOptions, TrainingOptions
 from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import require
 from electra_tf.finetune import run, tasks
-from electra_tf.finetune.run import learner
+from electra_tf.finetune.run import learner, saving
 from electra_tf.finetune.tasks import (
     Encoded,
     glue,
@@ -69,6 +69,9 @@ def finetune(
     is_one = len(names) == 1 or not any(given)
     rule = "train_file, dev_file and test_file must be of one task"
     require(is_one, rule, names)
+    files.check_path("output_dir", output_dir)
+    if task_options.do_predict:
+        run.require_own_submissions(output_dir, names)
     pretrained = from_pretrained(options.init_checkpoint)
     tokenizer = pretrained.tokenizer
     values = [variable.numpy() for variable in pretrained.encoder.variables]
@@ -77,13 +80,19 @@ def finetune(
     for name in dict.fromkeys(names):
         task = open_task(name, task_options)
         plan = learner.make_plan(task, options, pretrained)
-        folder = os.path.join(output_dir, name.replace("/", "_"))
+        folder = os.path.join(output_dir, run.task_folder(name))
         settings = run.settings_of(task, plan, task_options, weights)
         task_runs.append(TaskRun(task, plan, folder, settings, tokenizer))
     with locks.locked(files.check_path("output_dir", output_dir)):
+        if options.save_model and any(each.is_open() for each in task_runs):
+            saving.require_room(output_dir, values)
         for each in task_runs:
-            each.run_missing()
-            table = run.write_results(output_dir)
+            try:
+                each.run_missing()
+            finally:
+                # Of all trials that are done, whatever failed after them.
+                if run.read_trials(each.folder):
+                    table = run.write_results(output_dir)
     return table
 
 
@@ -114,33 +123,47 @@ class TaskRun:
         # Split -> set -> its examples as arrays.
         self.encoded: dict[str, dict[str, Encoded]] = {}
         self.settings_file = os.path.join(folder, run.SETTINGS)
-        if tf.io.gfile.exists(self.settings_file):
-            old = files.read_json(self.settings_file, run.REMEDY)
-            rule = (
-                f"all trials in {folder!r} must be of the same settings (use "
-                "another output_dir, or the old values)"
-            )
-            changed = run.changed_settings(old, settings)
-            require(not changed, rule, ", ".join(changed))
+        self.model_file = os.path.join(folder, saving.MODEL)
+        run.check_settings(self.settings_file, settings)
 
     def run_missing(self) -> None:
         """Trains, measures and writes the trials that are not there."""
         name, num_trials = self.task.name, self.plan.num_trials
-        missing = [
-            number
-            for number in range(1, num_trials + 1)
-            if not tf.io.gfile.exists(self._path(number, run.RESULT))
-        ]
-        if not missing:
+        if not self.is_open():
             say(f"{name}: all {num_trials} trials are there")
             return
         described = {**self.settings, "notes": self._encode()}
         files.make_folder(self.folder)
         text = json.dumps(described, indent=2, ensure_ascii=False) + "\n"
         files.write_text(self.settings_file, text)
-        for number in missing:
+        for number in self._missing():
             say(f"{name}: trial {number} of {num_trials}")
             self._run(number)
+        while not self._has_model():
+            best = self._best()["trial"]
+            say(f"{name}: trial {best}, the best, once more for its model")
+            self._run(best)
+
+    def is_open(self) -> bool:
+        """Whether a trial, or the best one's model, is missing."""
+        return bool(self._missing()) or not self._has_model()
+
+    def _missing(self) -> list[int]:
+        return [
+            number
+            for number in range(1, self.plan.num_trials + 1)
+            if not tf.io.gfile.exists(self._path(number, run.RESULT))
+        ]
+
+    def _has_model(self) -> bool:
+        """Whether the best trial's model is there, or none is asked for."""
+        # An earlier version did not say whose it is.
+        is_its = self._best().get(run.HAS_MODEL, True)
+        is_there = is_its and tf.io.gfile.exists(self.model_file)
+        return is_there or not self.plan.save_model
+
+    def _best(self) -> dict[str, Any]:
+        return run.best_trial(self.task.metric, run.read_trials(self.folder))
 
     def _encode(self) -> list[str]:
         """Fills `encoded`; returns, and says, what was cut or left out."""
@@ -186,13 +209,10 @@ class TaskRun:
         model = learner.train(task, plan, seed, examples, dev, log_dir)
         steps = int(model.optimizer.iterations.numpy())
         metrics = self._measure(number, model)
-        learner.write_scalars(log_dir, metrics, steps)
         for name, encoded in self.encoded["test"].items():
             outputs = learner.predict(plan, model, encoded)
             said = task.predictions(name, encoded, outputs, metrics)
             self._write(number, run.TEST, said)
-        if plan.save_model and self._is_best(metrics):
-            learner.save(model, os.path.join(self.folder, "model.keras"))
         seconds = round(time.monotonic() - begin, 1)
         result = {
             "trial": number,
@@ -201,9 +221,18 @@ class TaskRun:
             "seconds": seconds,
             "metrics": metrics,
         }
-        self._write(number, "", {run.RESULT: json.dumps(result, indent=2)})
+        self._write_result(number, {**result, run.HAS_MODEL: False})
         took = tqdm.format_interval(seconds)
         say(f"{task.name}: trial {number}: {learner.shown(metrics)} ({took})")
+        # These last, as a result counts without its points and its model.
+        with files.naming_write_errors(log_dir):
+            learner.write_scalars(log_dir, metrics, steps)
+        if plan.save_model and self._best()["trial"] == number:
+            saving.save(model, self.model_file, folder)
+            self._write_result(number, {**result, run.HAS_MODEL: True})
+
+    def _write_result(self, number: int, result: Mapping[str, Any]) -> None:
+        self._write(number, "", {run.RESULT: json.dumps(result, indent=2)})
 
     def _measure(self, number: int, model: keras.Model) -> dict[str, float]:
         """Metrics of all dev sets; those of the first bear plain names."""
@@ -216,10 +245,6 @@ class TaskRun:
                 self._write(number, "", found.files)
             metrics |= {prefix + key: v for key, v in found.metrics.items()}
         return metrics
-
-    def _is_best(self, metrics: dict[str, float]) -> bool:
-        name, others = self.task.metric, run.read_trials(self.folder)
-        return all(metrics[name] > other["metrics"][name] for other in others)
 
     def _path(self, number: int, *names: str) -> str:
         return os.path.join(self.folder, run.trial_name(number), *names)

@@ -6,6 +6,7 @@ span's type follows the first hyphen: B-creative-work.
 
 import dataclasses
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from seqeval.metrics.sequence_labeling import get_entities
@@ -13,9 +14,12 @@ from seqeval.metrics.sequence_labeling import get_entities
 from electra_tf.errors import require
 from electra_tf.finetune.tasks.tables import read_lines
 
-_DOCUMENT_MARK = "-DOCSTART-"
+_MARK = re.compile(r"-DOCSTART-([ \t]|$)")
 OUTSIDE = "O"
 _PREFIXES = ("B", "I", "E", "S")
+_SPAN = re.compile(r"[BIES]-.")
+# L and U are of BILOU, M and W of BMEOW.
+_MARKED = re.compile(r"[BIESLUMW]-.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,8 +45,8 @@ def read_conll(
 ) -> list[Sentence]:
     """Reads a file of sentences with blank lines between.
 
-    Columns are separated by tabs where a line holds one, else by spaces.
-    Lines of `-DOCSTART-` are left out.
+    Columns are separated by tabs where the first line holds one, else by
+    spaces. A line of `-DOCSTART-` ends a sentence, as a blank one does.
 
     Args:
       path: the file.
@@ -67,16 +71,22 @@ def read_conll(
 
 def _cells(path: str, needed: list[int]) -> Iterator[list[str] | None]:
     """[where, word, tag if it is needed] of each line; None for a blank one."""
-    num_columns = 0
+    num_columns, separator = 0, " "
     for line, text in enumerate(read_lines(path), 1):
-        if not text.strip(" \t"):
+        # Marks of documents have columns of their own.
+        if not text.strip(" \t") or _MARK.match(text):
             yield None
             continue
-        cells = text.split("\t") if "\t" in text else text.split(" ")
+        if not num_columns:
+            separator = "\t" if "\t" in text else " "
+            num_columns = text.count(separator) + 1
+        cells = text.split(separator)
         where = f"{path}, line {line}"
-        num_columns = num_columns or len(cells)
-        rule = f"{where}: must have {num_columns} columns, as the first"
-        require(len(cells) == num_columns, rule, len(cells))
+        rule = (
+            f"{where}: must have {num_columns} columns with "
+            f"{'tabs' if separator != ' ' else 'spaces'} between, as the first"
+        )
+        require(len(cells) == num_columns, rule, text[:80])
         for column in needed:
             rule = (
                 f"{where}: must have a column {column} (--word_column, "
@@ -87,17 +97,35 @@ def _cells(path: str, needed: list[int]) -> Iterator[list[str] | None]:
         require(
             all(found), f"{where}: a word and its tag must not be empty", text
         )
-        if found[0] != _DOCUMENT_MARK:
-            yield [where, *found]
+        yield [where, *found]
 
 
 def are_spans(tags: Iterable[str]) -> bool:
-    """Whether all tags are "O" or have a prefix, and some have one."""
-    tags = set(tags) - {OUTSIDE}
-    return bool(tags) and all(
-        tag.partition("-")[0] in _PREFIXES and tag.partition("-")[2]
-        for tag in tags
-    )
+    """Whether the tags are of a scheme of spans, but for mistakes.
+
+    They are where one begins with B- or I-; or with another letter of such a
+    scheme, and all others do, too, or are "O".
+    """
+    tags = set(tags)
+    marked = {tag for tag in tags if _MARKED.match(tag)}
+    are_sure = any(tag[0] in "BI" for tag in marked) or OUTSIDE in tags
+    return bool(marked) and (are_sure or marked == tags)
+
+
+def require_spans(sentences: Iterable[Sentence]) -> None:
+    """Raises an InputError unless all tags are of IOB, BIO or BIOES.
+
+    One other tag among them would be a type of its own, or none.
+    """
+    for sentence in sentences:
+        for number, tag in enumerate(sentence.tags or ()):
+            is_tag = tag == OUTSIDE or _SPAN.match(tag)
+            word = sentence.words[number]
+            rule = (
+                f"{sentence.where} on, word {number + 1}, {word!r}: among tags "
+                "of spans each must be O, or B-, I-, E- or S- with a type"
+            )
+            require(bool(is_tag), rule, tag)
 
 
 def to_bioes(tags: Sequence[str]) -> list[str]:

@@ -125,7 +125,7 @@ def read_tfds(spec: GlueSpec, data_dir: str | None, with_test: bool) -> Splits:
         to_label = _tfds_label(spec, info.features["label"])
         examples = []
         for index, record in enumerate(records):
-            found = (record[name].decode("utf-8") for name in texts)
+            found = (record[name].decode("utf-8", "replace") for name in texts)
             text, pair = [*found, None][:2]
             where = f"{name} {split}, record {index}"
             label = to_label(record["label"])

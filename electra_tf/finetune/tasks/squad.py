@@ -1,13 +1,17 @@
 """Questions of SQuAD 1.1 and 2.0 (JSON) and of MRQA 2019 (JSON lines)."""
 
-import contextlib
 import dataclasses
-import json
-import types
-from collections.abc import Callable, Iterator, Mapping
+import reprlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from electra_tf.errors import InputError, require
+from electra_tf.errors import require
+from electra_tf.finetune.tasks.json_values import (
+    of_type,
+    parse_json,
+    value_of,
+    value_or,
+)
 from electra_tf.finetune.tasks.metrics import normalize_answer
 from electra_tf.finetune.tasks.tables import json_records, read_text
 
@@ -56,11 +60,7 @@ def read_squad(path: str, is_training: bool = False) -> Questions:
       InputError: it is none; a context or question is empty; an id stands
         twice; a place is outside of its context.
     """
-    try:
-        content = json.loads(read_text(path))
-    except ValueError as error:
-        raise InputError(f"{path} must be JSON; received {error}") from None
-    records = _squad_records(path, content)
+    records = _squad_records(path, parse_json(read_text(path), path))
     return _questions(path, records, is_training, _is_in_place)
 
 
@@ -110,66 +110,86 @@ def _is_in_place(question: Question) -> bool:
 
 
 def _squad_records(path: str, content: Any) -> Iterator[Question]:
-    with _format_of("SQuAD", path) as place:
-        for article in content["data"]:
-            for number, paragraph in enumerate(article["paragraphs"]):
-                title = article.get("title", "")
-                place.where = f"{path}, {title!r}, paragraph {number}"
-                for record in paragraph["qas"]:
-                    place.where = f"{path}, question {record['id']!r}"
-                    yield _squad_question(paragraph["context"], record)
+    where = f"{path} (SQuAD's format)"
+    for article in value_of(content, "data", list, where):
+        of_type(article, dict, f"{where}: an article")
+        title = reprlib.repr(article.get("title", ""))
+        where = f"{path}, {title}"
+        paragraphs = value_of(article, "paragraphs", list, where)
+        for number, paragraph in enumerate(paragraphs):
+            where = f"{path}, {title}, paragraph {number}"
+            context = value_of(paragraph, "context", str, where)
+            for record in value_of(paragraph, "qas", list, where):
+                yield _squad_question(context, record, path, where)
 
 
-def _squad_question(context: str, record: Mapping[str, Any]) -> Question:
+def _squad_question(
+    context: str, record: Any, path: str, where: str
+) -> Question:
+    id_ = _id(record, "id", where)
+    where = f"{path}, question {id_!r}"
     # A test file has no answers; 2.0 has none for impossible questions.
-    is_impossible = record.get("is_impossible", False)
-    answers = [] if is_impossible else record.get("answers", [])
+    is_impossible = value_or(record, "is_impossible", False, where)
+    answers = value_or(record, "answers", [], where)
+    texts = [value_of(answer, "text", str, where) for answer in answers]
     span = None
-    if answers:
-        start, text = answers[0]["answer_start"], answers[0]["text"]
-        span = _span(context, start, start + len(text))
-    texts = tuple(answer["text"] for answer in answers)
-    question = record["question"]
-    return Question(record["id"], question, context, texts, span)
+    if is_impossible:
+        texts = []
+    elif answers:
+        start = value_of(answers[0], "answer_start", int, where)
+        span = _span(context, start, start + len(texts[0]), where)
+    question = value_of(record, "question", str, where)
+    return Question(id_, question, context, tuple(texts), span)
 
 
 def _mrqa_records(path: str) -> Iterator[Question]:
-    with _format_of("MRQA", path) as place:
-        for where, record in json_records(path):
-            place.where = where
-            if "header" in record:
-                continue
-            for qa in record["qas"]:
-                yield _mrqa_question(record["context"], qa)
+    for line, record in json_records(path):
+        where = f"{line} (MRQA's format)"
+        if "header" in record:
+            continue
+        context = value_of(record, "context", str, where)
+        for qa in value_of(record, "qas", list, where):
+            yield _mrqa_question(context, qa, path, where)
 
 
-def _mrqa_question(context: str, record: Mapping[str, Any]) -> Question:
-    detected = record.get("detected_answers", [])
+def _mrqa_question(
+    context: str, record: Any, path: str, where: str
+) -> Question:
+    of_type(record, dict, f"{where}: a question")
+    id_ = _id(record, "qid" if record.get("qid") else "id", where)
+    where = f"{path}, question {id_!r}"
+    detected = value_or(record, "detected_answers", [], where)
+    texts = [value_of(answer, "text", str, where) for answer in detected]
     span = None
     if detected:
-        first, last = detected[0]["char_spans"][0]  # the last is included
-        span = _span(context, first, last + 1)
-    answers = record.get("answers") or [d["text"] for d in detected]
-    id_ = record.get("qid") or record["id"]
-    return Question(id_, record["question"], context, tuple(answers), span)
-
-
-def _span(context: str, start: int, end: int) -> tuple[int, int]:
-    if not 0 <= start < end <= len(context):
-        raise IndexError(
-            f"an answer at characters {start} to {end} of {len(context)}"
+        spans = value_of(detected[0], "char_spans", list, where)
+        rule = f"{where}: char_spans must begin with [first, last]"
+        is_pair = spans and isinstance(spans[0], list) and len(spans[0]) == 2
+        require(bool(is_pair), rule, spans)
+        first, last = (
+            of_type(place, int, f"{where}: places in char_spans")
+            for place in spans[0]
         )
+        span = _span(context, first, last + 1, where)  # last is included
+    for answer in value_or(record, "answers", [], where):
+        of_type(answer, str, f"{where}: an answer")
+    texts = record.get("answers") or texts
+    question = value_of(record, "question", str, where)
+    return Question(id_, question, context, tuple(texts), span)
+
+
+def _id(record: Any, name: str, where: str) -> str:
+    """A question's id. Numbers are taken, too: in files of predictions both
+    1 and "1" are the key "1", so here they are one id."""
+    id_ = of_type(record, dict, f"{where}: a question").get(name)
+    if isinstance(id_, int) and not isinstance(id_, bool):
+        return str(id_)
+    return value_of(record, name, str, f"{where}: a question")
+
+
+def _span(context: str, start: int, end: int, where: str) -> tuple[int, int]:
+    is_inside = 0 <= start < end <= len(context)
+    rule = f"{where}: an answer must stand in its context"
+    found = f"characters {start} to {end} of {len(context)}"
+    require(is_inside, rule, found)
     return start, end
-
-
-@contextlib.contextmanager
-def _format_of(name: str, path: str) -> Iterator[types.SimpleNamespace]:
-    """Names the format and the place, `where`, of what is missing."""
-    place = types.SimpleNamespace(where=path)
-    try:
-        yield place
-    except (KeyError, TypeError, IndexError, AttributeError) as error:
-        found = f"no {error}" if isinstance(error, KeyError) else error
-        raise InputError(
-            f"{place.where}: must be in {name}'s format; received {found}"
-        ) from None

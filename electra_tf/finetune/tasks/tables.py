@@ -6,17 +6,20 @@ import gzip
 import json
 import math
 import os
+import zlib
 from collections.abc import Iterator, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
 from electra_tf.errors import InputError, require
+from electra_tf.finetune.tasks.json_values import of_type, parse_json
 
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_LONGEST_FIELD = 2**31 - 1  # of CSV; Python's own limit is 2**17
 KINDS = (".tsv", ".txt", ".csv", ".jsonl")
 # ("path, line 7", what its cells hold) of each row.
-_Cells: TypeAlias = Iterator[tuple[str, list[str]]]
+_Cells: TypeAlias = Iterator[tuple[str, list[Any]]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,20 +28,31 @@ class Row:
 
     Attributes:
       where: "path, line 7", for messages.
-      values: column -> content.
+      values: column -> content: text, and in JSON lines what is none, too.
     """
 
     where: str
-    values: dict[str, str]
+    values: dict[str, Any]
+
+    def text(self, column: str) -> str:
+        """The text that a cell must be, and not blank, or an InputError."""
+        value = self.values[column]
+        is_text = isinstance(value, str)
+        rule = f"{self.where}: the {column} must be text or a number"
+        require(is_text, rule, value)
+        rule = f"{self.where}: texts and labels must not be empty"
+        require(value.strip() != "", f"{rule} (column {column!r})", value)
+        return value
 
     def number(self, column: str) -> float:
         """The finite number that a cell must be, or an InputError."""
+        text = self.text(column)
         try:
-            value = float(self.values[column])
+            value = float(text)
         except ValueError:
             value = math.nan
         rule = f"{self.where}: the {column} must be a number"
-        require(math.isfinite(value), rule, self.values[column])
+        require(math.isfinite(value), rule, text)
         return value
 
 
@@ -59,10 +73,10 @@ class Table:
     num_skipped: int = 0
 
     def require(self, names: Sequence[str]) -> None:
-        """Raises an InputError unless the table has these columns."""
+        """Raises an InputError unless the table has these columns, once."""
         for name in names:
-            rule = f"{self.path} must have a column {name!r}"
-            require(name in self.columns, rule, self.columns)
+            rule = f"{self.path} must have one column {name!r}"
+            require(self.columns.count(name) == 1, rule, self.columns)
 
 
 def read_table(
@@ -140,7 +154,7 @@ def _read_bytes(path: str) -> bytes:
     if path.endswith(".gz"):
         try:
             content = gzip.decompress(content)
-        except (OSError, EOFError):
+        except (OSError, EOFError, zlib.error):
             raise InputError(
                 f"{path} must be a whole gzip file; received a damaged one, or "
                 "none"
@@ -159,6 +173,7 @@ def _csv_cells(path: str) -> _Cells:
     lines = (f"{line}\n" for line in read_lines(path))
     reader = csv.reader(lines, strict=True)
     first = 1
+    old_limit = csv.field_size_limit(_LONGEST_FIELD)
     try:
         for values in reader:
             if values:
@@ -168,6 +183,8 @@ def _csv_cells(path: str) -> _Cells:
         raise InputError(
             f"{path}, line {reader.line_num}: must be CSV; received {error}"
         ) from None
+    finally:
+        csv.field_size_limit(old_limit)
 
 
 def _json_cells(path: str) -> _Cells:
@@ -179,9 +196,14 @@ def _json_cells(path: str) -> _Cells:
             yield where, columns
         rule = f"{where}: must have the keys {', '.join(columns)}"
         require(record.keys() == set(columns), rule, list(record))
-        found = map(record.get, columns)
-        values = [v if isinstance(v, str) else json.dumps(v) for v in found]
-        yield where, values
+        yield where, [_as_text(record[name]) for name in columns]
+
+
+def _as_text(value: Any) -> Any:
+    """Numbers and truth values as JSON writes them; others as they are."""
+    is_text = isinstance(value, (bool, int))
+    is_text |= isinstance(value, float) and math.isfinite(value)
+    return json.dumps(value) if is_text else value
 
 
 def json_records(path: str) -> Iterator[tuple[str, dict]]:
@@ -194,12 +216,4 @@ def json_records(path: str) -> Iterator[tuple[str, dict]]:
         if not line.strip():
             continue
         where = f"{path}, line {number}"
-        try:
-            record = json.loads(line)
-        except ValueError as error:
-            raise InputError(
-                f"{where}: must be JSON; received {error}"
-            ) from None
-        is_object = isinstance(record, dict)
-        require(is_object, f"{where}: must be a JSON object", record)
-        yield where, record
+        yield where, of_type(parse_json(line, where), dict, where)

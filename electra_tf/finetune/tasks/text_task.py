@@ -99,13 +99,17 @@ class Classification(TextTask):
       Others as in `TextTask`.
 
     Raises:
-      InputError: an example of `splits` has another label.
+      InputError: an example of `splits` has another label; or one of them
+        would break the lines and columns of predictions.
     """
 
     labels: Sequence[str]
 
     def __post_init__(self):
         self.labels = tuple(self.labels)
+        for label in self.labels:
+            rule = "a class's name must hold no tab and no line end"
+            require(not set(label) & set("\t\n\r"), rule, label)
         rule = f"the label must be one of {', '.join(self.labels)}"
         known = (self.splits.train, *self.splits.dev.values())
         for example in itertools.chain.from_iterable(known):
@@ -146,10 +150,10 @@ class Regression(TextTask):
         return tasks.build(Regressor, plan)
 
     def targets(self, labels):
-        return np.array(labels, np.float32) / self.scale
+        return (np.array(labels) / self.scale).astype(np.float32)
 
     def answers(self, outputs):
-        values = np.clip(outputs * self.scale, *self.bounds)
+        values = np.clip(outputs.astype(float) * self.scale, *self.bounds)
         return [f"{value:.3f}" for value in values]
 
     def evaluate(self, encoded, outputs):
@@ -180,15 +184,13 @@ def table_examples(
     table.require(columns)
     examples = []
     for row in table.rows:
-        found = [row.values[name] for name in columns]
-        if skip_blank and not all(map(str.strip, found[: len(texts)])):
+        if skip_blank and not all(row.values[name].strip() for name in texts):
             continue
-        rule = f"{row.where}: texts and labels must not be empty"
-        require(all(map(str.strip, found)), rule, found)
-        text, pair = [*found[: len(texts)], None][:2]
-        value: Any = None if label is None else found[-1]
-        if value is not None and is_number:
-            value = row.number(columns[-1])
+        text, pair = [*map(row.text, texts), None][:2]
+        value: Any = None
+        if label is not None:
+            # Blanks around a name make no other class.
+            value = row.number(label) if is_number else row.text(label).strip()
         examples.append(TextExample(text, pair, value, row.where))
     return examples
 

@@ -31,15 +31,16 @@ def error(tmp_path, *given):
         (
             ROWS,
             f"{ROWS}\ty\n",
-            "dev.tsv, line 4: texts and labels must not be empty; received [''",
+            "dev.tsv, line 4: texts and labels must not be empty (column "
+            "'text')",
         ),
         (ROWS, f"{ROWS}a\tz\n", "line 4: the label must be one of x, y; "),
-        (ROWS, "text\tkind\na\tx\n", "dev.tsv must have a column 'label'"),
+        (ROWS, "text\tkind\na\tx\n", "dev.tsv must have one column 'label'"),
         (ROWS + "a\n", ROWS, "train.tsv, line 4: must have 2 columns"),
         (
             ROWS + "a\t\n",
             ROWS,
-            "line 4: texts and labels must not be empty; received ['a', '']",
+            "line 4: texts and labels must not be empty (column 'label')",
         ),
         ("text\tlabel\na\tx\n", ROWS, "two classes or more; received {'x'}"),
     ],
@@ -53,6 +54,34 @@ def test_tables(train, dev, told, checkpoint, tmp_path):
         f"--init_checkpoint={checkpoint}",
     )
     assert told in line
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ({"text": "b", "label": None}, "the label must be text or a number"),
+        ({"text": None, "label": "y"}, "the text must be text or a number"),
+        ({"text": ["b", "c"], "label": "y"}, "received ['b', 'c']"),
+        ({"text": {"b": 1}, "label": "y"}, "received {'b': 1}"),
+        ({"text": "b", "label": float("nan")}, "the label must be"),
+        ({"text": float("inf"), "label": "y"}, "the text must be"),
+        ({"text": "b", "label": "y\tz"}, "no tab and no line end"),
+        ({"text": "b", "label": "y\nz"}, "no tab and no line end"),
+    ],
+)
+def test_json_lines(row, told, checkpoint, tmp_path):
+    first = json.dumps({"text": "a", "label": "x"})
+    path = tmp_path / "train.jsonl"
+    path.write_text(f"{first}\n{json.dumps(row)}\n")
+    line = error(
+        tmp_path,
+        "--task=custom",
+        f"--train_file={path}",
+        f"--dev_file={path}",
+        f"--init_checkpoint={checkpoint}",
+    )
+    assert told in line
+    assert "line 2" in line or "class's name" in line
 
 
 def test_numbers(checkpoint, tmp_path):
@@ -138,24 +167,66 @@ def squad(*questions, context="The cat sat."):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ({"version": "1.1"}, "must be in SQuAD's format; received no 'data'"),
-        ([1], "must be in SQuAD's format"),
-        (squad(question(question=None)), "'q1': must be in SQuAD's format"),
+        (
+            {"version": "1.1"},
+            "(SQuAD's format): must have 'data'; received ['version']",
+        ),
+        ([1], "(SQuAD's format) must be an object; received [1]"),
+        (squad(question(question=None)), "'q1': must have 'question'"),
         (squad(question(), question()), "ids must differ; received 'q1'"),
         (
             squad(question(question=" ")),
             "the question of 'q1' must not be empty; received ' '",
         ),
-        (squad(question(), context="  "), "at characters 4 to 7 of 2"),
+        (
+            squad(question(), context="  "),
+            "stand in its context; received 'characters 4 to 7 of 2'",
+        ),
         (
             squad(question(answers=[{"text": "cat", "answer_start": 10}])),
-            "an answer at characters 10 to 13 of 12",
+            "received 'characters 10 to 13 of 12'",
         ),
         (
             squad(question(answers=[{"text": "cat", "answer_start": 5}])),
             "must hold questions; received []",
         ),
         (squad(), "must hold questions; received []"),
+        # What a file says has a type.
+        (
+            squad(question(is_impossible="false")),
+            "'q1': is_impossible must be true or false; received 'false'",
+        ),
+        (squad(question(is_impossible=0)), "must be true or false; received 0"),
+        (
+            squad({**question(), "question": None}),
+            "'q1': question must be text; received None",
+        ),
+        (squad(question(), context=7), "context must be text; received 7"),
+        (squad(question(), context=["a"]), "must be text; received ['a']"),
+        (squad(question(id=["z"])), "id must be text; received ['z']"),
+        (squad(question(id=True)), "id must be text; received True"),
+        (squad(question(id=1), question(id="1")), "differ; received '1'"),
+        (squad("who?"), "a question must be an object; received 'who?'"),
+        (
+            squad(question(answers=[{"text": "cat", "answer_start": 4.0}])),
+            "'q1': answer_start must be a whole number; received 4.0",
+        ),
+        (
+            squad(question(answers=[{"text": "cat", "answer_start": True}])),
+            "answer_start must be a whole number; received True",
+        ),
+        (
+            squad(question(answers=[{"text": None, "answer_start": 4}])),
+            "'q1': text must be text; received None",
+        ),
+        (
+            squad(
+                question(answers=[{"text": "cat", "answer_start": 4}, "cat"])
+            ),
+            "'q1' must be an object; received 'cat'",
+        ),
+        (squad(question(answers="cat")), "answers must be a list; received"),
+        ({"data": ["a"]}, "an article must be an object; received 'a'"),
     ],
 )
 def test_squad_files(content, told, checkpoint, tmp_path):
@@ -172,30 +243,46 @@ def test_squad_files(content, told, checkpoint, tmp_path):
     assert "train.json" in line
 
 
+def mrqa(**changed):
+    """A line of one question, but for what is changed, at either level."""
+    qa = {"qid": "q", "question": "?", "answers": ["b"]}
+    record = {"context": "a b", "qas": [qa]}
+    for name, value in changed.items():
+        (record if name in record else qa)[name] = value
+    return json.dumps(record)
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [
         ("{", "line 2: must be JSON"),
+        ("[" * 100_000, "line 2: must be JSON; received maximum recursion"),
         (
-            '{"context": "a b"}',
-            "line 2: must be in MRQA's format; received no 'qas'",
+            mrqa(answers="red mat"),
+            "question 'q': answers must be a list; received 'red mat'",
+        ),
+        (mrqa(answers=[1]), "question 'q': an answer must be text; received 1"),
+        (mrqa(context=None), "context must be text; received None"),
+        (mrqa(qas={}), "qas must be a list; received {}"),
+        (mrqa(qid=[1]), "qid must be text; received [1]"),
+        (mrqa(question=["?"]), "question must be text; received ['?']"),
+        (mrqa(detected_answers=None), "detected_answers must be a list"),
+        (
+            mrqa(detected_answers=[{"text": "b", "char_spans": []}]),
+            "'q': char_spans must begin with [first, last]; received []",
         ),
         (
-            json.dumps(
-                {
-                    "context": "a b",
-                    "qas": [
-                        {
-                            "qid": "q",
-                            "question": "?",
-                            "detected_answers": [
-                                {"text": "b", "char_spans": [[2, 3]]}
-                            ],
-                        }
-                    ],
-                }
-            ),
-            "must be in MRQA's format; received an answer at characters 2 to 4",
+            mrqa(detected_answers=[{"text": "b", "char_spans": [[2, 2.0]]}]),
+            "'q': places in char_spans must be a whole number; received 2.0",
+        ),
+        (
+            '{"context": "a b"}',
+            "line 2 (MRQA's format): must have 'qas'",
+        ),
+        (
+            mrqa(detected_answers=[{"text": "b", "char_spans": [[2, 3]]}]),
+            "question 'q': an answer must stand in its context; received "
+            "'characters 2 to 4 of 3'",
         ),
     ],
 )

@@ -32,6 +32,18 @@ def test_classes_are_those_of_the_training_file(tmp_path):
     assert found.metric == "accuracy"
 
 
+def test_blanks_around_a_name_make_no_class(tmp_path):
+    train = '{"a": "x", "y": "p"}\n{"a": "z", "y": "p "}\n{"a": "w", "y": "q"}'
+    assert task(tmp_path, "class", train=train, dev=train).labels == ("p", "q")
+
+
+def test_numbers_of_any_size_are_learned(tmp_path):
+    train = '{"a": "x", "y": 2e300}\n{"a": "z", "y": -1e300}\n'
+    found = task(tmp_path, "number", train=train, dev=train)
+    np.testing.assert_allclose(found.targets([2e300, -1e300]), [1, -0.5])
+    assert float(found.answers(np.array([0.5], np.float32))[0]) == 1e300
+
+
 def test_numbers_are_learned_near_one(tmp_path):
     train = '{"a": "x", "y": 20}\n{"a": "z", "y": "-40.0"}\n'
     found = task(tmp_path, "number", train=train, dev=train)

@@ -26,6 +26,32 @@ def test_places_are_characters(tmp_path):
     assert found.span == (15, 18)
 
 
+def test_half_characters_keep_places(tmp_path):
+    """JSON spells what no file can hold; half of a pair is one character."""
+    context = "\ud83d \ud83d Bob"
+    (tmp_path / "a.json").write_text(
+        json.dumps(
+            {
+                "data": [
+                    {
+                        "paragraphs": [
+                            {
+                                "context": context,
+                                "qas": [record("q\ude00", start=4)],
+                            }
+                        ]
+                    }
+                ]
+            }
+        )
+    )
+    path = str(tmp_path / "a.json")
+    (found,) = read_squad(path, is_training=True).questions
+    assert found.context == "\ufffd \ufffd Bob"
+    assert found.id == "q\ufffd"
+    assert found.context[slice(*found.span)] == "Bob"
+
+
 def test_impossible_questions_have_no_answer(tmp_path):
     asked = record("q", is_impossible=True, plausible_answers=[])
     path = write(tmp_path / "a.json", asked, record("p", is_impossible=False))

@@ -1,11 +1,16 @@
 """Tables: formats, marks, quotes, line ends; and what is wrong where."""
 
+import csv
 import gzip
 
 import pytest
 
 from electra_tf.errors import InputError
 from electra_tf.finetune.tasks.tables import read_lines, read_table
+
+# One bit turned: a kind of block that there is not.
+DAMAGED = bytearray(gzip.compress(b"text\nab\n"))
+DAMAGED[10] |= 0b110
 
 
 def write(folder, name, content):
@@ -59,6 +64,24 @@ def test_json_lines(tmp_path):
     assert values(read_table(path)) == [("é", "1"), ("b", "true")]
 
 
+def test_what_no_column_needs_may_be_anything_and_surrogates_are_replaced(
+    tmp_path,
+):
+    row = r'{"text": "a\ud83d\ud83d\ude00 \ud83d", "x": null, "y": [1, NaN]}'
+    (found,) = read_table(write(tmp_path, "a.jsonl", row)).rows
+    assert found.text("text") == "a\ufffd\U0001f600 \ufffd"
+    for column in "xy":
+        with pytest.raises(InputError, match=f"line 1: the {column} must be"):
+            found.text(column)
+
+
+def test_csv_fields_of_any_length(tmp_path):
+    text = "long " * 40_000
+    path = write(tmp_path, "a.csv", f'text,label\n"{text}",x\n')
+    assert values(read_table(path)) == [(text, "x")]
+    assert csv.field_size_limit() == 131_072  # as it was
+
+
 def test_packed_files(tmp_path):
     path = write(tmp_path, "a.tsv.gz", gzip.compress(b"text\nab\n"))
     assert values(read_table(path)) == [("ab",)]
@@ -75,11 +98,14 @@ def test_packed_files(tmp_path):
         ("a.csv", "\n\n", "must hold rows; received []"),
         ("a.tsv", "a\tb\n", "must hold rows; received []"),
         ("a.jsonl", "\n", "must hold rows; received []"),
-        ("a.jsonl", '{"a": 1}\n[2]\n', "line 2: must be a JSON object"),
+        ("a.jsonl", '{"a": 1}\n[2]\n', "line 2 must be an object"),
         ("a.jsonl", '{"a": 1}\n{"a": \n', "line 2: must be JSON"),
+        ("a.jsonl", '{"a": 1, "a": 2}\n', "line 1: must be JSON; received the"),
+        ("a.jsonl", "[" * 100_000, "line 1: must be JSON"),
         ("a.jsonl", '{"a": 1}\n{"b": 1}\n', "line 2: must have the keys a"),
         ("a.xlsx", "x", "must end in .tsv"),
         ("a.tsv.gz", "no gzip", "must be a whole gzip file"),
+        ("a.tsv.gz", DAMAGED, "must be a whole gzip file"),
         ("a.tsv", b"a\nb\xff\n", "line 2: text must be UTF-8"),
         ("a.tsv", "a\nb".encode("utf-16"), "UTF-16"),
     ],
@@ -104,6 +130,8 @@ def test_missing_files_and_columns(tmp_path):
         read_lines(str(tmp_path / "none.tsv"))
     with pytest.raises(InputError, match="a file must exist; received"):
         read_lines(str(tmp_path))
-    table = read_table(write(tmp_path, "a.tsv", "a\tb\n1\t2\n"))
-    with pytest.raises(InputError, match=r"column 'c'.*'a', 'b'"):
-        table.require(["a", "c"])
+    table = read_table(write(tmp_path, "a.tsv", "a\tb\tb\n1\t2\t3\n"))
+    table.require(["a"])
+    for name in "bc":  # twice, and not at all
+        with pytest.raises(InputError, match=rf"one column '{name}'.*'a', 'b'"):
+            table.require(["a", name])

@@ -56,6 +56,12 @@ def test_which_tags_are_of_spans():
     assert not are_spans(["NN", "VB", "O"])
     assert not are_spans(["B-", "O"])
     assert not are_spans(["O"])
+    assert not are_spans(["S-OBJ", "NP"])
+    # With a mistake among them, or of a scheme that is not known here.
+    for odd in ("o", "0", "B-", "York", "U-x", "L-x"):
+        assert are_spans(["B-x", "O", odd])
+        assert are_spans(["I-x", odd])
+    assert are_spans(["U-x", "O"])
 
 
 def test_conll_files(tmp_path):
@@ -81,13 +87,17 @@ def test_words_with_spaces_in_files_with_tabs(tmp_path):
 @pytest.mark.parametrize(
     ("content", "options", "told"),
     [
-        ("a O\nb\n", {}, "line 2: must have 2 columns.*received 1"),
-        ("a  O\nb O\n", {}, "line 2: must have 3 columns.*received 2"),
+        ("a O\nb\n", {}, "line 2: must have 2 columns.*received 'b'"),
+        ("a  O\nb O\n", {}, "line 2: must have 3 columns.*spaces.*'b O'"),
         (
             "a O\n",
             {"tag_column": 2},
             "line 1: must have a column 2.*received .*O",
         ),
+        # A word without its tab, though two words look like two columns.
+        ("a\tO\nNew York\n", {}, "line 2: must have 2 columns.*tabs.*York"),
+        ("-DOCSTART-\na B-X\nb\n", {}, "line 3: must have 2 columns.*'b'"),
+        ("a O\n\u2028\n", {}, "line 2: must have 2 columns"),
         ("a\t\n", {}, "line 1: a word and its tag must not be empty"),
         ("\n \n", {}, "must hold sentences"),
     ],
@@ -97,6 +107,13 @@ def test_wrong_conll_files(content, options, told, tmp_path):
     path.write_text(content)
     with pytest.raises(InputError, match=told):
         read_conll(str(path), **options)
+
+
+def test_the_mark_of_a_document_ends_a_sentence(tmp_path):
+    path = tmp_path / "a.conll"
+    path.write_text("-DOCSTART-\na O\n-DOCSTART- -X- O\nb O\n-DOCSTART-s O\n")
+    words = [sentence.words for sentence in read_conll(str(path))]
+    assert words == [("a",), ("b", "-DOCSTART-s")]
 
 
 def sentence(words, tags):
@@ -177,16 +194,48 @@ def test_tags_without_spans_are_measured_by_accuracy(tokenizer):
     assert found == {"accuracy": pytest.approx(200 / 3)}
 
 
-def test_unseen_tags_and_types():
-    train = sentence("a b", "B-LOC O")
-    # A longer span of a known type is nothing new.
-    task(train, sentence("a b c", "B-LOC I-LOC I-LOC"))
-    with pytest.raises(
-        InputError, match=r"line 1: .*training file; received .*PER"
-    ):
-        task(train, sentence("a", "B-PER"))
-    with pytest.raises(InputError, match="two tags or more"):
-        task(sentence("a b", "O O"))
+@pytest.mark.parametrize("odd", ["o", "0", "B-", "York", "L-PER", "U-PER"])
+def test_one_odd_tag_among_those_of_spans_is_refused(odd):
+    good, bad = sentence("a b", "B-PER O"), sentence("x y", f"B-PER {odd}")
+    told = rf"here, line 1 on, word 2, 'y': .*tags of spans.*received '{odd}'"
+    for train, dev in ((bad, good), (good, bad)):
+        with pytest.raises(InputError, match=told):
+            task(train, dev)
+
+
+@pytest.mark.parametrize(
+    ("train", "dev", "unseen"),
+    [
+        ("B-LOC O O", "B-LOC I-LOC I-LOC", ""),  # a longer span of a type
+        ("B-LOC O O", "B-LOC O B-PER", "S-PER"),
+        ("B-LOC I-LOC O", "I-PER I-PER I-LOC", "B-PER, E-PER"),
+        ("DT NN VB", "DT NN JJ", "JJ"),
+    ],
+)
+def test_dev_tags_that_training_has_not_are_errors(
+    train, dev, unseen, tokenizer
+):
+    tagging = task(sentence("it it it", train), sentence("it it it", dev))
+    notes = tagging.splits.notes
+    if not unseen:
+        assert notes == ()
+        return
+    assert notes == (
+        f"dev has tags that training has not, {unseen}: they count as errors",
+    )
+    encoded = tagging.encode(tokenizer, tagging.splits.dev["dev"], 16)
+    # All else right, with one of the known tags where none can be right.
+    gold = tagging._learned(dev.split())
+    known = [
+        tag if tag in tagging.labels else tagging.labels[0] for tag in gold
+    ]
+    outputs = np.zeros((1, 5, len(tagging.labels)))
+    for place, tag in enumerate(known, 1):
+        outputs[0, place, tagging.labels.index(tag)] = 1
+    metrics = tagging.evaluate(encoded, outputs).metrics
+    wrong = sum(tag not in tagging.labels for tag in gold)
+    assert metrics["accuracy"] == pytest.approx(100 * (3 - wrong) / 3)
+    assert metrics.get("f1", 0) < 100
 
 
 def test_the_official_formats(task_files):
@@ -198,3 +247,8 @@ def test_the_official_formats(task_files):
             assert read.words == tuple(row[0] for row in rows)
             assert read.tags == tuple(row[column] for row in rows)
     assert len(read_conll(str(task_files / "wnut17train.conll"))) == 12
+
+
+def test_one_tag_is_none_to_learn():
+    with pytest.raises(InputError, match="two tags or more"):
+        task(sentence("a b", "O O"))
