@@ -20,7 +20,7 @@ from electra_tf.config import (
     at_most,
     field,
 )
-from electra_tf.errors import require, require_packages
+from electra_tf.errors import require
 
 _SECONDS_BETWEEN_REPORTS = 5.0
 

@@ -1,5 +1,6 @@
 """Text -> a records folder on a Dask cluster: what `build_records` makes."""
 
+import asyncio
 import contextlib
 import functools
 import logging
@@ -9,6 +10,7 @@ from typing import Any
 
 import absl.logging
 from distributed import Client, KilledWorker, Security, as_completed
+from distributed.comm.core import connect
 from distributed.comm.registry import backends
 from tqdm import tqdm
 
@@ -177,27 +179,23 @@ def _find_address(scheduler: str) -> str:
 @contextlib.contextmanager
 def _connect(address: str) -> Iterator[Client]:
     security = Security()  # of Dask's configuration
-    encryption = security.get_connection_args("client")["ssl_context"]
+    arguments = security.get_connection_args("client")
     require(
-        encryption is not None or not address.startswith("tls:"),
+        arguments["ssl_context"] is not None or not address.startswith("tls:"),
         "a scheduler at tls:// must come with certificates in Dask's "
         "configuration (distributed.comm.tls)",
         address,
     )
     try:
-        client = Client(
-            address,
-            timeout=_CONNECT_SECONDS,
-            security=security,
-            set_as_default=False,
-        )
+        # A client that cannot connect complains once more when it is deleted.
+        asyncio.run(_try_connection(address, arguments))
     except (OSError, ValueError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(
             "--dask_scheduler must be where a scheduler answers; received "
             f"{address!r} ({reason}): start one with `dask scheduler`"
         ) from None
-    with client:
+    with Client(address, security=security, set_as_default=False) as client:
         if not client.nthreads():
             absl.logging.warning(
                 "No worker has joined the scheduler at %s yet: waiting for "
@@ -206,6 +204,11 @@ def _connect(address: str) -> Iterator[Client]:
                 address,
             )
         yield client
+
+
+async def _try_connection(address: str, arguments: dict[str, Any]) -> None:
+    connection = await connect(address, _CONNECT_SECONDS, **arguments)
+    await connection.close()
 
 
 @contextlib.contextmanager
