@@ -10,7 +10,7 @@ from typing import Any
 
 import absl.logging
 from distributed import Client, KilledWorker, Security, as_completed
-from distributed.comm.core import connect
+from distributed.comm.core import CommClosedError, connect
 from distributed.comm.registry import backends
 from tqdm import tqdm
 
@@ -80,7 +80,7 @@ def build_records_on_dask(
     ranges = numbered_ranges(inputs)
     with shared_build(output_dir, num_shards, overwrite) as build:
         # Closed before the folder is: what has not begun never will.
-        with _connect(address) as client, _naming_losses(address):
+        with _connect(address) as client, _naming_losses(client, address):
             cluster = _Cluster(client, progress)
             counted = _write_shards(cluster, ranges, settings, build)
         return finish_build(build.folder, settings, counted, progress)
@@ -212,7 +212,7 @@ async def _try_connection(address: str, arguments: dict[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def _naming_losses(address: str) -> Iterator[None]:
+def _naming_losses(client: Client, address: str) -> Iterator[None]:
     """Raises an InputError where processes of the cluster are lost."""
     try:
         yield
@@ -222,7 +222,12 @@ def _naming_losses(address: str) -> Iterator[None]:
             "one after the other at the same work (is memory short?): "
             f"the last was {error.last_worker.address}"
         ) from None
-    except CancelledError:
+    except InputError:
+        raise
+    except Exception as error:
+        is_lost = isinstance(error, CancelledError | CommClosedError)
+        if client.status == "running" and not is_lost:
+            raise
         raise InputError(
             "the scheduler must live until the records are built; received "
             f"the end of the connection with {address}: nothing was written; "

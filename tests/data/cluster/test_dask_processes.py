@@ -4,9 +4,9 @@ import contextlib
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
@@ -14,13 +14,15 @@ import tiny
 
 pytest.importorskip("distributed", reason="pip install 'electra_tf[dask]'")
 
+from distributed import Client
+
+from electra_tf.data.cluster import dask as dask_build
+from electra_tf.data.cluster import shared
 from electra_tf.data.records import verify_records
-from electra_tf.data.text import embedded_corpus_path
 
 pytestmark = pytest.mark.slow
 ROOT = pathlib.Path(__file__).parents[3]
 SECONDS = 120  # after which nothing is waited for any longer
-FILES = 12  # each of them is a range at least
 
 
 class Cluster:
@@ -35,12 +37,13 @@ class Cluster:
         (folder / "elsewhere").mkdir(parents=True)
         self.file = folder / "scheduler.json"
         self.processes: list[subprocess.Popen] = []
-        address = "--host=127.0.0.1"
-        self.scheduler = self.start("scheduler", address, "--port=0")
-        self.workers = [
-            self.start("worker", address, "--nthreads=1", "--no-nanny")
-            for _ in range(2)
-        ]
+        self.scheduler = self.start("scheduler", "--host=127.0.0.1", "--port=0")
+        self.workers = [self.start_worker() for _ in range(2)]
+
+    def start_worker(self) -> subprocess.Popen:
+        return self.start(
+            "worker", "--host=127.0.0.1", "--nthreads=1", "--no-nanny"
+        )
 
     def start(self, kind: str, *arguments: str) -> subprocess.Popen:
         command = [sys.executable, "-m", f"distributed.cli.dask_{kind}"]
@@ -57,7 +60,23 @@ class Cluster:
         self.processes.append(process)
         return process
 
+    def wait_for_workers(self) -> None:
+        """Returns when all have joined, so that each gets work."""
+        end = time.monotonic() + SECONDS
+        while not self.file.exists():
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        with Client(
+            scheduler_file=str(self.file), set_as_default=False
+        ) as client:
+            client.wait_for_workers(len(self.workers), timeout=SECONDS)
+
     def __enter__(self) -> "Cluster":
+        try:
+            self.wait_for_workers()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_) -> None:
@@ -67,39 +86,25 @@ class Cluster:
 
 
 @pytest.fixture
-def corpus(tmp_path):
-    """The embedded corpus in several files, whose folder the test is in."""
-    with open(embedded_corpus_path(), encoding="utf-8") as file:
-        documents = file.read().split("\n\n")
-    (tmp_path / "corpus").mkdir()
-    for number in range(FILES):
-        text = "\n\n".join(documents[number::FILES])
-        (tmp_path / "corpus" / f"{number:02d}.txt").write_text(text)
-    with contextlib.chdir(tmp_path):
-        yield tmp_path
+def corpus(tmp_path, text_file, monkeypatch):
+    """The folder that the test is in, with text of many ranges."""
+    monkeypatch.setattr(shared, "RANGE_BYTES", 500)
+    shutil.copy(text_file, tmp_path / "corpus.txt")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
-def command(folder, *arguments):
-    """What a user would start, with the paths that he would give."""
-    return [
-        sys.executable,
-        str(ROOT / "scripts/build_pretraining_data.py"),
-        "--input=corpus",
+def build(folder, vocab_file, *arguments):
+    """The command of a user, with the paths that he would give."""
+    return tiny.command(
+        "build_pretraining_data",
+        "--input=corpus.txt",
         f"--output_dir={folder}",
+        f"--vocab_file={vocab_file}",
+        "--max_seq_length=16",
         "--num_shards=3",
         *arguments,
-    ]
-
-
-def build(folder, *arguments):
-    finished = subprocess.run(
-        command(folder, *arguments),
-        capture_output=True,
-        text=True,
-        timeout=3 * SECONDS,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
-    return tiny.Finished(finished.returncode, finished.stdout, finished.stderr)
 
 
 def on(cluster):
@@ -111,53 +116,52 @@ def manifest(folder):
     return {name: value for name, value in values.items() if name != "splits"}
 
 
-def kill_in_the_middle(process, folder):
-    """Kills the process once some parts, but not all, are begun."""
-    killed = threading.Event()
+@contextlib.contextmanager
+def killed_in_the_middle(process):
+    """Kills the process when the first of many ranges has been packed."""
+    run = dask_build._Cluster.map
 
-    def watch():
-        end = time.monotonic() + SECONDS
-        while time.monotonic() < end:
-            with contextlib.suppress(OSError):
-                parts = os.listdir(f"{folder}/parts.tmp")
-                if len(parts) >= 4:  # two splits a part
-                    process.kill()
-                    if len(parts) < 2 * FILES:
-                        killed.set()
-                    return
-            time.sleep(0.01)
+    def killing(self, name, function, items):
+        for result in run(self, name, function, items):
+            if name == "packing ranges" and process.poll() is None:
+                process.kill()
+                process.wait()
+            yield result
 
-    threading.Thread(target=watch, daemon=True).start()
-    return killed
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dask_build._Cluster, "map", killing)
+        yield
+    assert process.poll() is not None
 
 
-def test_two_workers_and_the_end_of_one(corpus):
-    assert build("local", "--num_processes=1").code == 0
+def test_a_worker_that_is_killed(corpus, vocab_file):
+    assert build("local", vocab_file).code == 0
     with Cluster(corpus / "cluster") as cluster:
-        finished = build("dask", *on(cluster))
+        with killed_in_the_middle(cluster.workers[0]):
+            finished = build("dask", vocab_file, *on(cluster))
         assert finished.code == 0, finished.err
         assert manifest("dask") == manifest("local")
-        killed = kill_in_the_middle(cluster.workers[0], corpus / "again")
-        finished = build("again", *on(cluster))
+        # On the one that is left and one that is new.
+        cluster.start_worker()
+        finished = build("again", vocab_file, *on(cluster))
         assert finished.code == 0, finished.err
-        assert killed.is_set()
-        assert cluster.workers[0].poll() is not None
     assert manifest("again") == manifest("local")
-    verify_records("again")
-    assert sorted(os.listdir("again")) == sorted(os.listdir("local"))
-    assert os.listdir(corpus / "cluster/elsewhere") == []
+    for folder in ("dask", "again"):
+        verify_records(folder)
+        assert sorted(os.listdir(folder)) == sorted(os.listdir("local"))
+    assert not list((corpus / "cluster/elsewhere").rglob("*.tfrecord*"))
 
 
-def test_the_end_of_the_scheduler(corpus):
-    assert build("records", "--num_processes=1", "--seed=1").code == 0
+def test_a_scheduler_that_is_killed(corpus, vocab_file):
+    assert build("records", vocab_file, "--seed=1").code == 0
     before = tiny.tree(corpus / "records")
-    for folder, more in (("new", []), ("records", ["--overwrite"])):
-        with Cluster(corpus / "cluster" / folder) as cluster:
-            killed = kill_in_the_middle(cluster.scheduler, corpus / folder)
-            error = build(folder, *on(cluster), *more).error()
-            assert killed.is_set()
-            # They come to no end by themselves, and so write on for a while.
-            time.sleep(5)
+    with Cluster(corpus / "cluster") as cluster:
+        with killed_in_the_middle(cluster.scheduler):
+            error = build(
+                "records", vocab_file, "--overwrite", *on(cluster)
+            ).error()
         assert error.startswith("error: the scheduler must live until")
+        # Workers write on for a while.
         assert tiny.tree(corpus / "records") == before
-        assert not (corpus / "new").exists()
+        time.sleep(3)
+        assert tiny.tree(corpus / "records") == before
