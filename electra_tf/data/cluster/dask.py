@@ -6,6 +6,7 @@ import functools
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
+from threading import Event, Thread
 from typing import Any
 
 import absl.logging
@@ -34,9 +35,11 @@ from electra_tf.errors import InputError, require
 from electra_tf.files import read_json
 
 _CONNECT_SECONDS = 30
+_SECONDS_BETWEEN_LOOKS = 10.0
 # Of work that fails: a network file system does so now and then. Work that a
 # lost worker had goes to another one in any case.
 _RETRIES = 2
+_UNREAD = "deserialization of the task graph"
 # It logs with their way there the errors that we raise.
 for _name in ("distributed", "distributed.client"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)
@@ -196,14 +199,29 @@ def _connect(address: str) -> Iterator[Client]:
             f"{address!r} ({reason}): start one with `dask scheduler`"
         ) from None
     with Client(address, security=security, set_as_default=False) as client:
-        if not client.nthreads():
-            absl.logging.warning(
-                "No worker has joined the scheduler at %s yet: waiting for "
-                "`dask worker %s`.",
-                address,
-                address,
-            )
-        yield client
+        ended = Event()
+        Thread(
+            target=_watch_workers, args=(client, address, ended), daemon=True
+        ).start()
+        try:
+            yield client
+        finally:
+            ended.set()
+
+
+def _watch_workers(client: Client, address: str, ended: Event) -> None:
+    """Says so, once each time, when there is no worker to wait for."""
+    is_alone = False
+    while not ended.is_set():
+        with contextlib.suppress(Exception):  # A lost scheduler is told of.
+            was_alone, is_alone = is_alone, not client.nthreads()
+            if is_alone and not was_alone:
+                absl.logging.warning(
+                    "The scheduler at %s has no worker: waiting for one. A "
+                    "worker ends at once where electra_tf is not installed.",
+                    address,
+                )
+        ended.wait(_SECONDS_BETWEEN_LOOKS)
 
 
 async def _try_connection(address: str, arguments: dict[str, Any]) -> None:
@@ -225,6 +243,12 @@ def _naming_losses(client: Client, address: str) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
+        if _UNREAD in str(error):
+            raise InputError(
+                "the scheduler and its workers must have this process' "
+                "versions of electra_tf, Python and Dask; received a scheduler "
+                f"at {address} that cannot read the work: install them there"
+            ) from None
         is_lost = isinstance(error, CancelledError | CommClosedError)
         if client.status == "running" and not is_lost:
             raise

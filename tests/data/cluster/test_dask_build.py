@@ -6,6 +6,8 @@ import os
 import pathlib
 import sys
 import threading
+import types
+from concurrent.futures import CancelledError
 
 import numpy as np
 import pytest
@@ -13,7 +15,8 @@ import tiny
 
 pytest.importorskip("distributed", reason="pip install 'electra_tf[dask]'")
 
-from distributed import LocalCluster
+from distributed import KilledWorker, LocalCluster
+from distributed.comm.core import CommClosedError
 
 from electra_tf.data.cluster import dask as dask_build
 from electra_tf.data.cluster import shared
@@ -24,9 +27,9 @@ from electra_tf.data.records.settings import BuildSettings
 from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError
 
-ROOT = pathlib.Path(__file__).parents[3]
 LENGTH = 16
-SECONDS = 120  # after which nothing is waited for any longer
+WORKER = types.SimpleNamespace(address="tcp://127.0.0.1:1")
+UNREAD = "Error during deserialization of the task graph."
 
 
 @pytest.fixture
@@ -136,6 +139,32 @@ def test_it_waits_for_workers_and_says_so(
         assert waited.finished.is_set()
     [message] = [m for m in caplog.messages if "waiting" in m]
     assert address in message
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (KilledWorker("key", WORKER, 3), "the last was tcp://127.0.0.1:1"),
+        (CommClosedError(), "the scheduler must live until"),
+        (CancelledError(), "the scheduler must live until"),
+        (RuntimeError(UNREAD), "versions of electra_tf, Python and Dask"),
+        (ZeroDivisionError("ours"), None),
+    ],
+)
+def test_what_is_lost_is_told_in_one_line(
+    tmp_path, text_file, tokenizer, monkeypatch, error, told
+):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(dask_build, "_write_shards", fail)
+    with (
+        threads(0) as cluster,
+        pytest.raises(InputError if told else type(error)) as caught,
+    ):
+        build(text_file, tmp_path / "out", tokenizer, cluster.scheduler_address)
+    assert (told or "ours") in str(caught.value)
+    assert os.listdir(tmp_path) == []
 
 
 def test_paths_hold_wherever_a_worker_was_started(
