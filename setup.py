@@ -7,6 +7,7 @@ from setuptools import find_packages, setup
 REPORT = ["matplotlib>=3.8", "jinja2>=3.1"]
 # Beam before 2.69 caps protobuf below what TensorFlow 2.21 needs.
 BEAM = ["apache-beam>=2.69,<3"]
+DASK = ["distributed>=2025.1"]
 SERVING = ["tensorflow-serving-api>=2.20,<2.22"]
 DEMO = ["starlette>=0.40", "uvicorn>=0.30", "httpx>=0.27", "jinja2>=3.1"]
 TEST = [
@@ -54,10 +55,20 @@ setup(
         "gpu": ["tensorflow[and-cuda]>=2.20,<2.22"],
         "report": REPORT,
         "beam": BEAM,
+        "dask": DASK,
         "serving": SERVING,
         "demo": DEMO,
         "finetune": FINETUNE,
-        "test": [*TEST, *LINT, *REPORT, *BEAM, *SERVING, *DEMO, *FINETUNE],
+        "test": [
+            *TEST,
+            *LINT,
+            *REPORT,
+            *BEAM,
+            *DASK,
+            *SERVING,
+            *DEMO,
+            *FINETUNE,
+        ],
     },
     entry_points={
         "console_scripts": [

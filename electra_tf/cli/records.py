@@ -9,6 +9,7 @@ from typing import Any
 from tqdm import tqdm
 
 from electra_tf.cli.app import command
+from electra_tf.cli.runners import RunnerOptions
 from electra_tf.config import (
     GIVEN,
     NOT_NEGATIVE,
@@ -18,7 +19,7 @@ from electra_tf.config import (
     at_most,
     field,
 )
-from electra_tf.errors import require, require_packages
+from electra_tf.errors import require
 
 _SECONDS_BETWEEN_REPORTS = 5.0
 
@@ -40,7 +41,7 @@ class TextOptions(Options):
 
 
 @dataclasses.dataclass(frozen=True)
-class BuildOptions(TextOptions):
+class BuildOptions(TextOptions, RunnerOptions):
     """Which text becomes which records.
 
     Attributes:
@@ -58,10 +59,6 @@ class BuildOptions(TextOptions):
       num_processes: processes; 0 chooses by the amount of text. The records do
         not depend on it.
       overwrite: replace records that are in --output_dir.
-      runner: build on Apache Beam with this runner: DirectRunner,
-        DataflowRunner, FlinkRunner, SparkRunner, ... The records are the same.
-      beam_options: further options for Beam, in quotes and separated by spaces:
-        --beam_options="--project=p --region=r".
     """
 
     tfds_name: str = field("")
@@ -75,8 +72,6 @@ class BuildOptions(TextOptions):
     num_shards: int = field(8, at_least(1), at_most(500))
     num_processes: int = field(0, NOT_NEGATIVE, at_most(1024))
     overwrite: bool = field(False)
-    runner: str = field("")
-    beam_options: str = field("")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -86,8 +81,6 @@ class BuildOptions(TextOptions):
             f"--input={','.join(self.input)} --tfds_name={self.tfds_name}",
         )
         if not self.runner:
-            rule = "--beam_options must come with --runner"
-            require(not self.beam_options, rule, self.beam_options)
             return
         require(
             not self.tfds_name,
@@ -97,8 +90,9 @@ class BuildOptions(TextOptions):
         )
         require(
             not self.num_processes,
-            "--num_processes must be left to a build without --runner: say "
-            "it in --beam_options, for DirectRunner --direct_num_workers=N "
+            "--num_processes must be left to a build without --runner: start "
+            "as many Dask workers, or say it in --beam_options, for "
+            "DirectRunner --direct_num_workers=N "
             "--direct_running_mode=multi_processing",
             self.num_processes,
         )
@@ -109,6 +103,7 @@ def build_pretraining_data(options: BuildOptions) -> None:
     """Makes pre-training records of text."""
     # Imported here, so that a mistyped flag is told of at once.
     from electra_tf.data.records.build import build_records
+    from electra_tf.data.records.settings import BuildSettings
     from electra_tf.data.text import embedded_vocab_path, tfds_documents
     from electra_tf.data.tokenizers import Tokenizer
 
@@ -126,17 +121,8 @@ def build_pretraining_data(options: BuildOptions) -> None:
     )
     output = named("output_dir", "num_shards", "overwrite")
     if options.runner:
-        require_packages("--runner needs", ("apache_beam",), "beam")
-        from electra_tf.data.cluster.beam import build_records_on_beam
-        from electra_tf.data.records.settings import BuildSettings
-
-        build_records_on_beam(
-            options.input,
-            settings=BuildSettings(tokenizer, **examples),
-            runner=options.runner,
-            beam_options=options.beam_options,
-            **output,
-        )
+        settings = BuildSettings(tokenizer, **examples)
+        options.build_records(options.input, settings, **output)
         return
     name, folder = options.tfds_name, options.tfds_data_dir or None
     build_records(

@@ -3,7 +3,7 @@
     count_documents    of each range of the text
     number_documents   all counts -> the number of each range's first document
     pack_range         a range -> a part, and what was counted there
-    PartShards.write   all parts -> a shard; `Counted.add` sums the counts
+    write_shard        all parts -> a shard; `Counted.add` sums the counts
 
 The parts of a text, in order, hold the records that one process would write,
 in its order. Each shard is a run of that sequence, so a worker makes it of
@@ -11,7 +11,6 @@ few parts, knowing only how many records each has; and record i of a split is
 the same one as in a folder built by one process.
 """
 
-import contextlib
 import itertools
 import os
 import uuid
@@ -169,6 +168,12 @@ class PartShards(Shards):
         return os.path.join(self._scratch, name + ".index")
 
 
+def write_shard(element: tuple[PartShards, int], parts: Sequence[Part]) -> None:
+    """Writes the shard of that number."""
+    shards, number = element
+    shards.write(number, parts)
+
+
 def count_documents(element: NumberedRange) -> tuple[int, int]:
     """(number of the range, how many documents are in it)."""
     number, text = element
@@ -217,21 +222,3 @@ def pack_range(
 
 def _rename(source: str, target: str) -> None:
     tf.io.gfile.rename(source, target, overwrite=True)
-
-
-@contextlib.contextmanager
-def scratch_folder(path: str) -> Iterator[str]:
-    """An empty folder that is removed afterwards."""
-    _remove(path)
-    with naming_write_errors(path):
-        tf.io.gfile.makedirs(path)
-    try:
-        yield path
-    finally:
-        with contextlib.suppress(OSError, tf.errors.OpError):
-            _remove(path)
-
-
-def _remove(path: str) -> None:
-    if tf.io.gfile.isdir(path):
-        tf.io.gfile.rmtree(path)

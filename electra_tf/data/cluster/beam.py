@@ -7,32 +7,34 @@ import logging
 import os
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import (
+    PipelineOptions,
+    StandardOptions,
+)
 from apache_beam.runners.runner import PipelineState
 
 from electra_tf.data.cluster import (
     NumberedRange,
     Numbering,
-    Part,
-    PartShards,
     count_documents,
     number_documents,
     pack_range,
-    scratch_folder,
+    write_shard,
+)
+from electra_tf.data.cluster.shared import (
+    SharedBuild,
+    numbered_ranges,
+    shared_build,
 )
 from electra_tf.data.records.build import finish_build
-from electra_tf.data.records.folder import RecordsFolder, new_build
 from electra_tf.data.records.packer import Counted
 from electra_tf.data.records.settings import BuildSettings
-from electra_tf.data.text import expand_inputs
-from electra_tf.data.text.cutting import TextRange, cut_files
-from electra_tf.errors import InputError
+from electra_tf.errors import InputError, require
 
-_RANGE_BYTES = 32 << 20
 COUNTED = "counted"
 # Beam's "DirectRunner" would download the Prism runner's program.
 _DIRECT_RUNNERS = ("direct", "directrunner")
@@ -77,22 +79,13 @@ def build_records_on_beam(
       InputError: as `build_records`; a runner or options that Beam refuses.
     """
     options = _parse_options(runner, beam_options)
-    ranges = cut_files(expand_inputs(inputs), _RANGE_BYTES)
-    build = new_build(output_dir)
-    scratch = os.path.join(build, "parts")
-    splits = {
-        "train": PartShards(build, "train", num_shards, scratch),
-        "eval": PartShards(build, "eval", 1, scratch),
-    }
-    counts_path = os.path.join(scratch, "counts.json")
-    with (
-        RecordsFolder(output_dir, splits, overwrite) as folder,
-        scratch_folder(scratch),
-    ):
-        shards = BuildShards(settings, splits, scratch, counts_path)
+    ranges = numbered_ranges(inputs)
+    with shared_build(output_dir, num_shards, overwrite) as build:
+        counts_path = os.path.join(build.scratch, "counts.json")
+        shards = BuildShards(settings, build, counts_path)
         _run_pipeline(options, ranges, shards)
         return finish_build(
-            folder, settings, Counted.load(counts_path), progress
+            build.folder, settings, Counted.load(counts_path), progress
         )
 
 
@@ -101,21 +94,18 @@ class BuildShards(beam.PTransform):
 
     Args:
       settings: what the examples depend on.
-      splits: the shards to write.
-      scratch: an existing folder; its files may go once all has run.
+      build: the shards to write; files in its scratch folder may go once all
+        has run.
       counts_path: where the sum of the counts is written.
     """
 
     def __init__(
-        self,
-        settings: BuildSettings,
-        splits: Mapping[str, PartShards],
-        scratch: str,
-        counts_path: str,
+        self, settings: BuildSettings, build: SharedBuild, counts_path: str
     ):
         super().__init__()
-        self._settings, self._splits = settings, splits
-        self._scratch, self._counts_path = scratch, counts_path
+        self._settings, self._shards = settings, build.shards()
+        self._scratch, self._splits = build.scratch, list(build.splits)
+        self._counts_path = counts_path
 
     def expand(self, ranges):
         numbering = (
@@ -125,7 +115,7 @@ class BuildShards(beam.PTransform):
             | "number documents" >> beam.Map(number_documents)
         )
         packed = ranges | "pack" >> beam.ParDo(
-            PackRange(self._settings, self._scratch, list(self._splits)),
+            PackRange(self._settings, self._scratch, self._splits),
             beam.pvalue.AsSingleton(numbering),
         ).with_outputs(COUNTED, main="parts")
         parts = (
@@ -133,14 +123,9 @@ class BuildShards(beam.PTransform):
             | "gather parts" >> beam.combiners.ToList()
             | "sort parts" >> beam.Map(sorted)
         )
-        shards = [
-            (planned, shard)
-            for planned in self._splits.values()
-            for shard in range(len(planned.paths))
-        ]
         written = (
             ranges.pipeline
-            | "shards" >> beam.Create(shards)
+            | "shards" >> beam.Create(self._shards)
             | "spread shards" >> beam.Reshuffle()
             | "write shards"
             >> beam.Map(write_shard, beam.pvalue.AsSingleton(parts))
@@ -182,12 +167,6 @@ class PackRange(beam.DoFn):
         yield beam.pvalue.TaggedOutput(COUNTED, counted)
 
 
-def write_shard(element: tuple[PartShards, int], parts: Sequence[Part]) -> None:
-    """Writes the shard of that number."""
-    shards, number = element
-    shards.write(number, parts)
-
-
 def sum_counted(all_counted: Iterable[Counted], vocab_size: int) -> Counted:
     """The sum, of counts or of sums of them."""
     return functools.reduce(
@@ -211,6 +190,13 @@ def _parse_options(runner: str, beam_options: str) -> PipelineOptions:
             "--beam_options must be options of Beam; received "
             f"{beam_options!r} ({reason})"
         ) from None
+    named = options.view_as(StandardOptions).runner
+    require(
+        not named.lower().endswith("daskrunner"),
+        "--runner must not be Beam's DaskRunner, which cannot run this build: "
+        "for Dask give --runner=dask and --dask_scheduler",
+        named,
+    )
     return options
 
 
@@ -225,13 +211,15 @@ def _make_pipeline(options: PipelineOptions) -> beam.Pipeline:
 
 
 def _run_pipeline(
-    options: PipelineOptions, ranges: Sequence[TextRange], shards: BuildShards
+    options: PipelineOptions,
+    ranges: Sequence[NumberedRange],
+    shards: BuildShards,
 ) -> None:
     with _naming_input_errors():
         pipeline = _make_pipeline(options)
         (
             pipeline
-            | "ranges" >> beam.Create(list(enumerate(ranges)))
+            | "ranges" >> beam.Create(ranges)
             | "spread ranges" >> beam.Reshuffle()
             | shards
         )

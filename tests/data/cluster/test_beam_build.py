@@ -11,7 +11,7 @@ import tiny
 
 pytest.importorskip("apache_beam", reason="pip install 'electra_tf[beam]'")
 
-from electra_tf.data.cluster import beam as beam_build
+from electra_tf.data.cluster import shared
 from electra_tf.data.cluster.beam import build_records_on_beam
 from electra_tf.data.records import open_records, verify_records
 from electra_tf.data.records.batches import train_batches
@@ -32,7 +32,7 @@ def tokenizer():
 
 @pytest.fixture
 def small_ranges(monkeypatch):
-    monkeypatch.setattr(beam_build, "_RANGE_BYTES", 700)
+    monkeypatch.setattr(shared, "RANGE_BYTES", 700)
 
 
 def documents(num, seed):
@@ -216,6 +216,9 @@ def fail(*_):
         ("NoSuchRunner", "", "NoSuchRunner"),
         ("DirectRunner", "--direct_num_workers=x", "direct_num_workers"),
         ("DirectRunner", "'", "closing quotation"),
+        ("DaskRunner", "", "for Dask give --runner=dask"),
+        ("apache_beam.runners.dask.dask_runner.DaskRunner", "", "=dask"),
+        ("DirectRunner", "--runner=DaskRunner", "--dask_scheduler"),
     ],
 )
 def test_what_beam_refuses_is_one_line(

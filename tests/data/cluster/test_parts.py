@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from electra_tf.data.cluster import PartShards, PartWriter, scratch_folder
+from electra_tf.data.cluster import PartShards, PartWriter
+from electra_tf.data.cluster.shared import scratch_folder
 from electra_tf.data.records.packer import Counted, Packed
 
 
@@ -79,3 +80,25 @@ def test_the_scratch_folder_goes_whatever_happens(tmp_path):
     with pytest.raises(ZeroDivisionError), scratch_folder(path):
         1 / 0  # noqa: B018
     assert os.listdir(tmp_path) == []
+
+
+def test_a_worker_that_goes_on_after_a_failure_finds_no_folder(
+    tmp_path, monkeypatch
+):
+    path = str(tmp_path / "parts.tmp")
+    remove, late = tf.io.gfile.rmtree, []
+
+    def while_it_is_removed(folder):
+        try:
+            open(os.path.join(path, "late"), "w").close()
+        except OSError as error:
+            late.append(error)
+        remove(folder)
+
+    with scratch_folder(path):
+        monkeypatch.setattr(tf.io.gfile, "rmtree", while_it_is_removed)
+    assert len(late) == 1
+    assert os.listdir(tmp_path) == []
+    os.mkdir(tmp_path / "parts.tmp.old.tmp")  # a kill at just that place
+    with scratch_folder(path):
+        assert os.listdir(tmp_path) == ["parts.tmp"]
