@@ -274,7 +274,10 @@ def test_the_vocabulary_is_that_of_the_records(records_dir, vocab_file):
     dry = tiny.pretrain("--dry_run", vocab_size=size)
     for given in (
         {"data_dir": records_dir},
-        {"data_dir": f"{records_dir}/train*.tfrecord", "vocab_file": vocab_file},
+        {
+            "data_dir": f"{records_dir}/train*.tfrecord",
+            "vocab_file": vocab_file,
+        },
         {"vocab_file": vocab_file},
     ):
         found = tiny.pretrain("--dry_run", **given)
