@@ -3,11 +3,21 @@
 The public names, and where they come from, stand in `__init__.pyi`, which
 editors and type checkers read. Each is imported when it is first asked for,
 so that a command's `--help` or a mistyped flag does not wait for TensorFlow.
+
+Keras knows a stored class only once it is registered. So that `import
+electra_tf` is enough for `keras.models.load_model`, Keras is promised every
+class that a file may hold; a promise is imported when it is called upon.
 """
 
 import ast
 import importlib
+import importlib.abc
+import importlib.util
 import pathlib
+import sys
+from collections.abc import Mapping
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 from typing import Any
 
 __version__ = "0.1.0"
@@ -36,3 +46,65 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+# Classes that files hold besides the public ones -> where they stand.
+_STORED = {
+    "CopyingLM": "electra_tf.modeling.networks",
+    "Dropout": "electra_tf.modeling.layers",
+    "JointSpanHead": "electra_tf.finetune.models.span_heads",
+    "LayerNorm": "electra_tf.modeling.layers",
+    "LayerwiseAdamW": "electra_tf.finetune.models.optimizer",
+    "LossScaledAdamW": "electra_tf.training.optimizers",
+    "PlainSpanHead": "electra_tf.finetune.models.span_heads",
+    "SelectionHead": "electra_tf.modeling.heads",
+    "Selector": "electra_tf.modeling.networks",
+    "Sinusoid": "electra_tf.modeling.layers",
+    "TwoTowerCloze": "electra_tf.modeling.two_tower",
+    "WarmupPolynomialDecay": "electra_tf.training.schedules",
+}
+
+
+class _Promise:
+    """In Keras' registry, until the class itself is imported and takes over."""
+
+    def __init__(self, module: str, name: str):
+        self._module, self._name = module, name
+
+    def from_config(self, config: Mapping[str, Any]) -> Any:
+        """What the class makes of a stored configuration."""
+        stored = getattr(importlib.import_module(self._module), self._name)
+        return stored.from_config(config)
+
+
+def _promise_classes(keras: ModuleType) -> None:
+    registry = keras.saving.get_custom_objects()
+    for name, module in (_MODULES | _STORED).items():
+        registry.setdefault(f"electra_tf>{name}", _Promise(module, name))
+
+
+class _KerasIsImported(importlib.abc.MetaPathFinder):
+    """Calls `_promise_classes` when somebody has imported Keras."""
+
+    def find_spec(
+        self, name: str, path: Any = None, target: Any = None
+    ) -> ModuleSpec | None:
+        if name != "keras":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def execute_and_promise(module: ModuleType) -> None:
+                execute(module)
+                _promise_classes(module)
+
+            spec.loader.exec_module = execute_and_promise  # type: ignore
+        return spec
+
+
+if "keras" in sys.modules:
+    _promise_classes(sys.modules["keras"])
+else:
+    sys.meta_path.insert(0, _KerasIsImported())

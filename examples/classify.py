@@ -48,7 +48,7 @@ def main(steps: int) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         model.save(f"{folder}/model.keras")
-        again = keras.models.load_model(f"{folder}/model.keras")
+        again = electra_tf.load_model(f"{folder}/model.keras")
     same = again.predict(asked, verbose=0) == model.predict(asked, verbose=0)
     print(f"saved and loaded, it predicts the same: {same.all()}")
 

@@ -16,7 +16,7 @@ from electra_tf.config import (
     at_least,
     field,
 )
-from electra_tf.errors import InputError, require
+from electra_tf.errors import require
 
 KERAS = ".keras"
 # What a sound conversion to LiteRT stays below; probabilities.
@@ -135,18 +135,10 @@ def _export_pretrained(options: ExportOptions, path: str) -> list[str]:
 
 
 def _export_finetuned(options: ExportOptions, path: str) -> list[str]:
-    import keras
-
+    from electra_tf.finetune import load_model
     from electra_tf.serving.export import export_finetuned
 
-    source = options.model_dir
-    try:
-        model = keras.models.load_model(source, compile=False)
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(
-            f"cannot load a fine-tuned model from {source!r}: "
-            f"{str(error).splitlines()[0]}"
-        ) from error
+    model = load_model(options.model_dir, compile=False)
     return export_finetuned(
         model, path, dtype=options.dtype, warmup=options.warmup
     )

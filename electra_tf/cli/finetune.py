@@ -42,9 +42,14 @@ def finetune(
     import tensorflow as tf
 
     from electra_tf.finetune.run import trials
+    from electra_tf.training.console import say
 
     # Each trial has a model of its own; TensorFlow warns of their number.
     tf.get_logger().setLevel("ERROR")
+    say(
+        f"{', '.join(options.task)}: --num_trials={training.num_trials}, each "
+        "a whole training"
+    )
     try:
         table = trials.finetune(
             options.task, task, training, options.output_dir
@@ -89,7 +94,9 @@ class CompareOptions(PluginOptions):
 @command(CompareOptions, given=PretrainingConfig)
 def compare_objectives(options: CompareOptions, base: Mapping[str, Any]) -> int:
     """Does what is missing, prints the table, and returns the exit code."""
-    comparison = comparison_of(options, base)
+    from electra_tf.training.sources import adopt_vocabulary
+
+    comparison = comparison_of(options, adopt_vocabulary(base))
     require_packages("the plots need", ("matplotlib",), "report")
     import tensorflow as tf
 

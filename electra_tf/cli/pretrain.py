@@ -31,9 +31,10 @@ class PretrainOptions(Options):
 @command(PretrainOptions, given=PretrainingConfig)
 def pretrain(options: PretrainOptions, given: Mapping[str, Any]) -> int:
     """Runs, and returns the exit code."""
+    from electra_tf.training.sources import adopt_vocabulary
     from electra_tf.weights.warm_start import adopt_sizes, initial_weights
 
-    config = make_config(adopt_sizes(given))
+    config = make_config(adopt_vocabulary(adopt_sizes(given)))
     if options.dry_run:
         from electra_tf.training.cost.summary import summarize
 
@@ -57,14 +58,17 @@ def pretrain(options: PretrainOptions, given: Mapping[str, Any]) -> int:
 
 
 def _num_records(config: PretrainingConfig) -> int | None:
-    """Training records of --data_dir; None for what is not built yet."""
+    """Training records of --data_dir; None for what is not built yet.
+
+    Raises:
+      InputError: they do not fit the configuration.
+    """
     if not config.data.data_dir:
         return None
-    from electra_tf.data.records import open_records
+    from electra_tf.training.console import say
+    from electra_tf.training.sources import open_source
 
-    length = config.data.max_seq_length
-    records = open_records(config.data.data_dir, "train", length)
-    return records.num_records if records else None
+    return open_source(config, say).train.num_records
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +92,9 @@ def count_flops(options: CountOptions, given: Mapping[str, Any]) -> None:
     if options.published:
         rows = published
     else:
-        config = make_config(given)
+        from electra_tf.training.sources import adopt_vocabulary
+
+        config = make_config(adopt_vocabulary(given))
         objective, model = config.objective.objective, config.model
         name = f"{model.model_size} {objective}"
         rows = {f"{name} {model.generator} {model.tying}": train_flops(config)}

@@ -112,6 +112,8 @@ def build_pretraining_data(options: BuildOptions) -> None:
         options.do_lower_case,
         options.strip_accents,
     )
+    source = options.vocab_file or "BERT's uncased English, by default"
+    print(f"vocabulary: {source}, {tokenizer.vocab_size:,} pieces")
 
     def named(*names: str) -> dict[str, Any]:
         return {name: getattr(options, name) for name in names}

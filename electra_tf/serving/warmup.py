@@ -166,9 +166,8 @@ def verify_saved_model(path: str) -> list[Difference]:
     """
     if not tf.io.gfile.exists(os.path.join(path, FILE)):
         raise InputError(
-            "verify takes a version's folder with warm-up requests, as "
-            "export_saved_model.py --warmup writes it; received "
-            f"{path!r}"
+            "verify takes a version's folder with warm-up requests; received "
+            f'{path!r} without: pip install -e ".[serving]", then export again'
         )
     expected = read_answers(path)
     found = []

@@ -2,7 +2,8 @@
 
 import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import tensorflow as tf
 
@@ -42,6 +43,31 @@ class Source:
     tokenizer: Tokenizer
     train: Records
     held_out: Records | None
+
+
+def adopt_vocabulary(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Values that were given, with vocab_size of the records or vocab_file.
+
+    Args:
+      given: flat values; where neither names a vocabulary they stay as they
+        are.
+
+    Raises:
+      InputError: a vocab_size given that is not the vocabulary's.
+    """
+    data_dir, path = given.get("data_dir"), given.get("vocab_file")
+    if data_dir and has_manifest(data_dir):
+        size, source = read_manifest(data_dir)["vocab_size"], data_dir
+    else:
+        source = path or (Tokenizer.find_file(data_dir) if data_dir else "")
+        if not source or not tf.io.gfile.exists(source):
+            return dict(given)
+        size = Tokenizer.from_file(source).vocab_size
+    wanted = given.get("vocab_size", size)
+    rule = f"vocab_size must be {size}, the pieces of the vocabulary in"
+    remedy = "leave it out, or build records with the other vocabulary"
+    require(wanted == size, f"{rule} {source} ({remedy})", wanted)
+    return {**given, "vocab_size": size}
 
 
 def open_source(
@@ -165,7 +191,7 @@ def _with_vocabulary(
     size, wanted = tokenizer.vocab_size, config.model.vocab_size
     # A vocabulary trained on little text may stay below the size asked for.
     trained = not (config.data.data_dir or config.data.vocab_file)
-    fits = wanted in (size, BERT_VOCAB_SIZE) or (trained and size < wanted)
+    fits = wanted == size or (trained and size < wanted)
     require(fits, f"vocab_size must be the vocabulary's, {size}", wanted)
     model = dataclasses.replace(config.model, vocab_size=size)
     return dataclasses.replace(config, model=model)

@@ -180,6 +180,37 @@ def test_records_of_another_casing(records_dir, tmp_path):
     assert "received False" in line
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"vocab_size": 77},
+        {"vocab_size": 30522},  # the default, but given
+        {"max_seq_length": 24},
+        {"do_lower_case": False},
+    ],
+)
+@pytest.mark.parametrize("dry", [[], ["--dry_run"]])
+def test_records_that_do_not_fit(dry, wrong, records_dir, tmp_path):
+    [(name, value)] = wrong.items()
+    given = {"model_dir": f"{tmp_path}/run", "data_dir": records_dir, **wrong}
+    line = tiny.pretrain(*dry, **given).error()
+    assert f"{name} must be" in line
+    assert f"received {value}" in line
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_comparison_has_the_vocabulary_of_its_records(records_dir, tmp_path):
+    finished = tiny.command(
+        "compare_objectives",
+        "--systems=electra,mlm",
+        "--vocab_size=77",
+        f"--data_dir={records_dir}",
+        f"--output_dir={tmp_path}/out",
+    )
+    assert f"vocab_size must be {len(tiny.vocab())}" in finished.error()
+    assert not list(tmp_path.iterdir())
+
+
 def test_records_without_manifest_whose_ids_are_too_high(
     records_dir, vocab_file, tmp_path
 ):

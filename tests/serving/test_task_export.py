@@ -387,7 +387,7 @@ def test_the_command_exports_a_keras_file(models, answers, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--output_dir={}/out"], "cannot load a fine-tuned model"),
+        (["--output_dir={}/out"], "which Keras cannot load"),
         ([], "output_dir must be given where"),
         (["--for_finetuning"], "for_finetuning takes a pre-trained model"),
     ],

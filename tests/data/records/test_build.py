@@ -264,7 +264,9 @@ def test_command(tmp_path, capsys):
         "--strip_accents",
     ]
     run_command(arguments)
-    assert "0.00 % dropped" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "0.00 % dropped" in printed
+    assert f"vocab.txt, {len(VOCAB)} pieces" in printed
     train = open_records(f"{tmp_path}/out", "train", 24)
     assert train.manifest["tokenizer"]["do_lower_case"] is False
     assert train.manifest["tokenizer"]["strip_accents"] is True

@@ -1,9 +1,6 @@
 """Classifier, Regressor and Tagger: their numbers, and plain Keras' ways."""
 
-import os
 import pathlib
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -267,32 +264,6 @@ def test_a_saved_model_predicts_identically_and_trains_on(trained, tmp_path):
         np.testing.assert_array_equal(ours, theirs, err_msg=ours.path)
     assert copy.optimizer.get_config() == model.optimizer.get_config()
     assert copy.get_config() == model.get_config()
-
-
-@pytest.mark.slow
-def test_a_fresh_process_needs_one_class_imported(trained, tmp_path):
-    """Any class of the room brings the model's and the optimizer's."""
-    model, _ = trained
-    model.save(str(tmp_path / "model.keras"))
-    client = (
-        "import keras, numpy as np\n"
-        "from electra_tf import Tagger\n"
-        "model = keras.models.load_model('model.keras')\n"
-        f"np.save('out.npy', model.predict({TEXTS!r}, verbose=0))\n"
-        "assert int(model.optimizer.iterations) == 80\n"
-    )
-    root = str(pathlib.Path(__file__).parents[3])
-    done = subprocess.run(
-        [sys.executable, "-c", client],
-        env={**os.environ, "PYTHONPATH": root},
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    np.testing.assert_array_equal(
-        np.load(tmp_path / "out.npy"), model.predict(TEXTS, verbose=0)
-    )
 
 
 @pytest.mark.slow

@@ -268,6 +268,24 @@ def test_unknown_number_of_records():
     assert "number of records not known" in text
 
 
+def test_the_vocabulary_is_that_of_the_records(records_dir, vocab_file):
+    """Where no flag gives its size; a file beside TFRecords counts, too."""
+    size = len(tiny.vocab())
+    dry = tiny.pretrain("--dry_run", vocab_size=size)
+    for given in (
+        {"data_dir": records_dir},
+        {
+            "data_dir": f"{records_dir}/train*.tfrecord",
+            "vocab_file": vocab_file,
+        },
+        {"vocab_file": vocab_file},
+    ):
+        found = tiny.pretrain("--dry_run", **given)
+        assert found.code == 0, found.err
+        name = "all parts"
+        assert _rows(found.out)[name] == _rows(dry.out)[name]
+
+
 def test_dry_run_prints_and_leaves_nothing(tmp_path):
     folder = str(tmp_path / "run")
     finished = tiny.pretrain("--dry_run", model_dir=folder)
