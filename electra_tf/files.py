@@ -126,6 +126,32 @@ def write_text(path: str, text: str) -> None:
     write_bytes(path, text.encode("utf-8"))
 
 
+@contextlib.contextmanager
+def new_folder(path: str) -> Iterator[str]:
+    """A folder to fill, which becomes `path` where all goes well.
+
+    Raises:
+      InputError: `path` holds something; something cannot be written.
+    """
+    if not is_empty(path):
+        raise InputError(
+            f"a new folder must be empty or not there; received {path!r}: "
+            "give another one, or remove it"
+        )
+    temporary = f"{path.rstrip('/')}.{uuid.uuid4().hex[:8]}.tmp"
+    try:
+        with naming_write_errors(path):
+            _gfile().makedirs(temporary)
+            yield temporary
+            if _gfile().exists(path):
+                _gfile().rmtree(path)
+            _gfile().rename(temporary, path)
+    except BaseException:
+        with contextlib.suppress(Exception):
+            _gfile().rmtree(temporary)
+        raise
+
+
 def read_json(path: str, remedy: str = "restore it") -> dict[str, Any]:
     """Reads a file of ours that holds one JSON object.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from electra_tf.config.pretraining import PretrainingConfig
 from electra_tf.data.tokenizers import Tokenizer
-from electra_tf.errors import InputError
+from electra_tf.errors import InputError, require
 
 _SHOWN = 3
 
@@ -46,12 +46,20 @@ class Head:
     """A fine-tuned model's head.
 
     Attributes:
-      kind: which model it is the head of, as "classifier".
-      arrays: by variable path.
+      kind: which model it is the head of: "classifier", "regressor", "tagger"
+        or "span_qa".
+      arrays: by variable path, as `task_head/kernel`.
+      style: "paper", or "huggingface", whose classifier has a dense layer
+        more and whose answers are a plain start and end.
+      multi_label: whether each label is judged by itself.
+      dropout: before the output.
     """
 
     kind: str
     arrays: Mapping[str, np.ndarray]
+    style: str = "paper"
+    multi_label: bool = False
+    dropout: float = 0.1
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -176,7 +184,7 @@ def assign_weights(
     if missing or extra:
         raise InputError(
             f"weights in {source} must match the model; missing: "
-            f"{_some(missing)}; not in the model: {_some(extra)}"
+            f"{some(missing)}; not in the model: {some(extra)}"
         )
     # Read once, and all before the first is assigned.
     found = {name: arrays[name] for name in wanted}
@@ -190,7 +198,42 @@ def assign_weights(
         variable.assign(found[variable.path])
 
 
-def _some(names: Sequence[str]) -> str:
+def as_floats(name: str, array: np.ndarray, source: str) -> np.ndarray:
+    """As float32, of whatever width the floats were.
+
+    Raises:
+      InputError: no floats, or such that are no numbers.
+    """
+    rule = f"{name} in {source} must hold finite floats"
+    is_float = array.dtype.kind == "f" or array.dtype.name == "bfloat16"
+    require(is_float, rule, array.dtype)
+    array = array.astype(np.float32)
+    require(np.isfinite(array).all(), rule, "NaN or infinite values")
+    return array
+
+
+def with_shapes(
+    arrays: Mapping[str, np.ndarray],
+    shapes: Mapping[str, tuple[int, ...]],
+    source: str,
+) -> LazyArrays:
+    """The arrays, each of which must have its shape when it is read.
+
+    Raises:
+      InputError: when read: which, with both shapes.
+    """
+
+    def read(name: str) -> np.ndarray:
+        array, shape = arrays[name], shapes[name]
+        rule = f"{name} in {source} must have the shape {shape} of its config"
+        require(array.shape == shape, rule, array.shape)
+        return array
+
+    return LazyArrays(arrays, read)
+
+
+def some(names: Sequence[str]) -> str:
+    """The first of many names, for messages."""
     if not names:
         return "none"
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""

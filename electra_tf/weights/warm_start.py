@@ -20,7 +20,9 @@ from electra_tf.weights.record import OpenedWeights, assign_weights
 _SIZES = (
     "model_size vocab_size embedding_size hidden_size num_hidden_layers "
     "num_attention_heads intermediate_size max_position_embeddings "
-    "type_vocab_size generator_hidden_size generator_layers generator tying"
+    "type_vocab_size generator_hidden_size generator_layers "
+    "generator_num_attention_heads generator_intermediate_size "
+    "generator tying"
 ).split()
 _CASING = ("do_lower_case", "strip_accents")
 
