@@ -19,6 +19,7 @@ import tensorflow as tf
 
 from electra_tf.errors import InputError
 from electra_tf.weights.huggingface import HuggingFaceWeights
+from electra_tf.weights.keras_hub import KerasHubPreset
 from electra_tf.weights.native import ElectraTFWeights, RunFolderWeights
 from electra_tf.weights.record import (
     FORMATS,
@@ -54,6 +55,7 @@ for _format in (
     RunFolderWeights(),
     TF1Checkpoint(),
     HuggingFaceWeights(),
+    KerasHubPreset(),
 ):
     register(_format)
 
