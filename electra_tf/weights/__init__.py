@@ -17,7 +17,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from electra_tf.errors import InputError
+from electra_tf.errors import InputError, require
+from electra_tf.weights import pairs
 from electra_tf.weights.huggingface import HuggingFaceWeights
 from electra_tf.weights.keras_hub import KerasHubPreset
 from electra_tf.weights.native import ElectraTFWeights, RunFolderWeights
@@ -39,9 +40,11 @@ __all__ = [
     "LazyArrays",
     "OpenedWeights",
     "WeightsFormat",
+    "open_pair",
     "open_weights",
     "register",
     "save_weights",
+    "writable",
 ]
 
 # Weights that come with the package.
@@ -85,6 +88,37 @@ def open_weights(name_or_path: str | os.PathLike) -> OpenedWeights:
     )
 
 
+def open_pair(
+    name_or_path: str | os.PathLike, generator: str = ""
+) -> OpenedWeights:
+    """As `open_weights`, with a generator from a second place.
+
+    Args:
+      name_or_path: what `open_weights` takes.
+      generator: another such, whose generator is taken; "" for none.
+
+    Raises:
+      InputError: the first has no discriminator, the second no generator, or
+        they do not fit each other.
+    """
+    weights = open_weights(name_or_path)
+    if not generator:
+        return weights
+    second = pairs.alone(open_weights(generator), "generator")
+    return pairs.pair(pairs.alone(weights, "discriminator"), second)
+
+
+def writable(to: str) -> WeightsFormat:
+    """The format of that name.
+
+    Raises:
+      InputError: there is none, or one that can only be read.
+    """
+    names = [name for name, each in FORMATS.items() if each.is_writable]
+    require(to in names, f"to must be one of {', '.join(names)}", to)
+    return FORMATS[to]
+
+
 def save_weights(
     weights: OpenedWeights,
     output_dir: str,
@@ -103,9 +137,4 @@ def save_weights(
       InputError: no such format, or one that can only be read; the folder
         cannot be written.
     """
-    writable = [name for name, each in FORMATS.items() if each.is_writable]
-    if to not in writable:
-        raise InputError(
-            f"to must be one of {', '.join(writable)}; received {to!r}"
-        )
-    FORMATS[to].write(weights, output_dir, dtype)
+    writable(to).write(weights, output_dir, dtype)

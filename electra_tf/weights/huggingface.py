@@ -82,19 +82,42 @@ class HuggingFaceWeights(WeightsFormat):
     ) -> None:
         rule = f"dtype must be one of {', '.join(DTYPES)}"
         require(dtype in DTYPES, rule, dtype)
-        there = pairs.networks_of(weights)
-        networks = [name for name in _PAIR if name in there]
-        rule = "a model for Hugging Face must have a discriminator or be an MLM"
-        described = describe(weights.config.objective.objective)
-        is_known = not there or described.main.name in _PAIR
-        require(is_known, rule, f"objective={described.name}")
+        networks = _written_networks(weights)
         with new_folder(output_dir) as folder:
             if not networks:
-                kind = weights.head.kind if weights.head else "encoder"
-                _write_network(weights, kind, folder, dtype)
+                _write_network(weights, _kind(weights), folder, dtype)
             for name in networks:
                 alone = pairs.alone(weights, name)
                 _write_network(alone, name, f"{folder}/{name}", dtype)
+
+    def plan(self, weights: OpenedWeights) -> list[tuple[str, str]]:
+        rows = [
+            (f"{kind}: {name.huggingface}", paths[name.ours])
+            for kind in _written_networks(weights)
+            for paths in [pairs.names_alone(weights, kind)]
+            for name in _names(pairs.alone(weights, kind).config, kind)
+        ]
+        if rows:
+            return rows
+        names = _names(weights.config, _kind(weights))
+        rows = [(name.huggingface, name.ours) for name in names]
+        if weights.head is not None:
+            tensors = head_tensors(weights.head.kind)
+            rows += [(tensor, "the head") for tensor in tensors]
+        return rows
+
+
+def _written_networks(weights: OpenedWeights) -> list[str]:
+    there = pairs.networks_of(weights)
+    rule = "a model for Hugging Face must have a discriminator or be an MLM"
+    described = describe(weights.config.objective.objective)
+    is_known = not there or described.main.name in _PAIR
+    require(is_known, rule, f"objective={described.name}")
+    return [name for name in _PAIR if name in there]
+
+
+def _kind(weights: OpenedWeights) -> str:
+    return weights.head.kind if weights.head else "encoder"
 
 
 def _holds_tensors(path: str) -> bool:
@@ -135,23 +158,23 @@ def _read_network(path: str) -> OpenedWeights:
     wanted = [*(name.huggingface for name in names), *head_tensors(kind)]
     check_names(wanted, stored, f"{source}, a {CLASSES[kind]},")
     by_path = {name.ours: name for name in names}
+
+    def ours(path: str) -> np.ndarray:
+        name = by_path[path]
+        return name.from_huggingface(read(name.huggingface))
+
     return OpenedWeights(
         config,
         tokenizer,
-        with_shapes(
-            LazyArrays(
-                by_path,
-                lambda path: by_path[path].from_huggingface(
-                    read(by_path[path].huggingface)
-                ),
-            ),
-            network_shapes(config),
-            source,
-        ),
+        with_shapes(LazyArrays(by_path, ours), network_shapes(config), source),
         source,
         networks=(kind,) if kind in _PAIR else (),
         head=read_head(theirs, kind, read),
         labels=theirs.labels if kind in ("classifier", "tagger") else None,
+        stored_as={
+            path: stored[name.huggingface].name
+            for path, name in by_path.items()
+        },
     )
 
 

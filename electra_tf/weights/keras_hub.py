@@ -80,6 +80,7 @@ class KerasHubPreset(WeightsFormat):
             LazyArrays(names, read),
             f"the KerasHub preset {path!r}",
             networks=(),
+            stored_as=names,
         )
 
     def write(
@@ -111,6 +112,9 @@ class KerasHubPreset(WeightsFormat):
                 lowercase=tokenizer.do_lower_case,
                 strip_accents=tokenizer.strip_accents,
             ).save_to_preset(folder)
+
+    def plan(self, weights: OpenedWeights) -> list[tuple[str, str]]:
+        return [(n.keras_hub, n.ours) for n in _names(weights.config)]
 
 
 def _names(config: PretrainingConfig) -> list[Names]:

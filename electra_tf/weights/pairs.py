@@ -19,8 +19,9 @@ from electra_tf.config.pretraining import (
 )
 from electra_tf.config.sizes import generator_sizes, num_heads
 from electra_tf.errors import InputError, require
-from electra_tf.weights.names import SCOPE
-from electra_tf.weights.record import LazyArrays, OpenedWeights
+from electra_tf.pretraining.factory import network_shapes
+from electra_tf.weights.names import SCOPE, check_names, network_names
+from electra_tf.weights.record import LazyArrays, OpenedWeights, with_shapes
 
 _GENERATOR = "generator/"
 _TABLES = f"{SCOPE}embeddings/"
@@ -47,6 +48,50 @@ def networks_of(weights: OpenedWeights) -> tuple[str, ...]:
     return ("generator", *parts) if trained else tuple(parts)
 
 
+def expected_shapes(weights: OpenedWeights) -> dict[str, tuple[int, ...]]:
+    """Paths and shapes of the variables that a record's networks have."""
+    config, shapes = weights.config, network_shapes(weights.config)
+    if weights.networks is None or len(weights.networks) > 1:
+        return shapes
+    kind = weights.networks[0] if weights.networks else "encoder"
+    names = network_names(
+        config.model.num_hidden_layers,
+        config.model.embedding_size != config.model.hidden_size,
+        kind,
+    )
+    return {name.ours: shapes[name.ours] for name in names}
+
+
+def complete(weights: OpenedWeights) -> OpenedWeights:
+    """The same, of which no variable is missing or left over.
+
+    Each array must have its shape when it is read.
+
+    Raises:
+      InputError: which are missing, or unknown.
+    """
+    shapes = expected_shapes(weights)
+    check_names(shapes, weights.arrays, weights.source)
+    arrays = with_shapes(weights.arrays, shapes, weights.source)
+    return dataclasses.replace(weights, arrays=arrays)
+
+
+def names_alone(weights: OpenedWeights, network: str) -> dict[str, str]:
+    """A network's variables by themselves -> their paths in the record.
+
+    Raises:
+      InputError: it is not there.
+    """
+    head = _HEADS[network]
+    is_there = any(name.startswith(head) for name in weights.arrays)
+    rule = f"{weights.source} must hold a {network}"
+    require(is_there, rule, ", ".join(weights.networks or ("others",)))
+    if network == "generator" and _has_own_encoder(weights):
+        return _own_names(weights.arrays, head)
+    parts = (_TABLES, *_ENCODER, head)
+    return {name: name for name in weights.arrays if name.startswith(parts)}
+
+
 def alone(weights: OpenedWeights, network: str) -> OpenedWeights:
     """One of the networks of a record, by itself.
 
@@ -57,18 +102,7 @@ def alone(weights: OpenedWeights, network: str) -> OpenedWeights:
     Raises:
       InputError: it is not there, or is no plain encoder with such a head.
     """
-    head = _HEADS[network]
-    is_there = any(name.startswith(head) for name in weights.arrays)
-    rule = f"{weights.source} must hold a {network}"
-    require(is_there, rule, ", ".join(weights.networks or ("others",)))
-    if network == "discriminator" or not _has_own_encoder(weights):
-        names = {
-            name: name
-            for name in weights.arrays
-            if name.startswith((_TABLES, *_ENCODER, head))
-        }
-    else:
-        names = _own_names(weights.arrays, head)
+    names = names_alone(weights, network)
     values = flat_values(weights.config)
     if network == "generator":
         values = _of_generator(weights.config, values, weights)
@@ -78,6 +112,10 @@ def alone(weights: OpenedWeights, network: str) -> OpenedWeights:
         arrays=LazyArrays(names, lambda name: weights.arrays[names[name]]),
         networks=(network,),
         optimizer=None,
+        stored_as={
+            name: weights.stored_as.get(there, there)
+            for name, there in names.items()
+        },
     )
 
 
@@ -138,6 +176,13 @@ def pair(
         arrays=LazyArrays([*discriminator.arrays, *names], read),
         networks=("generator", "discriminator"),
         source=f"{discriminator.source} and {generator.source}",
+        stored_as={
+            **discriminator.stored_as,
+            **{
+                name: generator.stored_as.get(there, there)
+                for name, there in names.items()
+            },
+        },
     )
 
 

@@ -92,6 +92,10 @@ class OpenedWeights:
       head: of a fine-tuned model.
       labels: its labels' names, in order.
       optimizer: for going on where a run stopped.
+      origin: of weights that came from somebody else: repository, commit,
+        licence, as texts by name.
+      stored_as: variable path -> the tensor that it is read from, where that
+        has another name.
     """
 
     config: PretrainingConfig
@@ -103,6 +107,8 @@ class OpenedWeights:
     head: Head | None = None
     labels: tuple[str, ...] | None = None
     optimizer: AdamSlots | None = None
+    origin: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    stored_as: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 # What not all weights have, and not every format keeps.
@@ -144,6 +150,10 @@ class WeightsFormat(abc.ABC):
             written.
         """
         raise NotImplementedError
+
+    def plan(self, weights: OpenedWeights) -> list[tuple[str, str]]:
+        """(name that `write` gives, variable path here) of every tensor."""
+        return [(path, path) for path in weights.arrays]
 
     @property
     def is_writable(self) -> bool:
