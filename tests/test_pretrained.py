@@ -27,8 +27,8 @@ def folder(request, tiny_run, tmp_path_factory):
     path = str(tmp_path_factory.mktemp("native") / "model")
     finished = tiny.command(
         "convert_weights",
-        f"--model_dir={tiny_run.folder}",
-        f"--output_dir={path}",
+        f"--input={tiny_run.folder}",
+        f"--output={path}",
         f"--dtype={request.param}",
     )
     assert finished.code == 0, finished.err

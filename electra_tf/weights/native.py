@@ -105,7 +105,11 @@ class _Unseekable:
     """A file that zipfile does not go back in, as remote ones cannot."""
 
     def __init__(self, file: tf.io.gfile.GFile):
-        self.write, self.flush = file.write, file.flush
+        self._file, self.flush = file, file.flush
+
+    def write(self, content: bytes) -> int:
+        self._file.write(content)
+        return len(content)
 
 
 def _write_npz(

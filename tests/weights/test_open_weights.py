@@ -129,8 +129,8 @@ def test_conversion(sources, source, tmp_path):
     out = str(tmp_path / "out")
     finished = tiny.command(
         "convert_weights",
-        f"--model_dir={sources[source]}",
-        f"--output_dir={out}",
+        f"--input={sources[source]}",
+        f"--output={out}",
         "--to=electra_tf",
     )
     assert finished.code == 0, finished.err
@@ -253,11 +253,11 @@ def test_a_format_that_cannot_be_written(sources, tmp_path):
     there = ", ".join(
         name for name, each in FORMATS.items() if each.is_writable
     )
-    for name in ("run", "tf1", "none"):
+    for name in ("run", "none"):
         finished = tiny.command(
             "convert_weights",
-            f"--model_dir={sources['run']}",
-            f"--output_dir={tmp_path}/out",
+            f"--input={sources['run']}",
+            f"--output={tmp_path}/out",
             f"--to={name}",
         )
         expected = f"to must be one of {there}; received '{name}'"

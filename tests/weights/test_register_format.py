@@ -73,8 +73,8 @@ def convert(plugin, source, place, to):
     finished = tiny.command(
         "convert_weights",
         f"--plugin={plugin}",
-        f"--model_dir={source}",
-        f"--output_dir={place}",
+        f"--input={source}",
+        f"--output={place}",
         f"--to={to}",
     )
     assert finished.code == 0, finished.err
