@@ -156,12 +156,12 @@ def _naming_damage(path: str, name: str = "") -> Iterator[None]:
     where = f"{name!r} of {path!r}" if name else repr(path)
     try:
         yield
-    except InputError as error:
-        raise InputError(f"cannot read {where}: {error}: {_REMEDY}") from None
     except Exception as error:  # each library raises its own
+        is_rule = isinstance(error, InputError)
+        kind = "" if is_rule else f"{type(error).__name__}: "
         reason = (str(error).splitlines() or [""])[0][:_LONGEST]
         raise InputError(
-            f"cannot read {where} ({type(error).__name__}: {reason}): {_REMEDY}"
+            f"cannot read {where}: {kind}{reason}: {_REMEDY}"
         ) from None
 
 
@@ -222,18 +222,16 @@ def _open_h5(path: str) -> tuple[_Shapes, _Read]:
 
 
 def _hard_links(file: h5py.File) -> list[str]:
-    places = []
-
-    def note(place: str, link: object) -> None:
+    links: list[tuple[str, object]] = []
+    # Nothing may be raised in there: HDF5 loses it.
+    file.visititems_links(lambda place, link: links.append((place, link)))
+    for place, link in links:
         require(
             isinstance(link, h5py.HardLink),
             "an HDF5 file of weights must not point to other places",
-            f"{type(link).__name__} {place!r}",
+            f"{type(link).__name__} {place}",
         )
-        places.append(place)
-
-    file.visititems_links(note)
-    return places
+    return [place for place, _ in links]
 
 
 def _check_dataset(place: str, dataset: object, room: int) -> None:
