@@ -9,6 +9,8 @@ REPORT = ["matplotlib>=3.8", "jinja2>=3.1"]
 BEAM = ["apache-beam>=2.69,<3"]
 SERVING = ["tensorflow-serving-api>=2.20,<2.22"]
 DEMO = ["starlette>=0.40", "uvicorn>=0.30", "httpx>=0.27", "jinja2>=3.1"]
+# Before 0.4.3 its NumPy interface did not read bfloat16.
+CONVERT = ["safetensors>=0.4.3", "huggingface_hub>=0.20"]
 TEST = [
     "pytest>=8",
     "pytest-xdist>=3.5",
@@ -46,6 +48,8 @@ setup(
         "importlib_resources>=6.0",
         "absl-py>=2.1",
         "numpy>=1.26",
+        "h5py>=3.11",
+        "ml_dtypes>=0.4",
         "tensorboard>=2.19",
         "tqdm>=4.66",
     ],
@@ -56,7 +60,17 @@ setup(
         "serving": SERVING,
         "demo": DEMO,
         "finetune": FINETUNE,
-        "test": [*TEST, *LINT, *REPORT, *BEAM, *SERVING, *DEMO, *FINETUNE],
+        "convert": CONVERT,
+        "test": [
+            *TEST,
+            *LINT,
+            *REPORT,
+            *BEAM,
+            *SERVING,
+            *DEMO,
+            *FINETUNE,
+            *CONVERT,
+        ],
     },
     entry_points={
         "console_scripts": [
