@@ -178,48 +178,55 @@ def assign_weights(
     arrays: Mapping[str, np.ndarray],
     source: str,
 ) -> None:
-    """Assigns to each variable the array of its path; none may be left over.
+    """`assign_arrays` to variables by their own paths."""
+    assign_arrays({v.path: v for v in variables}, arrays, source)
+
+
+def assign_arrays(
+    variables: Mapping[str, keras.Variable],
+    arrays: Mapping[str, np.ndarray],
+    source: str,
+) -> None:
+    """Assigns to each variable the array of its name; none may be left over.
 
     Args:
-      variables: their `path` is the array's name.
+      variables: by name.
       arrays: name -> array of the variable's shape.
       source: named in errors.
 
     Raises:
       InputError: names or shapes do not match; nothing is assigned then.
     """
-    wanted = {variable.path: tuple(variable.shape) for variable in variables}
-    missing = sorted(set(wanted) - set(arrays))
-    extra = sorted(set(arrays) - set(wanted))
+    missing = sorted(set(variables) - set(arrays))
+    extra = sorted(set(arrays) - set(variables))
     if missing or extra:
         raise InputError(
             f"weights in {source} must match the model; missing: "
             f"{some(missing)}; not in the model: {some(extra)}"
         )
     # Read once, and all before the first is assigned.
-    found = {name: arrays[name] for name in wanted}
-    for name, shape in wanted.items():
+    found = {name: arrays[name] for name in variables}
+    for name, variable in variables.items():
+        shape = tuple(variable.shape)
         if found[name].shape != shape:
             raise InputError(
                 f"weights in {source}: {name} must have the shape {shape}; "
                 f"received {found[name].shape}"
             )
-    for variable in variables:
-        variable.assign(found[variable.path])
+    for name, variable in variables.items():
+        variable.assign(found[name])
 
 
 def as_floats(name: str, array: np.ndarray, source: str) -> np.ndarray:
     """As float32, of whatever width the floats were.
 
     Raises:
-      InputError: no floats, or such that are no numbers.
+      InputError: they are no floats.
     """
-    rule = f"{name} in {source} must hold finite floats"
     is_float = array.dtype.kind == "f" or array.dtype.name == "bfloat16"
-    require(is_float, rule, array.dtype)
-    array = array.astype(np.float32)
-    require(np.isfinite(array).all(), rule, "NaN or infinite values")
-    return array
+    rule = f"{name} in {source} must hold floats"
+    require(is_float, rule, array.dtype.name)
+    return array.astype(np.float32)
 
 
 def with_shapes(
