@@ -12,13 +12,14 @@ outside the package:
     weights.register(Mine())
 """
 
+import dataclasses
 import os
 from pathlib import Path
 
 import tensorflow as tf
 
 from electra_tf.errors import InputError, require
-from electra_tf.weights import pairs
+from electra_tf.weights import hub, pairs
 from electra_tf.weights.huggingface import HuggingFaceWeights
 from electra_tf.weights.keras_hub import KerasHubPreset
 from electra_tf.weights.native import ElectraTFWeights, RunFolderWeights
@@ -67,12 +68,18 @@ def open_weights(name_or_path: str | os.PathLike) -> OpenedWeights:
     """Opens weights of any format; arrays are read when asked for.
 
     Args:
-      name_or_path: a name of `NAMES`, or what one of `FORMATS` recognises.
+      name_or_path: a name of `NAMES`, hf://org/name of the Hugging Face hub,
+        or what one of `FORMATS` recognises.
 
     Raises:
       InputError: it is none of these, or damaged.
     """
     given = os.fspath(name_or_path)
+    if given.startswith(hub.PREFIX):
+        folder, origin = hub.fetch(given)
+        return dataclasses.replace(
+            open_weights(folder), source=given, origin=origin
+        )
     path = NAMES.get(given, given)
     reasons = []
     for each in FORMATS.values() if path else ():
@@ -81,7 +88,9 @@ def open_weights(name_or_path: str | os.PathLike) -> OpenedWeights:
                 return each.read(path)
         except tf.errors.OpError as error:  # no such file system, no access
             reasons.append(f" ({str(error).splitlines()[0]})")
-    known = "; ".join([*NAMES, *(each.takes for each in FORMATS.values())])
+    known = "; ".join(
+        [*NAMES, "hf://org/name", *(each.takes for each in FORMATS.values())]
+    )
     raise InputError(
         f"weights must be one of: {known}; received {given!r}"
         f"{''.join(reasons[:1])}"
