@@ -12,6 +12,7 @@ from electra_tf.config.pretraining import (
     flat_values,
     make_config,
 )
+from electra_tf.data.tokenizers import WordPieceTokenizer
 from electra_tf.errors import require
 from electra_tf.files import make_folder, new_folder, read_json, write_text
 from electra_tf.pretraining.factory import network_shapes
@@ -168,6 +169,7 @@ def _read_network(path: str) -> OpenedWeights:
         tokenizer,
         with_shapes(LazyArrays(by_path, ours), network_shapes(config), source),
         source,
+        _vocab_file(path),
         networks=(kind,) if kind in _PAIR else (),
         head=read_head(theirs, kind, read),
         labels=theirs.labels if kind in ("classifier", "tagger") else None,
@@ -176,6 +178,11 @@ def _read_network(path: str) -> OpenedWeights:
             for path, name in by_path.items()
         },
     )
+
+
+def _vocab_file(path: str) -> str:
+    file = os.path.join(path, WordPieceTokenizer.file_name)
+    return file if tf.io.gfile.exists(file) else ""
 
 
 def _names(config: PretrainingConfig, kind: str) -> list[Names]:

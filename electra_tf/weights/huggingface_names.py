@@ -66,20 +66,16 @@ def canonical_names(
     for name, canonical in found.items():
         if canonical in _BUFFERS:
             continue
-        if canonical in stored:
-            # Keras writes a table again below each layer that reads it.
-            rule = f"{source} must hold {canonical} once"
-            require(kind == "h5", rule, f"{stored[canonical].name} and {name}")
-            continue
+        first = stored.get(canonical)
+        rule = f"{source} must hold {canonical} once"
+        require(first is None, rule, f"{first and first.name} and {name}")
         stored[canonical] = Stored(name, name.endswith("kernel:0"))
     return stored
 
 
 def _from_h5(name: str) -> str:
-    """As PyTorch has `group/model/electra/encoder/layer_._0/.../kernel:0`."""
-    parts = name.split("/")
-    if len(parts) > 2:
-        parts = parts[2:]
+    """As PyTorch has `model/electra/encoder/layer_._0/.../kernel:0`."""
+    parts = name.split("/")[1:]
     parts[-1] = _H5_ENDS.get(parts[-1], parts[-1])
     return ".".join(parts).replace("layer_._", "layer.")
 

@@ -79,6 +79,7 @@ class KerasHubPreset(WeightsFormat):
             tokenizer,
             LazyArrays(names, read),
             f"the KerasHub preset {path!r}",
+            os.path.join(path, _VOCAB),
             networks=(),
             stored_as=names,
         )

@@ -59,6 +59,10 @@ def adopt_sizes(given: Mapping[str, Any]) -> dict[str, Any]:
                 f"{found[name]!r}; received {given[name]!r}"
             )
     _check_vocabulary(given, weights, source)
+    names_one = any(map(given.get, ("data_dir", "vocab_file")))
+    rule = f"the vocabulary of init_checkpoint {source!r} has no file of its "
+    rule += "own, so data_dir or vocab_file must be given"
+    require(names_one or "vocab_file" in found, rule, "neither")
     return {**found, **given}
 
 

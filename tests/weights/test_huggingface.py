@@ -294,7 +294,7 @@ def test_a_dry_run_lists_every_tensor_with_its_source(folders, tmp_path):
     rows = [r for r in finished.out.splitlines() if "  <-  " in r]
     assert len(rows) == len(weights.arrays)  # nothing is shared here
     assert any(
-        row.startswith("generator: generator_lm_head.bias  <-  generator_lm_")
+        row.startswith("generator: generator_lm_head.bias  <-  tf_electra_for")
         for row in rows
     )
     assert not (tmp_path / "out").exists()

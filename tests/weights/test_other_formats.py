@@ -94,7 +94,7 @@ def test_keras_hub_loads_what_is_written(tmp_path):
     ours = from_pretrained("tiny")
     text = "The state of the Union is strong."
     ids = ours.tokenizer.tokenize(tf.constant([text])).to_tensor()
-    np.testing.assert_array_equal(tokenizer([text]).to_tensor(), ids)
+    np.testing.assert_array_equal(tokenizer(text), ids[0])
     ones, zeros = tf.ones_like(ids), tf.zeros_like(ids)
     theirs = backbone(
         {"token_ids": ids, "padding_mask": ones, "segment_ids": zeros}
