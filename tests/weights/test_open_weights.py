@@ -240,10 +240,10 @@ def test_a_prefix_wins_over_a_folder_of_its_name(sources, tmp_path):
 
 
 def test_a_full_disk_leaves_no_folder(sources, tmp_path, monkeypatch):
-    def full(path, content):
+    def full(path):
         raise InputError(f"cannot write to {path!r}")
 
-    monkeypatch.setattr(native, "write_bytes", full)
+    monkeypatch.setattr(native, "replacing", full)
     with pytest.raises(InputError, match="cannot write"):
         save_weights(open_weights(sources["run"]), str(tmp_path / "out"))
     assert not list(tmp_path.iterdir())
