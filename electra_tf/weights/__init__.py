@@ -18,6 +18,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from electra_tf.errors import InputError
+from electra_tf.weights.keras_file import KerasFile
 from electra_tf.weights.native import ElectraTFWeights, RunFolderWeights
 from electra_tf.weights.record import (
     FORMATS,
@@ -48,7 +49,12 @@ NAMES = {"tiny": str(Path(__file__).parents[1] / "assets" / "tiny")}
 # In the order in which they are asked: a folder that is a run's or holds
 # weights of ours wins over a checkpoint of that name, and that over any other
 # folder of its name.
-for _format in (ElectraTFWeights(), RunFolderWeights(), TF1Checkpoint()):
+for _format in (
+    ElectraTFWeights(),
+    RunFolderWeights(),
+    TF1Checkpoint(),
+    KerasFile(),
+):
     register(_format)
 
 

@@ -46,12 +46,20 @@ class Head:
     """A fine-tuned model's head.
 
     Attributes:
-      kind: which model it is the head of, as "classifier".
-      arrays: by variable path.
+      kind: which model it is the head of: "classifier", "regressor", "tagger"
+        or "span_qa".
+      arrays: by variable path, as `task_head/kernel`.
+      style: "paper", or "huggingface", whose classifier has a dense layer
+        more and whose answers are a plain start and end.
+      multi_label: whether each label is judged by itself.
+      dropout: before the output.
     """
 
     kind: str
     arrays: Mapping[str, np.ndarray]
+    style: str = "paper"
+    multi_label: bool = False
+    dropout: float = 0.1
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -80,7 +88,7 @@ class OpenedWeights:
       source: what they are and where they lie, for messages.
       vocab_file: what `--vocab_file` takes for this vocabulary; "" for none.
       networks: names of the config's networks that are there (of a
-        discriminator alone, it); None: all.
+        discriminator alone, it; of an encoder alone, none); None: all.
       head: of a fine-tuned model.
       labels: its labels' names, in order.
       optimizer: for going on where a run stopped.
