@@ -3,9 +3,9 @@
 None of their classes is needed: what the file says of them is enough.
 """
 
-import io
 import json
 import os
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Mapping
@@ -56,42 +56,49 @@ class KerasFile(WeightsFormat):
     def read(self, path: str) -> OpenedWeights:
         source = f"the fine-tuned model {path!r}"
         try:
-            with tf.io.gfile.GFile(path, "rb") as file:
-                archive = zipfile.ZipFile(io.BytesIO(file.read()))
-            model = json.loads(archive.read(_CONFIG))
-            stored = archive.read(_ARRAYS)
-        except (zipfile.BadZipFile, KeyError, ValueError) as error:
-            raise _damaged(source, error) from None
-        rule = f"{source} must be of {', '.join(_KINDS)}"
-        name = model.get("registered_name")
-        require(name in _KINDS, rule, name)
-        try:
-            values = model["config"]
-            tokenizer = _tokenizer(values["preprocessor"], source)
-            encoder = _read_encoder(values["encoder"], stored)
-            head = _read_head(_KINDS[name], values, stored)
+            with tempfile.TemporaryDirectory() as folder:
+                stored = os.path.join(folder, _ARRAYS)
+                return _opened(_unpack(path, stored), stored, source)
         except InputError:
             raise
-        except Exception as error:  # h5py and Keras raise whatever they like
-            raise _damaged(source, error) from None
-        by_path = {variable.path: variable for variable in encoder.variables}
-        labels = values["labels"] if head.kind in _LABELLED else None
-        return OpenedWeights(
-            _config_of(encoder, tokenizer),
-            tokenizer,
-            LazyArrays(by_path, lambda path: by_path[path].numpy()),
-            source,
-            networks=(),
-            head=head,
-            labels=None if labels is None else tuple(map(str, labels)),
-        )
+        except Exception as error:  # zipfile, h5py and Keras raise their own
+            reason = " ".join(str(error).split())
+            raise InputError(
+                f"{source} must be a file that Keras saved whole; received one "
+                f"that cannot be read ({type(error).__name__}: {reason})"
+            ) from None
 
 
-def _damaged(source: str, error: Exception) -> InputError:
-    reason = " ".join(str(error).split())
-    return InputError(
-        f"{source} must be a file that Keras saved whole; received one that "
-        f"cannot be read ({type(error).__name__}: {reason})"
+def _unpack(path: str, stored: str) -> dict[str, Any]:
+    """What the file says of the model; its arrays are copied to `stored`."""
+    with (
+        tf.io.gfile.GFile(path, "rb") as file,
+        zipfile.ZipFile(file) as archive,
+        archive.open(_ARRAYS) as arrays,
+        open(stored, "wb") as copy,
+    ):
+        shutil.copyfileobj(arrays, copy)
+        return json.loads(archive.read(_CONFIG))
+
+
+def _opened(
+    model: Mapping[str, Any], stored: str, source: str
+) -> OpenedWeights:
+    name, values = model["registered_name"], model["config"]
+    require(name in _KINDS, f"{source} must be of {', '.join(_KINDS)}", name)
+    kind = _KINDS[name]
+    tokenizer = _tokenizer(values["preprocessor"], source)
+    encoder = _read_encoder(values["encoder"]["config"], stored)
+    by_path = {variable.path: variable for variable in encoder.variables}
+    labels = values["labels"] if kind in _LABELLED else ()
+    return OpenedWeights(
+        _config_of(encoder, tokenizer),
+        tokenizer,
+        LazyArrays(by_path, lambda path: by_path[path].numpy()),
+        source,
+        networks=(),
+        head=_read_head(kind, values, stored),
+        labels=tuple(map(str, labels)) or None,
     )
 
 
@@ -109,25 +116,19 @@ def _tokenizer(
     return Tokenizer(**{name: values[name] for name in names})
 
 
-def _read_encoder(serialized: Mapping[str, Any], stored: bytes) -> Encoder:
-    values = serialized["config"]
-    made = Embeddings.from_config(values["embeddings"]["config"])
+def _read_encoder(values: Mapping[str, Any], stored: str) -> Encoder:
+    tables = Embeddings.from_config(values["embeddings"]["config"])
     sizes = {n: x for n, x in values.items() if n not in ("name", "embeddings")}
-    encoder = Encoder(made, name="electra", **sizes)
+    encoder = Encoder(tables, name="electra", **sizes)
     encoder.build()
-    # Keras reads what a model has by its attributes, and leaves the rest.
+    # Keras reads what a model has, by its attributes, and leaves the rest.
     model = keras.Model()
-    model.encoder = encoder
-    model.built = True
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, _ARRAYS)
-        with open(path, "wb") as file:
-            file.write(stored)
-        model.load_weights(path)
+    model.encoder, model.built = encoder, True
+    model.load_weights(stored)
     return encoder
 
 
-def _read_head(kind: str, values: Mapping[str, Any], stored: bytes) -> Head:
+def _read_head(kind: str, values: Mapping[str, Any], stored: str) -> Head:
     arrays: dict[str, np.ndarray] = {}
 
     def keep(name: str, found: h5py.Group | h5py.Dataset) -> None:
@@ -136,7 +137,7 @@ def _read_head(kind: str, values: Mapping[str, Any], stored: bytes) -> Head:
             path = "/".join(["task_head", *scopes, _PARTS[number]])
             arrays[path] = found[()]
 
-    with h5py.File(io.BytesIO(stored)) as file:
+    with h5py.File(stored) as file:
         file["head"].visititems(keep)
     style = values.get("head", "paper")
     return Head(

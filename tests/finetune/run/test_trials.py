@@ -18,7 +18,12 @@ import pytest
 import tensorflow as tf
 import tiny
 
-from electra_tf.config.finetuning import HEADS, TaskOptions, TrainingOptions
+from electra_tf.config.finetuning import (
+    HEAD_STYLES,
+    HEADS,
+    TaskOptions,
+    TrainingOptions,
+)
 from electra_tf.errors import InputError
 from electra_tf.files import read_json
 from electra_tf.finetune.run import (
@@ -338,10 +343,11 @@ def test_the_paper_s_values_by_size(
 
 
 def test_the_heads_named_in_the_flags_are_the_model_s():
-    from electra_tf.finetune.models import span_qa
+    from electra_tf.finetune.models import span_qa, text_heads
 
     assert HEADS == span_qa.HEADS
     assert TaskOptions().qa_head == HEADS[0]
+    assert HEAD_STYLES == text_heads.STYLES
 
 
 def test_a_loss_that_is_no_number_stops_the_command():
