@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tiny
 import tiny_finetune
 
 from electra_tf.errors import InputError
@@ -269,3 +270,17 @@ def test_heads_are_refused_in_one_line():
     assert joint.get_config()["head"] == "joint"
     with pytest.raises(InputError, match=r"head=plain.*; received 'joint'"):
         joint.span_logits(hf_electra.trace("question_answering")[0])
+
+
+def test_hf_electra_weights_with_a_head_are_served_as_it(tmp_path):
+    """The command takes them as it takes a .keras file."""
+    out = str(tmp_path / "served")
+    given = ["--model_dir=golden:multi_label", f"--output_dir={out}"]
+    done = tiny.command("export_saved_model", *given, "--nowarmup")
+    assert done.code == 0, done.err
+    assert "classify, classify_pair, classify_ids" in done.out
+    ids, trace = hf_electra.trace("multi_label")
+    inputs = {name: tf.constant(x, tf.int64) for name, x in ids.items()}
+    served = tf.saved_model.load(f"{out}/1").signatures["classify_ids"]
+    expected = 1 / (1 + np.exp(-trace["logits"]))
+    np.testing.assert_allclose(served(**inputs)["scores"], expected, atol=1e-5)
