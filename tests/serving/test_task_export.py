@@ -428,7 +428,9 @@ def test_the_command_refuses(flags, message, tmp_path):
 
 
 def test_another_model_is_refused(models, tmp_path):
-    with pytest.raises(InputError, match="takes Classifier, Regressor, Ranker, "):
+    with pytest.raises(
+        InputError, match="takes Classifier, Regressor, Ranker, "
+    ):
         export_finetuned(
             keras.Sequential(), str(tmp_path), models["tag"].preprocessor
         )

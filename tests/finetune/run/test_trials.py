@@ -32,6 +32,7 @@ from electra_tf.finetune.run import (
     train_examples,
 )
 from electra_tf.finetune.run.learner import make_plan
+from electra_tf.weights import open_weights
 
 ROOT = pathlib.Path(__file__).parents[3]
 COLA = ("--task=cola", "--num_trials=2", "--do_predict")
@@ -260,6 +261,36 @@ def test_a_table_of_the_user_s_own(checkpoint, tmp_path):
     assert lines.splitlines()[1].split("\t")[1] in grammar.MOODS
     model = keras.models.load_model(folder / "model.keras")
     assert model.labels == tuple(sorted(grammar.MOODS))
+
+
+@pytest.mark.slow
+def test_a_head_is_chosen_and_trained_further(checkpoint, tmp_path):
+    """Equal weights but for the head are other weights."""
+    lines = [f"{a}\t{grammar.MOODS[m]}" for a, _, m in grammar.sentences(8)]
+    for split in ("train", "dev"):
+        (tmp_path / f"{split}.tsv").write_text(
+            "\n".join(["text\tlabel", *lines])
+        )
+    given = [
+        tmp_path,
+        tmp_path / "out",
+        "--task=custom",
+        "--learning_rate=1e-9",
+    ]
+    finished = finetune(checkpoint, *given, "--head=huggingface")
+    assert "fresh" not in finished.err
+    path = str(tmp_path / "out" / "custom" / "model.keras")
+    first = open_weights(path)
+    assert first.head.style == "huggingface"
+    assert "task_head/out_proj/kernel" in first.head.arrays
+    refused = tiny.command("finetune", *arguments(path, *given)).error()
+    assert "weights was" in refused
+    given[1] = tmp_path / "again"
+    assert "fresh" not in finetune(path, *given).err
+    again = open_weights(str(tmp_path / "again" / "custom" / "model.keras"))
+    assert again.labels == first.labels
+    for name, array in first.head.arrays.items():  # at next to no rate
+        np.testing.assert_allclose(again.head.arrays[name], array, atol=1e-6)
 
 
 def test_early_stopping_keeps_the_best_epoch(checkpoint, task_files):
