@@ -21,6 +21,7 @@ import tensorflow as tf
 from electra_tf.errors import InputError, require
 from electra_tf.weights import hub, pairs
 from electra_tf.weights.huggingface import HuggingFaceWeights
+from electra_tf.weights.keras_file import KerasFile
 from electra_tf.weights.keras_hub import KerasHubPreset
 from electra_tf.weights.native import ElectraTFWeights, RunFolderWeights
 from electra_tf.weights.record import (
@@ -60,6 +61,7 @@ for _format in (
     TF1Checkpoint(),
     HuggingFaceWeights(),
     KerasHubPreset(),
+    KerasFile(),
 ):
     register(_format)
 

@@ -88,7 +88,7 @@ class OpenedWeights:
       source: what they are and where they lie, for messages.
       vocab_file: what `--vocab_file` takes for this vocabulary; "" for none.
       networks: names of the config's networks that are there (of a
-        discriminator alone, it); None: all.
+        discriminator alone, it; of an encoder alone, none); None: all.
       head: of a fine-tuned model.
       labels: its labels' names, in order.
       optimizer: for going on where a run stopped.

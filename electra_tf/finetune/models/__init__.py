@@ -11,9 +11,12 @@ import numpy as np
 import tensorflow as tf
 
 from electra_tf.errors import require
+from electra_tf.finetune.models.stored_heads import stored_arguments
 from electra_tf.finetune.preprocessor import TEXT_NAMES, TextPreprocessor
 from electra_tf.modeling.encoder import Encoder
-from electra_tf.pretrained import finetuning_encoder, from_pretrained
+from electra_tf.pretrained import finetuning_encoder, pretrained_of
+from electra_tf.weights import open_weights
+from electra_tf.weights.record import assign_weights
 
 Inputs: TypeAlias = tf.Tensor | Mapping[str, tf.Tensor]
 
@@ -39,9 +42,11 @@ class TaskModel(keras.Model, abc.ABC):
       truncated: how many texts the preprocessor has cut since the model was
         made or loaded; the first is announced on standard error.
       has_dropout: whether the head drops, too, at a rate `dropout`.
+      head_kinds: kinds of `weights.Head` that its head may be.
     """
 
     has_dropout = False
+    head_kinds: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -76,7 +81,10 @@ class TaskModel(keras.Model, abc.ABC):
         load_weights: bool = True,
         **head: Any,
     ) -> Self:
-        """A model on a pre-trained encoder, its head fresh.
+        """A model on a pre-trained encoder.
+
+        Its head is fresh; or that of the weights, with their labels, where
+        they hold one of this kind and nothing else is asked for.
 
         Args:
           name_or_path: whatever `electra_tf.from_pretrained` takes.
@@ -90,13 +98,20 @@ class TaskModel(keras.Model, abc.ABC):
         Raises:
           InputError: no such model, or a length beyond its position table.
         """
-        pretrained = from_pretrained(name_or_path)
+        weights = open_weights(name_or_path)
+        pretrained = pretrained_of(weights)
         encoder = finetuning_encoder(pretrained, dropout, load_weights)
         _check_length(max_seq_length, encoder)
         preprocessor = TextPreprocessor(pretrained.tokenizer, max_seq_length)
+        stored = stored_arguments(cls.head_kinds, weights, head)
         if cls.has_dropout:
             head["dropout"] = dropout
-        return cls(encoder, preprocessor=preprocessor, **head)
+        arguments = {**head, **(stored or {})}
+        model = cls(encoder, preprocessor=preprocessor, **arguments)
+        if weights.head is not None and stored is not None and load_weights:
+            variables = model.head.trainable_variables
+            assign_weights(variables, weights.head.arrays, weights.source)
+        return model
 
     @property
     def truncated(self) -> int:
