@@ -10,6 +10,8 @@ BEAM = ["apache-beam>=2.69,<3"]
 DASK = ["distributed>=2025.1"]
 SERVING = ["tensorflow-serving-api>=2.20,<2.22"]
 DEMO = ["starlette>=0.40", "uvicorn>=0.30", "httpx>=0.27", "jinja2>=3.1"]
+# Before 0.4.3 its NumPy interface did not read bfloat16.
+CONVERT = ["safetensors>=0.4.3", "huggingface_hub>=0.20"]
 TEST = [
     "pytest>=8",
     "pytest-xdist>=3.5",
@@ -48,6 +50,8 @@ setup(
         "importlib_resources>=6.0",
         "absl-py>=2.1",
         "numpy>=1.26",
+        "h5py>=3.11",
+        "ml_dtypes>=0.4",
         "tensorboard>=2.19",
         "tqdm>=4.66",
     ],
@@ -59,6 +63,7 @@ setup(
         "serving": SERVING,
         "demo": DEMO,
         "finetune": FINETUNE,
+        "convert": CONVERT,
         "test": [
             *TEST,
             *LINT,
@@ -68,6 +73,7 @@ setup(
             *SERVING,
             *DEMO,
             *FINETUNE,
+            *CONVERT,
         ],
     },
     entry_points={

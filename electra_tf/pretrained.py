@@ -43,7 +43,7 @@ class PretrainedElectra:
     Attributes:
       config: the run's configuration.
       tokenizer: the run's tokenizer.
-      networks: by name, those that are there.
+      networks: by name, those that are there; none of an encoder alone.
       encoder: `Encoder`, ids, mask, segments [B, L] -> [B, L, H].
     """
 
@@ -52,10 +52,12 @@ class PretrainedElectra:
         config: PretrainingConfig,
         tokenizer: Tokenizer,
         networks: dict[str, Discriminator | MaskedLM],
+        encoder: Encoder | None = None,
     ):
         self.config = config
         self.tokenizer = tokenizer
         self.networks = networks
+        self._alone = encoder
 
     @property
     def discriminator(self) -> Discriminator:
@@ -75,10 +77,17 @@ class PretrainedElectra:
     @property
     def encoder(self) -> Encoder:
         """The main network's; with objective=mlm that is the generator."""
+        if self._alone is not None:
+            return self._alone
         name = describe(self.config.objective.objective).main.name
         return self._network(name).encoder
 
     def _network(self, name: str) -> Discriminator | MaskedLM:
+        if self._alone is not None:
+            raise InputError(
+                f"this model has no {name}: it is an encoder alone, bare or of "
+                f"a fine-tuned model, which can be fine-tuned or embed texts"
+            )
         if name not in self.networks:
             raise InputError(
                 f"this model has no {name}: it was pre-trained with "
@@ -206,7 +215,8 @@ def from_pretrained(name_or_path: str | os.PathLike) -> PretrainedElectra:
 
     Args:
       name_or_path: "tiny" (in the package), a run's folder, a folder of
-        `convert_weights`, or a TF1 checkpoint (its prefix, with the authors'
+        `convert_weights`, a fine-tuned model's `.keras` file (its encoder
+        alone), or a TF1 checkpoint (its prefix, with the authors'
         `config.json` and `vocab.txt` beside it or one folder up).
 
     Raises:
@@ -217,12 +227,21 @@ def from_pretrained(name_or_path: str | os.PathLike) -> PretrainedElectra:
 
 def pretrained_of(weights: OpenedWeights) -> PretrainedElectra:
     """As `from_pretrained`, of weights that are open."""
+    if weights.networks == ():
+        return _encoder_alone(weights)
     networks = make_networks(weights.config, merged=True)
     if weights.networks is not None:
         networks = {name: networks[name] for name in weights.networks}
     variables = variables_of(networks.values())
     assign_weights(variables, weights.arrays, weights.source)
     return PretrainedElectra(weights.config, weights.tokenizer, networks)
+
+
+def _encoder_alone(weights: OpenedWeights) -> PretrainedElectra:
+    encoder = make_main_encoder(weights.config.model)
+    encoder.build()
+    assign_weights(encoder.variables, weights.arrays, weights.source)
+    return PretrainedElectra(weights.config, weights.tokenizer, {}, encoder)
 
 
 def finetuning_encoder(

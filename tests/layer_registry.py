@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from electra_tf.finetune.models.text_heads import HuggingFaceHead
 from electra_tf.modeling.attention import EncoderBlock
 from electra_tf.modeling.embeddings import Embeddings
 from electra_tf.modeling.encoder import Encoder
@@ -114,6 +115,7 @@ REGISTRY = {
     "Encoder": Case(make_encoder, READS),
     "MaskedLMHead": Case(lambda: MaskedLMHead(V, E, 0.1), ("slots", "table")),
     "DiscriminatorHead": Case(lambda: DiscriminatorHead(H, 0.1), ("states",)),
+    "HuggingFaceHead": Case(lambda: HuggingFaceHead(3, 0.2, 0.1), ("states",)),
     "MaskedLM": Case(lambda: MaskedLM(make_encoder()), (*READS, "positions")),
     "Discriminator": Case(lambda: Discriminator(make_encoder()), READS),
     "SelectionHead": Case(

@@ -75,8 +75,8 @@ def test_what_stands_in_the_docs_works(plugins, tmp_path):
     run(
         "convert_weights",
         *plugins,
-        f"--model_dir={source}",
-        f"--output_dir={tmp_path}/arrays_of_run",
+        f"--input={source}",
+        f"--output={tmp_path}/arrays_of_run",
         "--to=arrays",
     )
     opened = weights.open_weights(tmp_path / "arrays_of_run")

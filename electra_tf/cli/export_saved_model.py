@@ -125,13 +125,25 @@ def _default_place(model_dir: str) -> str:
 
 
 def _export_pretrained(options: ExportOptions, path: str) -> list[str]:
-    from electra_tf.pretrained import from_pretrained
+    from electra_tf.pretrained import pretrained_of
     from electra_tf.serving import export
+    from electra_tf.weights import open_weights
 
-    model = from_pretrained(options.model_dir)
+    weights = open_weights(options.model_dir)
     if options.for_finetuning:
+        model = pretrained_of(weights)
         return export.export_for_finetuning(model, path, options.dropout)
-    return export.export_saved_model(model, path, options.dtype, options.warmup)
+    if weights.head is None:
+        return export.export_saved_model(
+            pretrained_of(weights), path, options.dtype, options.warmup
+        )
+    finetuned = export.finetuned_class(weights.head.kind).from_pretrained(
+        options.model_dir,
+        max_seq_length=weights.config.model.max_position_embeddings,
+    )
+    return export.export_finetuned(
+        finetuned, path, dtype=options.dtype, warmup=options.warmup
+    )
 
 
 def _export_finetuned(options: ExportOptions, path: str) -> list[str]:

@@ -44,9 +44,8 @@ def pretrain(options: PretrainOptions, given: Mapping[str, Any]) -> int:
     from electra_tf.training import run
     from electra_tf.training.loop import Stopped
 
-    path = config.run.init_checkpoint
     try:
-        run.pretrain(config, initial_weights(path) if path else None)
+        run.pretrain(config, initial_weights(config.run))
     except Stopped as stop:
         print(f"stopped; saved at step {stop.step:,}", file=sys.stderr)
         if stop.signum is None:

@@ -15,50 +15,69 @@ class ConvertOptions(Options):
     """What to convert, where to, and in which format and precision.
 
     Attributes:
-      model_dir: what from_pretrained takes: a run's folder, ...
-      output_dir: folder to write.
+      input: what from_pretrained takes: a name, a run's folder, a Hugging Face
+        folder or hf://org/name, a TF1 checkpoint, a KerasHub preset, ...
+      output: folder to write; new, but for electra_tf.
       to: the format; electra_tf: config, tokenizer and weights in one small
-        folder.
+        folder; huggingface, keras_hub, tf1: what these load.
       dtype: how weights are stored.
+      generator_checkpoint: where the generator is, if input has a
+        discriminator alone.
+      verify: run what was written beside its source, and print the largest
+        differences; uses the other library where it is installed.
+      dry_run: list every tensor with its source, and write nothing.
     """
 
-    model_dir: str = field("", GIVEN)
-    output_dir: str = field("", GIVEN)
+    input: str = field("", GIVEN)
+    output: str = field("", GIVEN)
     # No choices: formats may come from outside.
     to: str = field("electra_tf")
-    dtype: str = field("float32", choices=("float32", "float16"))
+    dtype: str = field("float32", choices=("float32", "float16", "bfloat16"))
+    generator_checkpoint: str = field("")
+    verify: bool = field(False)
+    dry_run: bool = field(False)
 
 
 @command(ConvertOptions)
 def convert_weights(options: ConvertOptions) -> None:
     """Writes the folder; prints what was read, and what was not there."""
-    from electra_tf.pretrained import pretrained_of
-    from electra_tf.weights import open_weights, save_weights
-    from electra_tf.weights.record import FORMATS, OPTIONAL
+    from electra_tf.weights import open_pair, pairs, save_weights, writable
+    from electra_tf.weights.record import OPTIONAL
 
-    weights = open_weights(options.model_dir)
-    networks = pretrained_of(weights).networks  # all weights fit, then
-    save_weights(weights, options.output_dir, options.to, options.dtype)
-    variables = {v.path: v for n in networks.values() for v in n.variables}
-    count = sum(math.prod(v.shape) for v in variables.values())
+    target = writable(options.to)
+    opened = open_pair(options.input, options.generator_checkpoint)
+    weights = pairs.complete(opened)  # all weights fit, then
+    if options.dry_run:
+        for written, path in target.plan(weights):
+            print(f"{written}  <-  {weights.stored_as.get(path, path)}")
+    else:
+        save_weights(weights, options.output, options.to, options.dtype)
+    shapes = pairs.expected_shapes(weights).values()
+    networks = pairs.networks_of(weights)
     print(
-        f"read {weights.source}: {', '.join(networks)} "
-        f"(objective={weights.config.objective.objective}), {count:,} "
-        f"weights, {weights.tokenizer.vocab_size:,} pieces"
+        f"read {weights.source}: {', '.join(networks) or 'an encoder'} "
+        f"(objective={weights.config.objective.objective}), "
+        f"{sum(map(math.prod, shapes)):,} weights, "
+        f"{weights.tokenizer.vocab_size:,} pieces"
     )
     there = {
         **dict.fromkeys(("generator", "discriminator")),
-        **networks,
+        **dict.fromkeys(networks, True),
         **{name: getattr(weights, name) for name in OPTIONAL},
     }
-    kept = FORMATS[options.to].keeps
     absent = [name for name, part in there.items() if part is None]
-    left = [name for name in OPTIONAL if there[name] and name not in kept]
+    left = [n for n in OPTIONAL if there[n] and n not in target.keeps]
     if absent:
         print(f"not there: {', '.join(absent)}")
     if left:
         print(f"left out, since {options.to} has no place: {', '.join(left)}")
-    print(f"{options.output_dir}: weights in {options.dtype}")
+    if options.dry_run:
+        return
+    print(f"{options.output}: weights in {options.dtype}")
+    if options.verify:
+        from electra_tf.weights.verify import compare
+
+        print(compare(weights, options.output, options.to))
 
 
 @dataclasses.dataclass(frozen=True)

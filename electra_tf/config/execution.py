@@ -28,7 +28,11 @@ class RunConfig(Options):
       model_dir: the run's folder.
       init_checkpoint: start from the weights alone of what from_pretrained
         takes: tiny, a run's folder, ...; sizes, vocabulary, casing and length
-        that no flag gives are theirs.
+        that no flag gives are theirs; a network that is not there starts
+        fresh.
+      generator_checkpoint: a second place, whose generator is taken.
+      init_optimizer: take the step and Adam's moments along, to go on exactly
+        where init_checkpoint stopped.
       seed: of weights, data order, masks, samples, dropout.
       log_every_steps: steps between log lines.
       eval_every_steps: steps between evaluations (0: at the end only).
@@ -44,6 +48,8 @@ class RunConfig(Options):
 
     model_dir: str = _free("")
     init_checkpoint: str = _free("")
+    generator_checkpoint: str = _free("")
+    init_optimizer: bool = _free(False)
     # NumPy takes no larger ones.
     seed: int = field(0, NOT_NEGATIVE, below(2**32))
     log_every_steps: int = _free(100, POSITIVE)

@@ -15,6 +15,7 @@ from electra_tf.config import (
 LABEL_KINDS = ("class", "number")
 # Those of `SpanQA`; named here, too, so that flags do not wait for TensorFlow.
 HEADS = ("joint", "plain")
+HEAD_STYLES = ("paper", "huggingface")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,6 +83,9 @@ class TrainingOptions(Options):
       warmup_proportion: of the steps.
       weight_decay_rate: (default: 0; with --compat=google 0.01).
       hidden_dropout_prob: of the encoder and the head.
+      head: huggingface has a dense layer before the output, as the classes of
+        Hugging Face (default: that of init_checkpoint, or paper; question
+        answering: qa_head).
       compat: google repeats the authors' code where it departs from the paper.
       max_seq_length: (default: question answering 512, others 128; or the
         model's).
@@ -105,6 +109,7 @@ class TrainingOptions(Options):
     warmup_proportion: float = field(0.1, PROBABILITY)
     weight_decay_rate: float | None = field(None, NOT_NEGATIVE)
     hidden_dropout_prob: float = field(0.1, PROBABILITY)
+    head: str | None = field(None, choices=HEAD_STYLES)
     compat: str = field("none", choices=("none", "google"))
     max_seq_length: int | None = field(None, POSITIVE)
     max_train_examples: int | None = field(None, POSITIVE)

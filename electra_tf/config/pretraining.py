@@ -166,6 +166,7 @@ class PretrainingConfig:
     execution: ExecutionConfig
 
 
+BESIDE = "weights"
 GROUPS: dict[str, Any] = get_type_hints(PretrainingConfig)
 
 
@@ -230,8 +231,12 @@ def to_json(config: PretrainingConfig) -> str:
 
 
 def from_json(text: str) -> PretrainingConfig:
-    """Reads `to_json` back; anything else raises InputError."""
+    """Reads `to_json` back; anything else raises InputError.
+
+    What folders of weights say beside it, under `BESIDE`, is left out.
+    """
     groups = json_object(text)
+    groups.pop(BESIDE, None)
     unknown = ", ".join(sorted(set(groups) - set(GROUPS)))
     require(not unknown, f"groups must be {', '.join(GROUPS)}", unknown)
     values: dict[str, Any] = {}

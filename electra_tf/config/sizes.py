@@ -4,9 +4,10 @@
 """
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
-from electra_tf.config import POSITIVE, Options, at_most, field
+from electra_tf.config import NOT_NEGATIVE, POSITIVE, Options, at_most, field
 from electra_tf.errors import require
 
 # Paper, Table 6, and the authors' comments for the sizes they released: the
@@ -30,8 +31,11 @@ SIZES: dict[str, dict[str, Any]] = {
     for column, size in enumerate(_SIZES)
 }
 
+_SHAPES = tuple(_TABLE)[:5]
+
 # Wider than any network, and far from where products leave 64 bits.
 _SIZE = (POSITIVE, at_most(2**20))
+_SIZE_OR_DERIVED = (NOT_NEGATIVE, at_most(2**20))
 _FRACTION = (POSITIVE, at_most(16))
 
 
@@ -52,6 +56,8 @@ class NetworkSizes(Options):
       generator_hidden_size: generator's width, FFN and heads as a fraction of
         the main's.
       generator_layers: generator's depth as a fraction of the main network's.
+      generator_num_attention_heads: generator's heads; 0: one per 64 columns.
+      generator_intermediate_size: generator's FFN; 0: four times its width.
     """
 
     # Not what defines a run: the values that it sets are.
@@ -66,6 +72,8 @@ class NetworkSizes(Options):
     type_vocab_size: int = field(2, *_SIZE)
     generator_hidden_size: float = field(0.25, *_FRACTION)
     generator_layers: float = field(1.0, *_FRACTION)
+    generator_num_attention_heads: int = field(0, *_SIZE_OR_DERIVED)
+    generator_intermediate_size: int = field(0, *_SIZE_OR_DERIVED)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -79,7 +87,7 @@ class NetworkSizes(Options):
 
 @dataclasses.dataclass(frozen=True)
 class GeneratorSizes:
-    """The generator's sizes, as the authors derive them from fractions."""
+    """The generator's sizes: given, or as the authors derive them."""
 
     hidden_size: int
     num_hidden_layers: int
@@ -93,11 +101,16 @@ def num_heads(hidden_size: int) -> int:
 
 
 def generator_sizes(config: NetworkSizes) -> GeneratorSizes:
-    """Width by the fraction, FFN four times it, a head per 64 (at least 1)."""
+    """Width by the fraction; FFN four times it, a head per 64 (at least 1),
+    where they are not given."""
     hidden_size = round(config.hidden_size * config.generator_hidden_size)
     num_layers = round(config.num_hidden_layers * config.generator_layers)
-    heads, intermediate_size = num_heads(hidden_size), 4 * hidden_size
-    return GeneratorSizes(hidden_size, num_layers, heads, intermediate_size)
+    return GeneratorSizes(
+        hidden_size,
+        num_layers,
+        config.generator_num_attention_heads or num_heads(hidden_size),
+        config.generator_intermediate_size or 4 * hidden_size,
+    )
 
 
 def check_generator_sizes(config: NetworkSizes) -> None:
@@ -107,7 +120,7 @@ def check_generator_sizes(config: NetworkSizes) -> None:
     require(
         hidden > 0 and hidden % heads == 0,
         "hidden_size times generator_hidden_size must be a positive multiple "
-        f"of the generator's {heads} heads (one per 64)",
+        f"of the generator's {heads} heads",
         hidden,
     )
     require(
@@ -115,6 +128,24 @@ def check_generator_sizes(config: NetworkSizes) -> None:
         "num_hidden_layers times generator_layers must round to 1 or more",
         config.generator_layers,
     )
+
+
+def like_paper(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Model size and length for sizes that somebody else's weights have.
+
+    Args:
+      values: the main network's sizes by name.
+
+    Returns:
+      `model_size`, where the paper has one of these sizes, and a
+      `max_seq_length` that the position table allows.
+    """
+    rows = values["max_position_embeddings"]
+    for size, row in SIZES.items():
+        if all(row[name] == values[name] for name in _SHAPES):
+            length = min(row["max_seq_length"], rows)
+            return {"model_size": size, "max_seq_length": length}
+    return {"max_seq_length": min(SIZES["small"]["max_seq_length"], rows)}
 
 
 def num_slots(mask_prob: float, max_seq_length: int) -> int:

@@ -180,7 +180,7 @@ def _training(
             )
         # Under another name until it is whole.
         half = f"{point.weights}.tmp"
-        flags = [f"--model_dir={model_dir}", f"--output_dir={half}"]
+        flags = [f"--input={model_dir}", f"--output={half}"]
         processes.run("weights.convert_weights", flags, f"{label}: its weights")
         tf.io.gfile.rename(half, point.weights)
 

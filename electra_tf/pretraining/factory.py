@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from electra_tf.config.execution import ExecutionConfig
 from electra_tf.config.objectives import describe
@@ -15,7 +16,11 @@ from electra_tf.config.pretraining import (
     flat_values,
 )
 from electra_tf.data.tokenizers import Tokenizer
-from electra_tf.modeling.networks import MaskedLM, encoders_of
+from electra_tf.modeling.networks import (
+    MaskedLM,
+    encoders_of,
+    variables_of,
+)
 from electra_tf.modeling.two_tower import TwoTowerCloze
 from electra_tf.modeling.tying import make_encoders, make_main_encoder
 from electra_tf.pretraining.generators import (
@@ -85,6 +90,14 @@ def make_networks(
         elif encoders:
             networks["generator"] = TwoTowerCloze(*encoders, name="two_tower")
         return {**networks, **class_of(name).make_networks(main, encoders)}
+
+
+def network_shapes(config: PretrainingConfig) -> dict[str, tuple[int, ...]]:
+    """Paths and shapes of all networks' variables, without their memory."""
+    with tf.Graph().as_default():  # where nothing is computed
+        networks = make_networks(config, merged=True)
+        variables = variables_of(networks.values())
+        return {v.path: tuple(v.shape) for v in variables}
 
 
 def make_generator(

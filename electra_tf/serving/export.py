@@ -13,7 +13,12 @@ import tensorflow as tf
 from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError
 from electra_tf.finetune.models import TaskModel
-from electra_tf.finetune.models.classifiers import Classifier, Regressor, Tagger
+from electra_tf.finetune.models.classifiers import (
+    Classifier,
+    Ranker,
+    Regressor,
+    Tagger,
+)
 from electra_tf.finetune.models.span_qa import SpanQA
 from electra_tf.finetune.preprocessor import TextPreprocessor
 from electra_tf.modeling.encoder import Encoder
@@ -24,15 +29,17 @@ from electra_tf.serving.finetuned import (
     ClassifyModule,
     RegressModule,
     TagModule,
+    TaskModule,
 )
 from electra_tf.serving.forward import StoredWeights
 from electra_tf.serving.pretrained import Embed, PretrainedModule, of_states
 from electra_tf.serving.saved_model import write_saved_model
 
 INFERENCE, TRAINING = "embed_ids", "embed_ids_training"
-_MODULES = {
+_MODULES: dict[type[TaskModel], type[TaskModule]] = {
     Classifier: ClassifyModule,
     Regressor: RegressModule,
+    Ranker: RegressModule,
     Tagger: TagModule,
     SpanQA: AnswerModule,
 }
@@ -61,6 +68,11 @@ def export_saved_model(
         return PretrainedModule(model, vocab_file, dtype)
 
     return write_saved_model(make, model.tokenizer, path, warmup)
+
+
+def finetuned_class(head_kind: str) -> type[TaskModel]:
+    """The class of a `weights.Head`; one number is a Regressor's."""
+    return next(kind for kind in _MODULES if head_kind in kind.head_kinds)
 
 
 def export_for_finetuning(
@@ -96,7 +108,7 @@ def export_finetuned(
     """Writes a SavedModel; returns the names of its signatures.
 
     Args:
-      model: Classifier, Regressor, Tagger or SpanQA.
+      model: Classifier, Regressor, Ranker, Tagger or SpanQA.
       path: a folder that does not exist yet.
       preprocessor: where the model has none any more.
       dtype: how matrices are stored, "float32" or "float16".

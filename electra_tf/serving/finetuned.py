@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from electra_tf.data.tokenizers import PackedSegments, pack_segments
 from electra_tf.finetune.models import TaskModel
+from electra_tf.finetune.models.classifiers import Classifier
 from electra_tf.finetune.preprocessor import TextPreprocessor
 from electra_tf.serving import IDS, NAMES, Function, text_spec
 from electra_tf.serving.forward import BUCKETS, ServedNetwork, StoredWeights
@@ -99,14 +100,19 @@ class _OneForAText(TaskModule, abc.ABC):
 class ClassifyModule(_OneForAText):
     """`classify`, `classify_pair`, `classify_ids`.
 
-    Out: `scores` float32 [B, C], probabilities; `labels` string [B, C], their
-    names; `label` string [B], the best.
+    Out: `scores` float32 [B, C], probabilities, with `multi_label` of each
+    class by itself; `labels` string [B, C], their names; `label` string [B],
+    the best.
     """
 
     name = "classify"
 
+    def __init__(self, model: Classifier, *args, **kwargs):
+        self.probabilities = tf.sigmoid if model.multi_label else tf.nn.softmax
+        super().__init__(model, *args, **kwargs)
+
     def answer(self, outputs):
-        scores = tf.nn.softmax(outputs)  # [B, C]
+        scores = self.probabilities(outputs)  # [B, C]
         labels = tf.constant(self.labels)
         return {
             "scores": scores,
@@ -116,7 +122,10 @@ class ClassifyModule(_OneForAText):
 
 
 class RegressModule(_OneForAText):
-    """`regress`, `regress_pair`, `regress_ids`. Out: `scores` float32 [B]."""
+    """`regress`, `regress_pair`, `regress_ids`. Out: `scores` float32 [B].
+
+    Of a Ranker they are logits; `text` is the query, `text_pair` the passage.
+    """
 
     name = "regress"
 

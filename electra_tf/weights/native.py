@@ -6,18 +6,18 @@ arrays by variable path.
 
 import contextlib
 import dataclasses
-import io
+import json
 import os
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from electra_tf.config.pretraining import PretrainingConfig, to_json
+from electra_tf.config.pretraining import BESIDE, PretrainingConfig, to_json
 from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError
-from electra_tf.files import filling, write_bytes, write_text
+from electra_tf.files import filling, read_json, replacing, write_text
 from electra_tf.modeling.tying import DELTA
 from electra_tf.training.checkpoints import (
     FOLDER,
@@ -25,6 +25,7 @@ from electra_tf.training.checkpoints import (
     open_checkpoint,
 )
 from electra_tf.training.run_folder import CONFIG, read_config
+from electra_tf.weights.beside import HEAD, read_beside, written_beside
 from electra_tf.weights.record import (
     AdamSlots,
     LazyArrays,
@@ -42,18 +43,24 @@ class ElectraTFWeights(WeightsFormat):
     """config.json, the tokenizer's files and weights.npz."""
 
     name = "electra_tf"
+    keeps = ("head", "labels")
     takes = f"a folder of convert_weights ({CONFIG} and {WEIGHTS})"
 
     def recognises(self, path: str) -> bool:
         return tf.io.gfile.exists(os.path.join(path, WEIGHTS))
 
     def read(self, path: str) -> OpenedWeights:
+        arrays = _read_npz(os.path.join(path, WEIGHTS))
+        config_file = os.path.join(path, CONFIG)
+        config = read_config(path)
+        beside = read_json(config_file).get(BESIDE, {})
         return OpenedWeights(
-            read_config(path),
+            config,
             Tokenizer.from_folder(path),
-            _read_npz(os.path.join(path, WEIGHTS)),
+            _without(HEAD, arrays),
             f"the folder of weights {path!r}",
             Tokenizer.find_file(path),
+            **read_beside(beside, _within(HEAD, arrays), config_file),
         )
 
     def write(
@@ -68,16 +75,17 @@ class ElectraTFWeights(WeightsFormat):
                 "output_dir must not be a run's folder; received "
                 f"{output_dir!r}"
             )
-        arrays: dict[str, Any] = {
-            n: array.astype(dtype) for n, array in weights.arrays.items()
-        }
-        content = io.BytesIO()
-        np.savez_compressed(content, **arrays)
-        config = to_json(_without_places(weights.config))
+        arrays = dict.fromkeys(weights.arrays, weights.arrays)
+        if weights.head is not None:
+            arrays |= dict.fromkeys(weights.head.arrays, weights.head.arrays)
+        config = json.loads(to_json(_without_places(weights.config)))
+        if beside := written_beside(weights):
+            config[BESIDE] = beside
+        text = json.dumps(config, indent=2) + "\n"
         with filling(output_dir, last=WEIGHTS) as folder:
             weights.tokenizer.save(folder)
-            write_text(os.path.join(folder, CONFIG), config)
-            write_bytes(os.path.join(folder, WEIGHTS), content.getvalue())
+            write_text(os.path.join(folder, CONFIG), text)
+            _write_npz(os.path.join(folder, WEIGHTS), arrays, dtype)
 
 
 def _without_places(config: PretrainingConfig) -> PretrainingConfig:
@@ -85,6 +93,37 @@ def _without_places(config: PretrainingConfig) -> PretrainingConfig:
     data = dataclasses.replace(config.data, data_dir="", vocab_file="")
     run = dataclasses.replace(config.run, model_dir="", init_checkpoint="")
     return dataclasses.replace(config, data=data, run=run)
+
+
+class _Unseekable:
+    """A file that zipfile does not go back in, as remote ones cannot."""
+
+    def __init__(self, file: tf.io.gfile.GFile):
+        self._file, self.flush = file, file.flush
+
+    def write(self, content: bytes) -> int:
+        self._file.write(content)
+        return len(content)
+
+
+def _write_npz(
+    path: str, arrays: Mapping[str, Mapping[str, np.ndarray]], dtype: str
+) -> None:
+    """As `np.savez_compressed`, with one array in memory at a time.
+
+    Args:
+      path: of the file.
+      arrays: name -> what holds it under that name.
+      dtype: of the file.
+    """
+    with (
+        replacing(path) as temporary,
+        tf.io.gfile.GFile(temporary, "wb") as file,
+        zipfile.ZipFile(_Unseekable(file), "w", zipfile.ZIP_DEFLATED) as parts,
+    ):
+        for name, holder in arrays.items():
+            with parts.open(f"{name}.npy", "w", force_zip64=True) as part:
+                np.lib.format.write_array(part, holder[name].astype(dtype))
 
 
 def _read_npz(path: str) -> LazyArrays:
@@ -102,10 +141,9 @@ def _read_npz(path: str) -> LazyArrays:
         with naming_damage():
             return arrays[name].astype(np.float32)
 
-    with tf.io.gfile.GFile(path, "rb") as file:
-        content = io.BytesIO(file.read())
     with naming_damage():
-        arrays = np.load(content, allow_pickle=False)
+        file = tf.io.gfile.GFile(path, "rb")  # open while arrays are read
+        arrays = np.load(file, allow_pickle=False)
         return LazyArrays(arrays.files, read)
 
 
@@ -156,6 +194,15 @@ def _part(part: str, tensors: Iterable[str]) -> dict[str, str]:
         for name in tensors
         if name.startswith(start) and name.endswith(end)
     }
+
+
+def _within(scope: str, arrays: LazyArrays) -> LazyArrays:
+    return LazyArrays((n for n in arrays if n.startswith(scope)), arrays.get)
+
+
+def _without(scope: str, arrays: LazyArrays) -> LazyArrays:
+    names = (n for n in arrays if not n.startswith(scope))
+    return LazyArrays(names, arrays.get)
 
 
 def sum_tables(arrays: Mapping[str, np.ndarray]) -> LazyArrays:

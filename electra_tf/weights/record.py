@@ -9,7 +9,7 @@ import numpy as np
 
 from electra_tf.config.pretraining import PretrainingConfig
 from electra_tf.data.tokenizers import Tokenizer
-from electra_tf.errors import InputError
+from electra_tf.errors import InputError, require
 
 _SHOWN = 3
 
@@ -46,12 +46,20 @@ class Head:
     """A fine-tuned model's head.
 
     Attributes:
-      kind: which model it is the head of, as "classifier".
-      arrays: by variable path.
+      kind: which model it is the head of: "classifier", "regressor", "tagger"
+        or "span_qa".
+      arrays: by variable path, as `task_head/kernel`.
+      style: "paper", or "huggingface", whose classifier has a dense layer
+        more and whose answers are a plain start and end.
+      multi_label: whether each label is judged by itself.
+      dropout: before the output.
     """
 
     kind: str
     arrays: Mapping[str, np.ndarray]
+    style: str = "paper"
+    multi_label: bool = False
+    dropout: float = 0.1
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -80,10 +88,14 @@ class OpenedWeights:
       source: what they are and where they lie, for messages.
       vocab_file: what `--vocab_file` takes for this vocabulary; "" for none.
       networks: names of the config's networks that are there (of a
-        discriminator alone, it); None: all.
+        discriminator alone, it; of an encoder alone, none); None: all.
       head: of a fine-tuned model.
       labels: its labels' names, in order.
       optimizer: for going on where a run stopped.
+      origin: of weights that came from somebody else: repository, commit,
+        licence, as texts by name.
+      stored_as: variable path -> the tensor that it is read from, where that
+        has another name.
     """
 
     config: PretrainingConfig
@@ -95,6 +107,8 @@ class OpenedWeights:
     head: Head | None = None
     labels: tuple[str, ...] | None = None
     optimizer: AdamSlots | None = None
+    origin: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    stored_as: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 # What not all weights have, and not every format keeps.
@@ -137,6 +151,10 @@ class WeightsFormat(abc.ABC):
         """
         raise NotImplementedError
 
+    def plan(self, weights: OpenedWeights) -> list[tuple[str, str]]:
+        """(name that `write` gives, variable path here) of every tensor."""
+        return [(path, path) for path in weights.arrays]
+
     @property
     def is_writable(self) -> bool:
         return type(self).write is not WeightsFormat.write
@@ -160,37 +178,79 @@ def assign_weights(
     arrays: Mapping[str, np.ndarray],
     source: str,
 ) -> None:
-    """Assigns to each variable the array of its path; none may be left over.
+    """`assign_arrays` to variables by their own paths."""
+    assign_arrays({v.path: v for v in variables}, arrays, source)
+
+
+def assign_arrays(
+    variables: Mapping[str, keras.Variable],
+    arrays: Mapping[str, np.ndarray],
+    source: str,
+) -> None:
+    """Assigns to each variable the array of its name; none may be left over.
 
     Args:
-      variables: their `path` is the array's name.
+      variables: by name.
       arrays: name -> array of the variable's shape.
       source: named in errors.
 
     Raises:
       InputError: names or shapes do not match; nothing is assigned then.
     """
-    wanted = {variable.path: tuple(variable.shape) for variable in variables}
-    missing = sorted(set(wanted) - set(arrays))
-    extra = sorted(set(arrays) - set(wanted))
+    missing = sorted(set(variables) - set(arrays))
+    extra = sorted(set(arrays) - set(variables))
     if missing or extra:
         raise InputError(
             f"weights in {source} must match the model; missing: "
-            f"{_some(missing)}; not in the model: {_some(extra)}"
+            f"{some(missing)}; not in the model: {some(extra)}"
         )
     # Read once, and all before the first is assigned.
-    found = {name: arrays[name] for name in wanted}
-    for name, shape in wanted.items():
+    found = {name: arrays[name] for name in variables}
+    for name, variable in variables.items():
+        shape = tuple(variable.shape)
         if found[name].shape != shape:
             raise InputError(
                 f"weights in {source}: {name} must have the shape {shape}; "
                 f"received {found[name].shape}"
             )
-    for variable in variables:
-        variable.assign(found[variable.path])
+    for name, variable in variables.items():
+        variable.assign(found[name])
 
 
-def _some(names: Sequence[str]) -> str:
+def as_floats(name: str, array: np.ndarray, source: str) -> np.ndarray:
+    """As float32, of whatever width the floats were.
+
+    Raises:
+      InputError: they are no floats.
+    """
+    is_float = array.dtype.kind == "f" or array.dtype.name == "bfloat16"
+    rule = f"{name} in {source} must hold floats"
+    require(is_float, rule, array.dtype.name)
+    return array.astype(np.float32)
+
+
+def with_shapes(
+    arrays: Mapping[str, np.ndarray],
+    shapes: Mapping[str, tuple[int, ...]],
+    source: str,
+) -> LazyArrays:
+    """The arrays, each of which must have its shape when it is read.
+
+    Raises:
+      InputError: when read: which, with both shapes.
+    """
+
+    def read(name: str) -> np.ndarray:
+        array, shape = arrays[name], shapes[name]
+        rule = f"{name} in {source} must have the shape {shape} of its config"
+        require(array.shape == shape, rule, array.shape)
+        return array
+
+    return LazyArrays(arrays, read)
+
+
+def some(names: Sequence[str]) -> str:
+    """The first of many names, for messages."""
     if not names:
         return "none"
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""

@@ -8,88 +8,108 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from electra_tf.config import json_object
 from electra_tf.config.objectives import has_trained_generator
 from electra_tf.config.pretraining import PretrainingConfig, make_config
-from electra_tf.config.sizes import SIZES
+from electra_tf.config.sizes import SIZES, like_paper, num_heads
 from electra_tf.data.tokenizers import Tokenizer, WordPieceTokenizer
-from electra_tf.errors import InputError
+from electra_tf.errors import InputError, require
 from electra_tf.training.checkpoints import open_checkpoint
 from electra_tf.training.run_folder import CONFIG
+from electra_tf.weights.names import HEADS
+from electra_tf.weights.pairs import as_masked_lm, without_generator
 from electra_tf.weights.record import (
     AdamSlots,
     LazyArrays,
     OpenedWeights,
     WeightsFormat,
 )
+from electra_tf.weights.tf1_writer import (
+    ADAM_M,
+    ADAM_V,
+    OVERRIDES,
+    SAME,
+    STEP,
+    write_tf1,
+)
 
-ADAM_M, ADAM_V, STEP = "/adam_m", "/adam_v", "global_step"
-
-# The authors' names whose meaning and name are ours as well.
-_SAME = (
-    "gen_weight disc_weight mask_prob learning_rate lr_decay_power "
-    "weight_decay_rate num_warmup_steps num_train_steps vocab_size "
-    "embedding_size do_lower_case generator_layers generator_hidden_size "
-    "disallow_correct temperature max_seq_length train_batch_size "
-    "eval_batch_size model_size"
-).split()
-_OVERRIDES = (
-    "hidden_size num_hidden_layers num_attention_heads intermediate_size "
-    "hidden_dropout_prob attention_probs_dropout_prob "
-    "max_position_embeddings type_vocab_size initializer_range"
-).split()
 _VOCAB = WordPieceTokenizer.file_name
-_VOCAB = WordPieceTokenizer.file_name
+# A generator's scope -> what `--generator` calls it.
+_GENERATORS = {"generator": "transformer", "generator_ltr": "two_tower"}
 
 
 class TF1Checkpoint(WeightsFormat):
-    """A checkpoint's prefix; config.json and vocab.txt lie near it."""
+    """A checkpoint's prefix, or its folder; vocab.txt lies near it.
+
+    Without the authors' config.json, as they released theirs, the sizes are
+    read off the shapes, with a head per 64 columns.
+    """
 
     name = "tf1"
     takes = (
-        "a TF1 checkpoint's prefix (model.ckpt-8 of model.ckpt-8.index, with "
-        f"{CONFIG} and {_VOCAB} beside it or one folder up)"
+        "a TF1 checkpoint's prefix (model.ckpt-8 of model.ckpt-8.index) or "
+        f"folder, with {_VOCAB} beside it or one folder up"
     )
+    keeps = ("optimizer",)
 
     def recognises(self, path: str) -> bool:
-        return tf.io.gfile.exists(path + ".index")
+        return _prefix_of(path) is not None
 
     def read(self, path: str) -> OpenedWeights:
-        config_file, vocab_file = (
-            _near(path, CONFIG),
-            _near(path, _VOCAB),
-        )
-        try:
-            with tf.io.gfile.GFile(config_file) as file:
-                config = tf1_config(file.read())
-        except ValueError as error:
-            raise InputError(f"cannot read {config_file!r}: {error}") from None
+        prefix = _prefix_of(path)
+        arrays, slots = read_tf1_variables(prefix)
+        config_file, vocab_file = _near(prefix, CONFIG), _near(prefix, _VOCAB)
+        rule = f"a TF1 checkpoint must have {_VOCAB} beside it or one folder up"
+        require(vocab_file is not None, rule, path)
+        if config_file is None:
+            config = inferred_config(arrays, f"the checkpoint {prefix!r}")
+        else:
+            try:
+                with tf.io.gfile.GFile(config_file) as file:
+                    config = tf1_config(file.read())
+            except ValueError as error:
+                raise InputError(
+                    f"cannot read {config_file!r}: {error}"
+                ) from None
         data = config.data
-        arrays, slots = read_tf1_variables(path)
         return OpenedWeights(
             config,
             Tokenizer.from_file(
                 vocab_file, data.do_lower_case, data.strip_accents
             ),
             arrays,
-            f"the TF1 checkpoint {path!r}",
+            f"the TF1 checkpoint {prefix!r}",
             vocab_file,
             optimizer=slots,
         )
 
+    def write(
+        self, weights: OpenedWeights, output_dir: str, dtype: str
+    ) -> None:
+        require(dtype == "float32", "dtype of TF1 must be float32", dtype)
+        write_tf1(weights, output_dir)
 
-def _near(prefix: str, name: str) -> str:
+
+def _prefix_of(path: str) -> str | None:
+    """A checkpoint's prefix: the path itself, or a folder's latest."""
+    if tf.io.gfile.exists(path + ".index"):
+        return path
+    if not tf.io.gfile.exists(os.path.join(path, "checkpoint")):
+        return None
+    return tf.train.latest_checkpoint(path)
+
+
+def _near(prefix: str, name: str) -> str | None:
+    """A file beside a checkpoint or one folder up."""
     folder = os.path.dirname(prefix)
     for place in (folder, os.path.dirname(folder)):
         path = os.path.join(place, name)
         if tf.io.gfile.exists(path):
             return path
-    raise InputError(
-        f"a TF1 checkpoint must have {name} beside it or one folder up; "
-        f"received {prefix!r}"
-    )
+    return None
 
 
 def read_tf1_variables(prefix: str) -> tuple[LazyArrays, AdamSlots | None]:
@@ -129,9 +149,9 @@ def tf1_config(text: str) -> PretrainingConfig:
     theirs = json_object(text)
     # None stands for a default: theirs for the embeddings is the hidden size.
     given = {name: v for name, v in theirs.items() if v is not None}
-    values: dict[str, Any] = {n: given[n] for n in _SAME if n in given}
+    values: dict[str, Any] = {n: given[n] for n in SAME if n in given}
     overrides = given.get("model_hparam_overrides", {})
-    values |= {n: overrides[n] for n in _OVERRIDES if n in overrides}
+    values |= {n: overrides[n] for n in OVERRIDES if n in overrides}
     if "embedding_size" in theirs and "embedding_size" not in given:
         size = values.get("model_size", "small")
         hidden = SIZES.get(size, {}).get("hidden_size")
@@ -154,3 +174,70 @@ def _objective(theirs: Mapping[str, Any]) -> str:
     if theirs.get("electric_objective", False):
         return "electric"
     return "electra" if theirs.get("electra_objective", True) else "mlm"
+
+
+def inferred_config(
+    arrays: Mapping[str, np.ndarray], source: str
+) -> PretrainingConfig:
+    """The configuration that the shapes tell of; text is lower-cased.
+
+    Raises:
+      InputError: it is no ELECTRA's.
+    """
+
+    def shape(name: str) -> tuple[int, ...]:
+        rule = f"{source} must hold ELECTRA's variables"
+        require(name in arrays, rule, f"one without {name}")
+        return arrays[name].shape
+
+    def sizes(scope: str) -> tuple[int, int, int]:
+        """Width, FFN and depth of an encoder."""
+        kernel = f"{scope}/encoder/layer_0/intermediate/dense/kernel"
+        start = f"{scope}/encoder/layer_"
+        layers = {
+            name.removeprefix(start).partition("/")[0]
+            for name in arrays
+            if name.startswith(start)
+        }
+        return *shape(kernel), len(layers)
+
+    table = shape("electra/embeddings/word_embeddings")
+    hidden, intermediate, layers = sizes("electra")
+    values: dict[str, Any] = {
+        "vocab_size": table[0],
+        "embedding_size": table[1],
+        "hidden_size": hidden,
+        "intermediate_size": intermediate,
+        "num_hidden_layers": layers,
+        "num_attention_heads": num_heads(hidden),
+        "max_position_embeddings": shape(
+            "electra/embeddings/position_embeddings"
+        )[0],
+        "type_vocab_size": shape("electra/embeddings/token_type_embeddings")[0],
+    }
+    values |= like_paper(values)
+    heads = [n for n in HEADS if f"{n}_predictions/dense/kernel" in arrays]
+    if heads == ["generator"]:
+        return make_config(values | as_masked_lm(values))
+    scope = next((s for s in _GENERATORS if _has(arrays, f"{s}/encoder/")), "")
+    if not scope and heads == ["discriminator"]:
+        return make_config(values | without_generator(values))
+    if not scope:
+        return make_config(values | {"tying": "all"})
+    width, ffn, depth = sizes(scope)
+    tied = not _has(arrays, f"{scope}/embeddings/")
+    return make_config(
+        values
+        | {
+            "generator": _GENERATORS[scope],
+            "objective": "electra" if scope == "generator" else "electric",
+            "tying": "embeddings" if tied else "none",
+            "generator_hidden_size": width / hidden,
+            "generator_layers": depth / layers,
+            "generator_intermediate_size": 0 if ffn == 4 * width else ffn,
+        }
+    )
+
+
+def _has(arrays: Mapping[str, np.ndarray], scope: str) -> bool:
+    return any(name.startswith(scope) for name in arrays)

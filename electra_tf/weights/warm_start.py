@@ -1,25 +1,31 @@
 """`--init_checkpoint`: a fresh run that starts from somebody's weights."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
+import keras
+from absl import logging
+
+from electra_tf.config.execution import RunConfig
 from electra_tf.config.pretraining import flat_values
 from electra_tf.data.records.manifest import has_manifest, tokenizer_of
 from electra_tf.data.tokenizers import Tokenizer
-from electra_tf.errors import InputError
+from electra_tf.errors import InputError, require
 from electra_tf.pretraining.pretrainer import Pretrainer
 from electra_tf.training.checkpoints import latest_checkpoint
-from electra_tf.weights import open_weights
+from electra_tf.weights import open_pair
 from electra_tf.weights.native import RunFolderWeights, split_tables
-from electra_tf.weights.record import OpenedWeights, assign_weights
+from electra_tf.weights.record import OpenedWeights, assign_arrays
 
 # What the weights' shapes and their use depend on. model_size is among them:
 # where no flag gives it, learning rate and batch size follow the weights'.
 _SIZES = (
     "model_size vocab_size embedding_size hidden_size num_hidden_layers "
     "num_attention_heads intermediate_size max_position_embeddings "
-    "type_vocab_size generator_hidden_size generator_layers generator tying"
+    "type_vocab_size generator_hidden_size generator_layers "
+    "generator_num_attention_heads generator_intermediate_size "
+    "generator tying"
 ).split()
 _CASING = ("do_lower_case", "strip_accents")
 
@@ -44,21 +50,28 @@ def adopt_sizes(given: Mapping[str, Any]) -> dict[str, Any]:
     if own and latest_checkpoint(own):
         # What differs, the run's folder refuses.
         return {**_values_of(RunFolderWeights().read(own)), **given}
-    weights = open_weights(source)
+    weights = open_pair(source, given.get("generator_checkpoint", ""))
     found = _values_of(weights)
     for name in (*_SIZES, *_CASING):
-        if given.get(name, found[name]) != found[name]:
+        if name in found and given.get(name, found[name]) != found[name]:
             raise InputError(
                 f"{name} must be that of init_checkpoint {source!r}, "
                 f"{found[name]!r}; received {given[name]!r}"
             )
     _check_vocabulary(given, weights, source)
+    names_one = any(map(given.get, ("data_dir", "vocab_file")))
+    rule = f"the vocabulary of init_checkpoint {source!r} has no file of its "
+    rule += "own, so data_dir or vocab_file must be given"
+    require(names_one or "vocab_file" in found, rule, "neither")
     return {**found, **given}
 
 
 def _values_of(weights: OpenedWeights) -> dict[str, Any]:
     values = flat_values(weights.config)
-    found = {name: values[name] for name in (*_SIZES, "max_seq_length")}
+    names = [*_SIZES, "max_seq_length"]
+    if weights.networks is not None and "generator" not in weights.networks:
+        names = [n for n in names if n != "tying" and "generator" not in n]
+    found = {name: values[name] for name in names}
     found |= {name: getattr(weights.tokenizer, name) for name in _CASING}
     if weights.vocab_file:
         found["vocab_file"] = weights.vocab_file
@@ -96,16 +109,61 @@ def _check_vocabulary(
                 )
 
 
-def initial_weights(path: str) -> Callable[[Pretrainer], None]:
-    """A function that gives a fresh model the weights of `path` alone.
+def initial_weights(run: RunConfig) -> Callable[[Pretrainer], None] | None:
+    """A function that gives a fresh model the weights of `--init_checkpoint`.
 
-    Step, optimizer and data position start anew.
+    Step, optimizer and data position start anew, but with `--init_optimizer`.
+
+    Args:
+      run: what names the weights; None where it names none.
     """
+    if not run.init_checkpoint:
+        return None
 
     def assign(pretrainer: Pretrainer) -> None:
         # Read here: a run that goes on does not need them any more.
-        weights, variables = open_weights(path), pretrainer.trainable_variables
+        weights = open_pair(run.init_checkpoint, run.generator_checkpoint)
+        variables = _that_are_there(pretrainer.trainable_variables, weights)
         arrays = split_tables(weights.arrays, [v.path for v in variables])
-        assign_weights(variables, arrays, weights.source)
+        by_path = {variable.path: variable for variable in variables}
+        assign_arrays(by_path, arrays, weights.source)
+        if run.init_optimizer:
+            _assign_slots(pretrainer, weights)
 
     return assign
+
+
+def _that_are_there(
+    variables: Sequence[keras.Variable], weights: OpenedWeights
+) -> list[keras.Variable]:
+    """All variables; of a source that lacks a network, those of the others."""
+    if weights.networks is None:
+        return list(variables)
+    found = [v for v in variables if v.path in weights.arrays]
+    scopes = {v.path.partition("/")[0] for v in variables}
+    fresh = scopes - {v.path.partition("/")[0] for v in found}
+    if fresh:
+        logging.info(
+            "%s starts fresh: %s has none",
+            ", ".join(sorted(fresh)),
+            weights.source,
+        )
+    return [v for v in variables if v.path.partition("/")[0] not in fresh]
+
+
+def _assign_slots(pretrainer: Pretrainer, weights: OpenedWeights) -> None:
+    slots, optimizer = weights.optimizer, pretrainer.optimizer
+    rule = "init_optimizer needs weights with a step and Adam's moments"
+    has_slots = slots is not None and slots.step is not None
+    require(has_slots, rule, weights.source)
+    variables = pretrainer.trainable_variables
+    for slot, arrays in (
+        (optimizer.adam_m, slots.m),
+        (optimizer.adam_v, slots.v),
+    ):
+        by_path = {
+            variable.path: slot[optimizer._get_variable_index(variable)]
+            for variable in variables
+        }
+        assign_arrays(by_path, arrays, weights.source)
+    optimizer.iterations.assign(slots.step)

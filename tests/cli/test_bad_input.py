@@ -586,7 +586,7 @@ def test_a_broken_checkpoint(pattern, how, broken_run, records_dir, tmp_path):
 @pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04", b"spoilt"])
 def test_broken_weights(content, tiny_run, tmp_path):
     folder = tmp_path / "weights"
-    arguments = (f"--model_dir={tiny_run.folder}", f"--output_dir={folder}")
+    arguments = (f"--input={tiny_run.folder}", f"--output={folder}")
     assert tiny.command("convert_weights", *arguments).code == 0
     path = folder / "weights.npz"
     if content is None:
@@ -631,10 +631,10 @@ def test_initial_weights_that_do_not_fit_leave_no_folder(
             ["--model_dir={run}", "--output_dir={empty}", "--for_finetuning"],
         ),
         ("export_saved_model", ["--model_dir={run}", "--output_dir={below}"]),
-        ("convert_weights", ["--model_dir={run}"]),
-        ("convert_weights", ["--model_dir={empty}", "--output_dir={new}"]),
-        ("convert_weights", ["--model_dir={run}", "--output_dir={below}"]),
-        ("convert_weights", ["--model_dir={run}", "--output_dir={run}"]),
+        ("convert_weights", ["--input={run}"]),
+        ("convert_weights", ["--input={empty}", "--output={new}"]),
+        ("convert_weights", ["--input={run}", "--output={below}"]),
+        ("convert_weights", ["--input={run}", "--output={run}"]),
         ("verify_records", ["--data_dir={empty}"]),
         ("build_pretraining_data", ["--output_dir={new}"]),
         ("train_vocab", ["--input={empty}", "--output={new}"]),

@@ -53,8 +53,8 @@ def test_weights_of_a_disentangled_run_hold_the_sums(disentangled, tmp_path):
     output = str(tmp_path / "weights")
     finished = tiny.command(
         "convert_weights",
-        f"--model_dir={disentangled}",
-        f"--output_dir={output}",
+        f"--input={disentangled}",
+        f"--output={output}",
     )
     assert finished.code == 0, finished.err
     exported = open_weights(output).arrays

@@ -17,7 +17,12 @@ from tiny_finetune import LENGTH, id_batch
 
 from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError
-from electra_tf.finetune.models.classifiers import Classifier, Regressor, Tagger
+from electra_tf.finetune.models.classifiers import (
+    Classifier,
+    Ranker,
+    Regressor,
+    Tagger,
+)
 from electra_tf.finetune.models.span_qa import SpanQA
 from electra_tf.finetune.models.windows import make_windows
 from electra_tf.serving.export import export_finetuned
@@ -41,6 +46,11 @@ MODELS = {
     "tag": (Tagger, {"labels": ("O", "B-X", "I-X")}),
     "answer": (SpanQA, {"head": "joint", **SPAN}),
     "answer_plain": (SpanQA, {"head": "plain", **SPAN, **CUT}),
+    "several": (
+        Classifier,
+        {"num_classes": 3, "multi_label": True, "head": "huggingface"},
+    ),
+    "rank": (Ranker, {"head": "huggingface"}),
 }
 CLIENT = """
 folder, asked, out = sys.argv[1:]
@@ -122,6 +132,8 @@ def test_signatures(answers):
     assert answers["regress"] == [
         "regress", "regress_ids", "regress_pair", "serving_default",
     ]  # fmt: skip
+    assert answers["several"] == answers["classify"]
+    assert answers["rank"] == answers["regress"]
     assert answers["tag"] == ["serving_default", "tag", "tag_ids"]
     assert answers["answer"] == ["answer", "answer_ids", "serving_default"]
 
@@ -158,17 +170,31 @@ def test_classify_and_regress(form, models, answers):
     assert len(set(best)) > 1 or form != "_ids"
 
 
+@pytest.mark.parametrize("form", ["_pair", "_ids"])
+def test_huggingface_heads(form, models, answers):
+    """Each class by itself; of a Ranker the logits."""
+    logits = models["several"].predict(INPUTS[form], verbose=0)
+    close(answers[f"several/classify{form}/scores"], 1 / (1 + np.exp(-logits)))
+    logits = models["rank"].predict(INPUTS[form], verbose=0)
+    close(answers[f"rank/regress{form}/scores"], logits)
+    assert np.ptp(logits) > 0.1
+
+
 def test_the_default_takes_ids(models, answers):
     for name, model in models.items():
         expected = model.predict(id_batch(), verbose=0)
-        if name == "regress":
-            close(answers["regress/serving_default/scores"], expected)
+        if name in ("regress", "rank"):
+            close(answers[f"{name}/serving_default/scores"], expected)
         elif name.startswith("answer"):
             for part, value in expected.items():
                 close(answers[f"{name}/serving_default/{part}"], value)
         else:
-            tag = name == "tag"
-            scores = tags_of_ids(model)[0] if tag else softmax(expected)
+            if name == "tag":
+                scores = tags_of_ids(model)[0]
+            elif name == "several":
+                scores = 1 / (1 + np.exp(-expected))
+            else:
+                scores = softmax(expected)
             close(answers[f"{name}/serving_default/scores"], scores)
 
 
@@ -402,7 +428,9 @@ def test_the_command_refuses(flags, message, tmp_path):
 
 
 def test_another_model_is_refused(models, tmp_path):
-    with pytest.raises(InputError, match="takes Classifier, Regressor, Tagger"):
+    with pytest.raises(
+        InputError, match="takes Classifier, Regressor, Ranker, "
+    ):
         export_finetuned(
             keras.Sequential(), str(tmp_path), models["tag"].preprocessor
         )

@@ -12,10 +12,13 @@ import tensorflow as tf
 from electra_tf.errors import require
 from electra_tf.finetune.models import rules
 from electra_tf.finetune.models.given import ColumnModel, Inputs
+from electra_tf.finetune.models.stored_heads import stored_arguments
 from electra_tf.finetune.preprocessor import TEXT_NAMES, TextPreprocessor
 from electra_tf.modeling.encoder import Encoder
-from electra_tf.pretrained import finetuning_encoder, from_pretrained
+from electra_tf.pretrained import finetuning_encoder, pretrained_of
 from electra_tf.pretraining.losses import sum_over_replicas
+from electra_tf.weights import open_weights
+from electra_tf.weights.record import assign_weights
 
 
 class TaskModel(ColumnModel, abc.ABC):
@@ -40,9 +43,11 @@ class TaskModel(ColumnModel, abc.ABC):
       truncated: how many texts the preprocessor has cut since the model was
         made or loaded; the first is announced on standard error.
       has_dropout: whether the head drops, too, at a rate `dropout`.
+      head_kinds: kinds of `weights.Head` that its head may be.
     """
 
     has_dropout = False
+    head_kinds: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -77,7 +82,10 @@ class TaskModel(ColumnModel, abc.ABC):
         load_weights: bool = True,
         **head: Any,
     ) -> Self:
-        """A model on a pre-trained encoder, its head fresh.
+        """A model on a pre-trained encoder.
+
+        Its head is fresh; or that of the weights, with their labels, where
+        they hold one of this kind and nothing else is asked for.
 
         Args:
           name_or_path: whatever `electra_tf.from_pretrained` takes.
@@ -91,13 +99,20 @@ class TaskModel(ColumnModel, abc.ABC):
         Raises:
           InputError: no such model, or a length beyond its position table.
         """
-        pretrained = from_pretrained(name_or_path)
+        weights = open_weights(name_or_path)
+        pretrained = pretrained_of(weights)
         encoder = finetuning_encoder(pretrained, dropout, load_weights)
         _check_length(max_seq_length, encoder)
         preprocessor = TextPreprocessor(pretrained.tokenizer, max_seq_length)
+        stored = stored_arguments(cls.head_kinds, weights, head)
         if cls.has_dropout:
             head["dropout"] = dropout
-        return cls(encoder, preprocessor=preprocessor, **head)
+        arguments = {**head, **(stored or {})}
+        model = cls(encoder, preprocessor=preprocessor, **arguments)
+        if weights.head is not None and stored is not None and load_weights:
+            variables = model.head.trainable_variables
+            assign_weights(variables, weights.head.arrays, weights.source)
+        return model
 
     @property
     def truncated(self) -> int:

@@ -1,6 +1,6 @@
-"""Classes or a number for texts, and classes for tokens: Dense layers."""
+"""Classes or a number for texts, and classes for tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import keras
 import tensorflow as tf
@@ -8,6 +8,12 @@ import tensorflow as tf
 from electra_tf.data.columns import WHOLE, as_list, is_column
 from electra_tf.errors import require
 from electra_tf.finetune.models import TaskModel, mean_over_replicas, rules
+from electra_tf.finetune.models.text_heads import (
+    HUGGINGFACE,
+    PAPER,
+    OnClsVector,
+    check_style,
+)
 from electra_tf.finetune.preprocessor import TextPreprocessor
 from electra_tf.modeling.encoder import Encoder
 from electra_tf.modeling.layers import Dropout
@@ -15,49 +21,23 @@ from electra_tf.modeling.layers import Dropout
 _IGNORED = -1  # where there is nothing to learn
 
 
-class _OnClsVector(TaskModel):
-    """Dropout and one Dense layer on the [CLS] vector."""
-
-    has_dropout = True
-
-    def __init__(
-        self,
-        encoder: Encoder,
-        dropout: float = 0.1,
-        preprocessor: TextPreprocessor | None = None,
-        num_outputs: int = 1,
-        **kwargs,
-    ):
-        super().__init__(encoder, preprocessor, **kwargs)
-        self.dropout = Dropout(dropout, name="task_dropout")
-        self.dropout.build((None, encoder.hidden_size))
-        # Glorot, as in the authors' code.
-        self.head = keras.layers.Dense(num_outputs, name="task_head")
-        self.head.build((None, encoder.hidden_size))
-        self.built = True
-
-    def outputs(self, inputs, training):
-        states = self.states(self.features(inputs), training)  # [B, L, H]
-        cls = self.dropout(states[:, 0], training=training)  # [B, H]
-        return tf.cast(self.head(cls), tf.float32)
-
-    def get_config(self):
-        return {**super().get_config(), "dropout": self.dropout.rate}
-
-
 @keras.saving.register_keras_serializable("electra_tf")
-class Classifier(_OnClsVector):
-    """One class for a text or a pair: Dense on the [CLS] vector.
+class Classifier(OnClsVector):
+    """One class for a text or a pair, or several: a head on the [CLS] vector.
 
     Args:
       encoder: the pre-trained encoder.
       labels: the classes' names, in the order of the logits.
       num_classes: C, where the classes have no names.
-      dropout: rate before the Dense layer.
+      dropout: rate before each Dense layer of the head.
       preprocessor: see `TaskModel`.
+      multi_label: whether each class holds or not by itself.
+      head: "paper", one Dense layer; or "huggingface", that of
+        `ElectraForSequenceClassification`, with a Dense layer and GELU more.
 
-    Returns logits, float32 [B, C]. Targets are int [B], or the labels' names;
-    the default loss is the cross-entropy.
+    Returns logits, float32 [B, C]. Targets are int [B], or the labels' names,
+    or with `multi_label` float [B, C], 1 where a class holds; the default loss
+    is the mean cross-entropy, then of each class's sigmoid.
 
     Example:
       model = Classifier.from_pretrained("tiny", labels=("bad", "good"))
@@ -67,6 +47,8 @@ class Classifier(_OnClsVector):
     Reference: ELECTRA, section 3.1 "linear classifiers on top".
     """
 
+    head_kinds = ("classifier",)
+
     def __init__(
         self,
         encoder: Encoder,
@@ -74,42 +56,59 @@ class Classifier(_OnClsVector):
         num_classes: int | None = None,
         dropout: float = 0.1,
         preprocessor: TextPreprocessor | None = None,
+        multi_label: bool = False,
+        head: str = PAPER,
         **kwargs,
     ):
         self.labels = label_names(labels, num_classes)
+        self.multi_label = multi_label
         num_classes = len(self.labels)
-        super().__init__(encoder, dropout, preprocessor, num_classes, **kwargs)
+        super().__init__(
+            encoder, dropout, preprocessor, num_classes, head, **kwargs
+        )
 
     def call(self, inputs, training=False):
         return self.outputs(inputs, training)  # [B, C]
 
     def targets(self, y, x, places):
+        if self.multi_label:
+            return rules.marks(y, len(self.labels))
         y = rules.class_numbers(y, self.labels)
         return rules.one_class(y, len(self.labels)) if self.loss is None else y
 
     def default_loss(self, y, y_pred, sample_weight):
-        loss = keras.losses.SparseCategoricalCrossentropy(
-            from_logits=True, reduction="sum"
-        )
+        if self.multi_label:
+            loss = keras.losses.BinaryCrossentropy(
+                from_logits=True, reduction="sum"
+            )
+        else:
+            loss = keras.losses.SparseCategoricalCrossentropy(
+                from_logits=True, reduction="sum"
+            )
         total = loss(y, y_pred, sample_weight)
         return mean_over_replicas(total, tf.shape(y_pred)[0])
 
     def get_config(self):
-        return {**super().get_config(), "labels": list(self.labels)}
+        return {
+            **super().get_config(),
+            "labels": list(self.labels),
+            "multi_label": self.multi_label,
+        }
 
 
 @keras.saving.register_keras_serializable("electra_tf")
-class Regressor(_OnClsVector):
-    """One number for a text or a pair: Dense(1) on the [CLS] vector.
+class Regressor(OnClsVector):
+    """One number for a text or a pair: a head on the [CLS] vector.
 
     Args:
       encoder: the pre-trained encoder.
-      dropout: rate before the Dense layer.
-      preprocessor: see `TaskModel`.
+      dropout, preprocessor, head: see `Classifier`.
 
     Returns float32 [B]. Targets are float [B]; the default loss is the
     squared error.
     """
+
+    head_kinds = ("regressor",)
 
     def call(self, inputs, training=False):
         return tf.squeeze(self.outputs(inputs, training), -1)  # [B]
@@ -126,6 +125,47 @@ class Regressor(_OnClsVector):
 
 
 @keras.saving.register_keras_serializable("electra_tf")
+class Ranker(OnClsVector):
+    """How well a passage fits a query: a head on the pair's [CLS] vector.
+
+    Args:
+      encoder: the pre-trained encoder.
+      dropout, preprocessor, head: see `Classifier`.
+
+    Of strings, `text` is the query and `text_pair` the passage. Returns
+    logits, float32 [B]; the higher, the better. Targets are float [B], 1
+    where the passage fits; the default loss is the cross-entropy of the
+    sigmoid.
+
+    Example:
+      model = Ranker.from_pretrained("tiny")
+      scores = model.predict({"text": queries, "text_pair": passages})
+
+    Reference: Nogueira and Cho 2019, "Passage Re-ranking with BERT".
+    """
+
+    head_kinds = ("regressor",)
+
+    def call(self, inputs, training=False):
+        given = set(inputs) if isinstance(inputs, Mapping) else {"text"}
+        rule = "a Ranker must be given text (the query) and text_pair"
+        require(bool({"text_pair", "input_ids"} & given), rule, sorted(given))
+        return tf.squeeze(self.outputs(inputs, training), -1)  # [B]
+
+    def targets(self, y, x, places):
+        return rules.one_number(y) if self.loss is None else y
+
+    def default_loss(self, y, y_pred, sample_weight):
+        # Rows of one number: of [B] Keras would make one row.
+        y, y_pred = (tf.reshape(x, [-1, 1]) for x in (y, y_pred))
+        loss = keras.losses.BinaryCrossentropy(
+            from_logits=True, reduction="sum"
+        )
+        total = loss(y, y_pred, sample_weight)
+        return mean_over_replicas(total, tf.shape(y_pred)[0])
+
+
+@keras.saving.register_keras_serializable("electra_tf")
 class Tagger(TaskModel):
     """One class for each token: Dense on every state.
 
@@ -134,6 +174,9 @@ class Tagger(TaskModel):
       labels: the classes' names, in the order of the logits.
       num_classes: C, where the classes have no names.
       preprocessor: see `TaskModel`.
+      dropout: rate before the Dense layer; of head="huggingface" alone.
+      head: "paper", which does not drop; or "huggingface", that of
+        `ElectraForTokenClassification`, which does.
 
     Returns logits, float32 [B, L, C]. Texts may be lists of words; targets
     then are a tag for each word, by name or number, learned at its first
@@ -142,6 +185,8 @@ class Tagger(TaskModel):
     """
 
     reads = "words"
+    has_dropout = True
+    head_kinds = ("tagger",)
 
     def __init__(
         self,
@@ -149,16 +194,23 @@ class Tagger(TaskModel):
         labels: Sequence[str] | None = None,
         num_classes: int | None = None,
         preprocessor: TextPreprocessor | None = None,
+        dropout: float = 0.1,
+        head: str = PAPER,
         **kwargs,
     ):
         self.labels = label_names(labels, num_classes)
         super().__init__(encoder, preprocessor, **kwargs)
+        self.head_style = check_style(head)
+        self.dropout = Dropout(dropout, name="task_dropout")
+        self.dropout.build((None, None, encoder.hidden_size))
         self.head = keras.layers.Dense(len(self.labels), name="task_head")
         self.head.build((None, None, encoder.hidden_size))
         self.built = True
 
     def call(self, inputs, training=False):
         states = self.states(self.features(inputs), training)  # [B, L, H]
+        if self.head_style == HUGGINGFACE:
+            states = self.dropout(states, training=training)
         return tf.cast(self.head(states), tf.float32)  # [B, L, C]
 
     def targets(self, y, x, places):
@@ -173,7 +225,12 @@ class Tagger(TaskModel):
         return mean_over_replicas(total, tf.math.count_nonzero(y != _IGNORED))
 
     def get_config(self):
-        return {**super().get_config(), "labels": list(self.labels)}
+        return {
+            **super().get_config(),
+            "labels": list(self.labels),
+            "dropout": self.dropout.rate,
+            "head": self.head_style,
+        }
 
 
 def label_names(

@@ -143,12 +143,22 @@ def one_class(y: Any, num_classes: int) -> tf.Tensor:
     """Targets that are a class for each row, int [B] or [B, 1]: int32 [B]."""
     rule = (
         "targets must be one class a row, its number or its name (of one-hot "
-        "rows the argmax; several classes a row would be multi_label, which "
-        "there is not)"
+        "rows the argmax; several classes a row are for multi_label)"
     )
     y = _one_column(y, rule)
     rule = f"targets must be whole numbers between 0 and {num_classes - 1}"
     return _whole_numbers(y, range(num_classes), rule)
+
+
+def marks(y: Any, num_classes: int) -> tf.Tensor:
+    """Targets of multi_label, a number for each class: float32 [B, C]."""
+    rule = (
+        f"targets of multi_label must be rows of {num_classes} zeros and ones"
+    )
+    is_table = not isinstance(y, Mapping) and y.dtype != tf.string
+    require(is_table and y.shape[1:] == [num_classes], rule, y.shape)
+    y = tf.cast(y, tf.float32)
+    return checked((y >= 0) & (y <= 1), rule, y)
 
 
 def one_number(y: Any) -> tf.Tensor:

@@ -158,6 +158,13 @@ class PlainSpanHead(SpanHead):
         self.start.build(states_shape)
         self.end.build(states_shape)
 
+    def logits(self, states) -> tuple[tf.Tensor, tf.Tensor]:
+        """Of start and end, before any mask: [B, L, H] -> float32 [B, L]."""
+        logits = (
+            tf.squeeze(part(states), -1) for part in (self.start, self.end)
+        )
+        return tuple(tf.cast(x, tf.float32) for x in logits)
+
     def _end_log_probs(self, states, answer_mask, start):
         logits = tf.squeeze(self.end(states), -1)
         log_probs = masked_log_softmax(logits, answer_mask)  # [B, L]

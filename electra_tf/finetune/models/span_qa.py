@@ -10,11 +10,14 @@ from electra_tf.data.columns import WHOLE
 from electra_tf.errors import require
 from electra_tf.finetune.models import TaskModel, mean_over_replicas, rules
 from electra_tf.finetune.models.span_heads import JointSpanHead, PlainSpanHead
+from electra_tf.finetune.models.text_heads import STYLES
 from electra_tf.finetune.models.windows import WindowSettings
 from electra_tf.finetune.preprocessor import TextPreprocessor
 from electra_tf.modeling.encoder import Encoder
 
 HEADS = ("joint", "plain")
+# As the other models call theirs.
+_OF_STYLE = dict(zip(STYLES, HEADS, strict=True))
 ANSWERABILITY_WEIGHT = 0.5
 # What a batch's inputs hold besides, in training: where the answer begins.
 _TRUE_START = "true_start"
@@ -26,8 +29,9 @@ class SpanQA(TaskModel):
 
     Args:
       encoder: the pre-trained encoder.
-      head: "joint", the end given the start and a classifier for
-        answerability; or "plain", BERT's.
+      head: "joint" or "paper", the end given the start and a classifier for
+        answerability; "plain" or "huggingface", BERT's, and that of
+        `ElectraForQuestionAnswering`.
       num_beams: K, starts that prediction follows, and ends for each.
       max_answer_length: tokens of an answer, for the plain head's
         answerability, and what an export answers.
@@ -59,6 +63,7 @@ class SpanQA(TaskModel):
     """
 
     reads = "pairs"
+    head_kinds = ("span_qa",)
 
     def __init__(
         self,
@@ -72,7 +77,8 @@ class SpanQA(TaskModel):
         **kwargs,
     ):
         super().__init__(encoder, preprocessor, **kwargs)
-        require(head in HEADS, f"head must be one of {', '.join(HEADS)}", head)
+        names = (*HEADS, *STYLES)
+        require(head in names, f"head must be one of {', '.join(names)}", head)
         counts = (num_beams, max_answer_length, max_query_length, doc_stride)
         are_counts = all(isinstance(n, WHOLE) and n > 0 for n in counts)
         rule = (
@@ -83,8 +89,8 @@ class SpanQA(TaskModel):
         self.num_beams = num_beams
         self.max_answer_length = max_answer_length
         self.window_settings = WindowSettings(doc_stride, max_query_length)
-        self.head_kind = head
-        if head == "joint":
+        self.head_kind = _OF_STYLE.get(head, head)
+        if self.head_kind == "joint":
             self.head = JointSpanHead(name="task_head")
         else:
             self.head = PlainSpanHead(max_answer_length, name="task_head")
@@ -104,6 +110,22 @@ class SpanQA(TaskModel):
 
     def targets(self, y, x, places):
         return rules.spans(y, self.row_length(x))
+
+    def span_logits(self, inputs) -> tuple[tf.Tensor, tf.Tensor]:
+        """Logits of the start and of the end, at every place, unmasked.
+
+        Args:
+          inputs: as the model's call takes them.
+
+        Returns two float32 [B, L], as `ElectraForQuestionAnswering` gives.
+
+        Raises:
+          InputError: the head is the joint one, whose ends depend on starts.
+        """
+        rule = "span_logits needs a model with head=plain (or huggingface)"
+        is_plain = isinstance(self.head, PlainSpanHead)
+        require(is_plain, rule, self.head_kind)
+        return self.head.logits(self.states(self.features(inputs), False))
 
     def train_step(self, data):
         return super().train_step(_with_true_start(data))

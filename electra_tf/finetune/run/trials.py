@@ -30,8 +30,9 @@ from electra_tf.finetune.tasks import (
     tagging,
     text_task,
 )
-from electra_tf.pretrained import from_pretrained
+from electra_tf.pretrained import pretrained_of
 from electra_tf.training.console import say
+from electra_tf.weights import open_weights
 
 # Imported for the names that they register.
 _BUILT_IN = (glue, question_answering, tagging, text_task)
@@ -72,9 +73,11 @@ def finetune(
     files.check_path("output_dir", output_dir)
     if task_options.do_predict:
         run.require_own_submissions(output_dir, names)
-    pretrained = from_pretrained(options.init_checkpoint)
-    tokenizer = pretrained.tokenizer
+    opened = open_weights(options.init_checkpoint)
+    pretrained, tokenizer = pretrained_of(opened), opened.tokenizer
     values = [variable.numpy() for variable in pretrained.encoder.variables]
+    if opened.head is not None:
+        values += opened.head.arrays.values()
     weights = run.fingerprint([tokenizer.settings(), *values])
     task_runs = []
     for name in dict.fromkeys(names):

@@ -133,6 +133,8 @@ class Task(abc.ABC):
 
 def build(kind: type[TaskModel], plan: TrainingOptions, **head: Any):
     """A model of a class as a plan says, `head` the class's own arguments."""
+    if plan.head is not None:
+        head["head"] = plan.head
     return kind.from_pretrained(
         plan.init_checkpoint,
         max_seq_length=plan.max_seq_length,

@@ -18,7 +18,12 @@ import pytest
 import tensorflow as tf
 import tiny
 
-from electra_tf.config.finetuning import HEADS, TaskOptions, TrainingOptions
+from electra_tf.config.finetuning import (
+    HEAD_STYLES,
+    HEADS,
+    TaskOptions,
+    TrainingOptions,
+)
 from electra_tf.errors import InputError
 from electra_tf.files import read_json
 from electra_tf.finetune.run import (
@@ -27,6 +32,7 @@ from electra_tf.finetune.run import (
     train_examples,
 )
 from electra_tf.finetune.run.learner import make_plan
+from electra_tf.weights import open_weights
 
 ROOT = pathlib.Path(__file__).parents[3]
 COLA = ("--task=cola", "--num_trials=2", "--do_predict")
@@ -257,6 +263,36 @@ def test_a_table_of_the_user_s_own(checkpoint, tmp_path):
     assert model.labels == tuple(sorted(grammar.MOODS))
 
 
+@pytest.mark.slow
+def test_a_head_is_chosen_and_trained_further(checkpoint, tmp_path):
+    """Equal weights but for the head are other weights."""
+    lines = [f"{a}\t{grammar.MOODS[m]}" for a, _, m in grammar.sentences(8)]
+    for split in ("train", "dev"):
+        (tmp_path / f"{split}.tsv").write_text(
+            "\n".join(["text\tlabel", *lines])
+        )
+    given = [
+        tmp_path,
+        tmp_path / "out",
+        "--task=custom",
+        "--learning_rate=1e-9",
+    ]
+    finished = finetune(checkpoint, *given, "--head=huggingface")
+    assert "fresh" not in finished.err
+    path = str(tmp_path / "out" / "custom" / "model.keras")
+    first = open_weights(path)
+    assert first.head.style == "huggingface"
+    assert "task_head/out_proj/kernel" in first.head.arrays
+    refused = tiny.command("finetune", *arguments(path, *given)).error()
+    assert "weights was" in refused
+    given[1] = tmp_path / "again"
+    assert "fresh" not in finetune(path, *given).err
+    again = open_weights(str(tmp_path / "again" / "custom" / "model.keras"))
+    assert again.labels == first.labels
+    for name, array in first.head.arrays.items():  # at next to no rate
+        np.testing.assert_allclose(again.head.arrays[name], array, atol=1e-6)
+
+
 def test_early_stopping_keeps_the_best_epoch(checkpoint, task_files):
     """At this rate no epoch improves on the first; written to memory."""
     out = "ram://early_stop"
@@ -338,10 +374,11 @@ def test_the_paper_s_values_by_size(
 
 
 def test_the_heads_named_in_the_flags_are_the_model_s():
-    from electra_tf.finetune.models import span_qa
+    from electra_tf.finetune.models import span_qa, text_heads
 
     assert HEADS == span_qa.HEADS
     assert TaskOptions().qa_head == HEADS[0]
+    assert HEAD_STYLES == text_heads.STYLES
 
 
 def test_a_loss_that_is_no_number_stops_the_command():

@@ -178,6 +178,8 @@ BREACHES = [
         ({name: -1}, name, -1)
         for name in (
             "num_warmup_steps",
+            "generator_num_attention_heads",
+            "generator_intermediate_size",
             "seed",
             "eval_every_steps",
             "preempted_exit_code",
@@ -238,6 +240,8 @@ FREE = {
     "vocab_file",
     "model_dir",
     "init_checkpoint",
+    "init_optimizer",
+    "generator_checkpoint",
     "do_lower_case",
     "strip_accents",
     "disallow_correct",

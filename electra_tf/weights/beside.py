@@ -1,0 +1,85 @@
+"""What config.json says of weights beside the run's configuration.
+
+Which networks are there, a fine-tuned head and its labels, and where somebody
+else's weights came from. A run's own config.json has none of this.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from electra_tf.errors import require
+from electra_tf.weights.record import Head, OpenedWeights
+
+HEAD = "task_head/"
+KINDS = ("classifier", "regressor", "tagger", "span_qa")
+STYLES = ("paper", "huggingface")
+
+
+def written_beside(weights: OpenedWeights) -> dict[str, Any]:
+    """What `read_beside` reads back; empty for a run's own networks."""
+    found: dict[str, Any] = {}
+    if weights.networks is not None:
+        found["networks"] = list(weights.networks)
+    if weights.head is not None:
+        head = weights.head
+        found["head"] = {
+            "kind": head.kind,
+            "style": head.style,
+            "multi_label": head.multi_label,
+            "dropout": head.dropout,
+        }
+    if weights.labels is not None:
+        found["labels"] = list(weights.labels)
+    if weights.origin:
+        found["origin"] = dict(weights.origin)
+    return found
+
+
+def read_beside(
+    found: Any, head_arrays: Mapping[str, np.ndarray], path: str
+) -> dict[str, Any]:
+    """Arguments of `OpenedWeights`.
+
+    Args:
+      found: what stands in the file.
+      head_arrays: those below `HEAD`.
+      path: of the file, for messages.
+
+    Raises:
+      InputError: it is not of the form that `written_beside` gives.
+    """
+
+    def check(holds: bool, rule: str, value: object) -> None:
+        require(holds, f"weights in {path!r} must {rule}", value)
+
+    check(isinstance(found, dict), "be an object", found)
+    names = {"networks", "head", "labels", "origin"}
+    check(set(found) <= names, f"have {', '.join(sorted(names))}", set(found))
+    values: dict[str, Any] = {"origin": found.get("origin", {})}
+    check(isinstance(values["origin"], dict), "name an origin", values)
+    for name in ("networks", "labels"):
+        if name in found:
+            texts = found[name]
+            good = isinstance(texts, list) and all(
+                isinstance(text, str) for text in texts
+            )
+            check(good, f"list {name}", texts)
+            values[name] = tuple(texts)
+    head = found.get("head")
+    if head is not None:
+        types = {
+            "kind": str,
+            "style": str,
+            "multi_label": bool,
+            "dropout": float,
+        }
+        good = isinstance(head, dict) and types == {
+            name: type(value) for name, value in head.items()
+        }
+        check(good, f"describe a head by {', '.join(types)}", head)
+        known = head["kind"] in KINDS and head["style"] in STYLES
+        check(known, f"name a head of {', '.join(KINDS)}", head)
+        values["head"] = Head(arrays=head_arrays, **head)
+    return values

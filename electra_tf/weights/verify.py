@@ -1,0 +1,138 @@
+"""Converted weights beside their source: the largest differences."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from electra_tf.errors import require_packages
+from electra_tf.modeling.encoder import Encoder
+from electra_tf.modeling.networks import Discriminator, MaskedLM
+from electra_tf.modeling.tying import make_main_encoder
+from electra_tf.weights import open_weights, pairs
+from electra_tf.weights.record import OpenedWeights, assign_weights
+
+_ROWS, _LENGTH = 3, 32
+
+Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
+Outputs = dict[str, np.ndarray]
+
+
+def compare(weights: OpenedWeights, folder: str, to: str) -> str:
+    """Runs both on random text; a line for each network.
+
+    The other library computes what was written for it; what was written in a
+    format of ours is read back and computed here.
+
+    Args:
+      weights: the source.
+      folder: what was written.
+      to: the format.
+
+    Raises:
+      InputError: the library that is needed is not installed.
+    """
+    batch = random_batch(weights)
+    theirs = _LIBRARIES.get(to, _ours_again)
+    lines = []
+    for network in pairs.networks_of(weights) or ("encoder",):
+        if network not in ("generator", "discriminator", "encoder"):
+            continue
+        part = weights
+        if network != "encoder":
+            part = pairs.alone(weights, network)
+        expected = outputs_of(part, network, batch)
+        found = theirs(folder, network, batch)
+        for name in found:
+            difference = np.abs(found[name] - expected[name]).max()
+            lines.append(f"verified {network} {name}: {difference:.1e}")
+    return "\n".join(lines)
+
+
+def random_batch(weights: OpenedWeights) -> Batch:
+    """Ids, mask and segments, int32 [3, L], rows of three lengths."""
+    model, rng = weights.config.model, np.random.default_rng(0)
+    length = min(_LENGTH, model.max_position_embeddings)
+    shape = (_ROWS, length)
+    ids = rng.integers(0, model.vocab_size, shape, np.int32)
+    lengths = np.linspace(length // 2, length, _ROWS).astype(int)
+    mask = (np.arange(length) < lengths[:, None]).astype(np.int32)
+    segments = (np.arange(length) >= length // 2).astype(np.int32)
+    return ids * mask, mask, np.broadcast_to(segments, shape) * mask
+
+
+def outputs_of(weights: OpenedWeights, network: str, batch: Batch) -> Outputs:
+    """Hidden states [B, L, H] and logits of a network by itself, in ours."""
+    encoder = make_main_encoder(weights.config.model)
+    model: Encoder | Discriminator | MaskedLM = encoder
+    if network == "encoder":
+        encoder.build()
+    elif network == "generator":
+        model = MaskedLM(encoder)
+    else:
+        model = Discriminator(encoder)
+    assign_weights(model.variables, weights.arrays, weights.source)
+    states = encoder(*batch)
+    found = {"hidden states": states.numpy()}
+    if network == "generator":
+        logits = model.predict_tokens(states)  # of all places
+        found["logits"] = logits.numpy()
+    elif network == "discriminator":
+        found["logits"] = model.head(states).numpy()
+    return {n: _where_real(array, batch) for n, array in found.items()}
+
+
+def _where_real(array: np.ndarray, batch: Batch) -> np.ndarray:
+    """Padding is nobody's concern, and differs."""
+    return array[batch[1].astype(bool)]
+
+
+def _ours_again(folder: str, network: str, batch: Batch) -> Outputs:
+    opened = open_weights(folder)
+    if network != "encoder":
+        opened = pairs.alone(opened, network)
+    return outputs_of(opened, network, batch)
+
+
+def _transformers(folder: str, network: str, batch: Batch) -> Outputs:
+    packages = ("torch", "transformers")
+    require_packages("--verify needs", packages, "verify")
+    import torch
+    import transformers
+
+    classes = {
+        "discriminator": transformers.ElectraForPreTraining,
+        "generator": transformers.ElectraForMaskedLM,
+        "encoder": transformers.ElectraModel,
+    }
+    path = folder if network == "encoder" else f"{folder}/{network}"
+    model = classes[network].from_pretrained(path).float().eval()
+    ids, mask, segments = (torch.tensor(part).long() for part in batch)
+    with torch.no_grad():
+        found = model(
+            input_ids=ids,
+            attention_mask=mask,
+            token_type_ids=segments,
+            output_hidden_states=True,
+        )
+    outputs = {"hidden states": found.hidden_states[-1]}
+    if network != "encoder":
+        outputs["logits"] = found.logits
+    return {n: _where_real(x.numpy(), batch) for n, x in outputs.items()}
+
+
+def _keras_hub(folder: str, network: str, batch: Batch) -> Outputs:
+    if network == "generator":
+        return {}  # KerasHub holds one encoder
+    import keras_hub
+
+    backbone = keras_hub.models.ElectraBackbone.from_preset(folder)
+    names = ("token_ids", "padding_mask", "segment_ids")
+    found = backbone(dict(zip(names, batch, strict=True)))
+    states = found["sequence_output"].numpy()
+    return {"hidden states": _where_real(states, batch)}
+
+
+_LIBRARIES: Mapping[str, Callable[[str, str, Batch], Outputs]] = {
+    "huggingface": _transformers,
+    "keras_hub": _keras_hub,
+}
