@@ -141,11 +141,13 @@ def _by_name(values: Any, specs: Mapping[str, tf.TensorSpec]) -> dict[str, Any]:
 
 
 def _tensor(value: Any, spec: tf.TensorSpec) -> tf.Tensor:
+    if not _has_axes(value, spec.shape.rank):
+        raise RequestError(f"{spec.name} must have {spec.shape.rank} axes")
+    if spec.dtype == tf.string:
+        value = _as_bytes(value)
     try:
-        if spec.dtype == tf.string:
-            value = _as_bytes(value)
         tensor = tf.constant(value, spec.dtype)
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError) as error:
         raise RequestError(
             f"{spec.name} must be {spec.dtype.name} of one shape: "
             f"{str(error).splitlines()[0]}"
@@ -158,6 +160,13 @@ def _tensor(value: Any, spec: tf.TensorSpec) -> tf.Tensor:
             f"{tensor.shape.rank}"
         )
     return tensor
+
+
+def _has_axes(value: Any, most: int) -> bool:
+    """Whether lists are nested no deeper; of 255 TensorFlow aborts."""
+    if not isinstance(value, list):
+        return True
+    return most > 0 and all(_has_axes(part, most - 1) for part in value)
 
 
 def _as_bytes(value: Any) -> Any:

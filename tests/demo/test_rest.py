@@ -110,8 +110,10 @@ def detect(text):
         ({"instances": [IDS, {"input_ids": [7]}]}, "the same keys"),
         ({"instances": [IDS, 7]}, "the same keys"),
         (detect(7), "texts must be strings"),
-        (detect(DEEP), "text must be string"),
-        ({"inputs": {**COLUMNS, "input_ids": DEEP}}, "must be int64"),
+        # TensorFlow would end the process.
+        (detect(DEEP), "text must have 1 axes"),
+        ({"inputs": {**COLUMNS, "input_ids": DEEP}}, "must have 2 axes"),
+        ({"inputs": {**COLUMNS, "input_ids": [[1], DEEP]}}, "must have 2 axes"),
         (detect([None]), "texts must be strings"),
         (detect("one"), "must have 1 axes"),
         (detect([["one"]]), "must have 1 axes"),
