@@ -187,22 +187,6 @@ def try_output(name: str, path: str) -> None:
         remove_quietly(probe)
 
 
-@contextlib.contextmanager
-def new_folder(path: str, last: str) -> Iterator[str]:
-    """As `filling`, of a folder that holds nothing yet.
-
-    Raises:
-      InputError: `path` holds something; something cannot be written.
-    """
-    if not is_empty(path):
-        raise InputError(
-            f"a new folder must be empty or not there; received {path!r}: "
-            "give another one, or remove it"
-        )
-    with filling(path, last) as folder:
-        yield folder
-
-
 def read_json(path: str, remedy: str = "restore it") -> dict[str, Any]:
     """Reads a file of ours that holds one JSON object.
 

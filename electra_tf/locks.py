@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from absl import logging
 
 from electra_tf.errors import InputError
-from electra_tf.files import (
+from electra_tf.files import filling, (
     make_folder,
     naming_write_errors,
     remove_leftovers,
@@ -160,3 +160,19 @@ def _say_unlocked() -> None:
         "Remote file systems and Windows have no locks: see to it that one "
         "process at a time writes to a folder."
     )
+
+
+@contextlib.contextmanager
+def new_folder(path: str, last: str) -> Iterator[str]:
+    """As `filling`, of a folder that holds nothing yet.
+
+    Raises:
+      InputError: `path` holds something; something cannot be written.
+    """
+    if not is_empty(path):
+        raise InputError(
+            f"a new folder must be empty or not there; received {path!r}: "
+            "give another one, or remove it"
+        )
+    with filling(path, last) as folder:
+        yield folder

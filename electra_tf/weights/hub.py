@@ -9,7 +9,7 @@ import re
 
 import tensorflow as tf
 
-from electra_tf.errors import InputError, require, require_packages
+from electra_tf.errors import InputError, require_packages
 from electra_tf.weights.tensor_files import TENSOR_FILES
 
 PREFIX = "hf://"
@@ -34,8 +34,11 @@ def fetch(name: str) -> tuple[str, dict[str, str]]:
       InputError: no such name, package, repository or network.
     """
     match = _NAME.fullmatch(name)
-    rule = "weights of the hub must be hf://org/name or hf://org/name@revision"
-    require(match is not None, rule, name)
+    if match is None:
+        raise InputError(
+            "weights of the hub must be hf://org/name or "
+            f"hf://org/name@revision; received {name!r}"
+        )
     require_packages("hf:// needs", ("huggingface_hub",), "convert")
     import huggingface_hub
 

@@ -14,7 +14,8 @@ from electra_tf.config.pretraining import (
 )
 from electra_tf.data.tokenizers import WordPieceTokenizer
 from electra_tf.errors import require
-from electra_tf.files import make_folder, new_folder, read_json, write_text
+from electra_tf.files import make_folder, read_json, write_text
+from electra_tf.locks import new_folder
 from electra_tf.pretraining.factory import network_shapes
 from electra_tf.weights import pairs
 from electra_tf.weights.huggingface_config import (

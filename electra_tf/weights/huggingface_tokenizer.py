@@ -8,12 +8,13 @@ from typing import Any
 import tensorflow as tf
 
 from electra_tf.data.tokenizers import Tokenizer, WordPieceTokenizer
+from electra_tf.data.tokenizers.learning import SUFFIX
 from electra_tf.data.tokenizers.vocab_file import (
     SPECIAL_PIECES,
     load_vocab,
     vocab_bytes,
 )
-from electra_tf.data.tokenizers.wordpiece import MAX_WORD_CHARS, SUFFIX
+from electra_tf.data.tokenizers.wordpiece import MAX_WORD_CHARS
 from electra_tf.errors import InputError, require
 from electra_tf.files import read_json, write_bytes, write_text
 

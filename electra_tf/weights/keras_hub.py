@@ -15,9 +15,10 @@ from absl import logging
 
 from electra_tf.config.pretraining import PretrainingConfig, make_config
 from electra_tf.config.sizes import like_paper
-from electra_tf.data.tokenizers import WordPieceTokenizer
+from electra_tf.data.tokenizers import Tokenizer, WordPieceTokenizer
 from electra_tf.errors import InputError, require
-from electra_tf.files import new_folder, read_json
+from electra_tf.files import read_json
+from electra_tf.locks import new_folder
 from electra_tf.weights.names import Names, network_names
 from electra_tf.weights.pairs import without_generator
 from electra_tf.weights.record import LazyArrays, OpenedWeights, WeightsFormat
@@ -142,13 +143,15 @@ def _settings(path: str, class_name: str) -> dict[str, Any]:
     name = found.get("class_name")
     require(name == class_name, rule, name)
     config = found.get("config")
-    rule = f"config in {path!r} must be an object"
-    require(isinstance(config, dict), rule, config)
+    if not isinstance(config, dict):
+        raise InputError(
+            f"config in {path!r} must be an object; received {config!r}"
+        )
     return config
 
 
 def _our_config(
-    sizes: dict[str, Any], tokenizer: WordPieceTokenizer, path: str
+    sizes: dict[str, Any], tokenizer: Tokenizer, path: str
 ) -> PretrainingConfig:
     values = {ours: sizes.get(theirs) for theirs, ours in _SIZES.items()}
     for name, value in values.items():

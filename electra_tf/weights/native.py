@@ -6,10 +6,12 @@ arrays by variable path.
 
 import contextlib
 import dataclasses
+import io
 import json
 import os
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -95,14 +97,18 @@ def _without_places(config: PretrainingConfig) -> PretrainingConfig:
     return dataclasses.replace(config, data=data, run=run)
 
 
-class _Unseekable:
+class _Unseekable(io.RawIOBase):
     """A file that zipfile does not go back in, as remote ones cannot."""
 
     def __init__(self, file: tf.io.gfile.GFile):
-        self._file, self.flush = file, file.flush
+        super().__init__()
+        self._file = file
 
-    def write(self, content: bytes) -> int:
-        self._file.write(content)
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any) -> int:
+        self._file.write(bytes(content))
         return len(content)
 
 
@@ -197,12 +203,14 @@ def _part(part: str, tensors: Iterable[str]) -> dict[str, str]:
 
 
 def _within(scope: str, arrays: LazyArrays) -> LazyArrays:
-    return LazyArrays((n for n in arrays if n.startswith(scope)), arrays.get)
+    return LazyArrays(
+        (n for n in arrays if n.startswith(scope)), arrays.__getitem__
+    )
 
 
 def _without(scope: str, arrays: LazyArrays) -> LazyArrays:
     names = (n for n in arrays if not n.startswith(scope))
-    return LazyArrays(names, arrays.get)
+    return LazyArrays(names, arrays.__getitem__)
 
 
 def sum_tables(arrays: Mapping[str, np.ndarray]) -> LazyArrays:

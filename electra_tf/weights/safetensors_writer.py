@@ -7,6 +7,7 @@ import json
 import math
 import struct
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -36,7 +37,8 @@ def write_safetensors(
       InputError: an array of another shape, or the file cannot be written.
     """
     width = tf.dtypes.as_dtype(dtype).size
-    header, begin = {"__metadata__": {"format": "pt"}}, 0
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    begin = 0
     for name, shape in shapes.items():
         end = begin + width * math.prod(shape)
         header[name] = {

@@ -59,11 +59,14 @@ class TF1Checkpoint(WeightsFormat):
         return _prefix_of(path) is not None
 
     def read(self, path: str) -> OpenedWeights:
-        prefix = _prefix_of(path)
+        prefix = _prefix_of(path) or path
         arrays, slots = read_tf1_variables(prefix)
         config_file, vocab_file = _near(prefix, CONFIG), _near(prefix, _VOCAB)
-        rule = f"a TF1 checkpoint must have {_VOCAB} beside it or one folder up"
-        require(vocab_file is not None, rule, path)
+        if vocab_file is None:
+            raise InputError(
+                f"a TF1 checkpoint must have {_VOCAB} beside it or one folder "
+                f"up; received {path!r}"
+            )
         if config_file is None:
             config = inferred_config(arrays, f"the checkpoint {prefix!r}")
         else:
@@ -190,7 +193,7 @@ def inferred_config(
         require(name in arrays, rule, f"one without {name}")
         return arrays[name].shape
 
-    def sizes(scope: str) -> tuple[int, int, int]:
+    def sizes(scope: str) -> tuple[int, ...]:
         """Width, FFN and depth of an encoder."""
         kernel = f"{scope}/encoder/layer_0/intermediate/dense/kernel"
         start = f"{scope}/encoder/layer_"

@@ -13,7 +13,8 @@ from electra_tf.config.pretraining import PretrainingConfig, flat_values
 from electra_tf.data.tokenizers import WordPieceTokenizer
 from electra_tf.data.tokenizers.vocab_file import vocab_bytes
 from electra_tf.errors import require
-from electra_tf.files import new_folder, write_bytes, write_text
+from electra_tf.files import write_bytes, write_text
+from electra_tf.locks import new_folder
 from electra_tf.weights.names import HEADS
 from electra_tf.weights.record import OpenedWeights
 
@@ -94,7 +95,7 @@ def _save(
     prefix: str, tensors: Mapping[str, tuple[Mapping, str]], step: int
 ) -> None:
     parts: list[str] = []
-    waiting: dict[str, np.ndarray] = {STEP: np.int64(step)}
+    waiting: dict[str, np.ndarray] = {STEP: np.array(step, np.int64)}
     for name, (arrays, there) in tensors.items():
         waiting[name] = arrays[there]
         if sum(a.nbytes for a in waiting.values()) > _BYTES_A_FILE:

@@ -153,9 +153,11 @@ def _that_are_there(
 
 def _assign_slots(pretrainer: Pretrainer, weights: OpenedWeights) -> None:
     slots, optimizer = weights.optimizer, pretrainer.optimizer
-    rule = "init_optimizer needs weights with a step and Adam's moments"
-    has_slots = slots is not None and slots.step is not None
-    require(has_slots, rule, weights.source)
+    if slots is None or slots.step is None:
+        raise InputError(
+            "init_optimizer needs weights with a step and Adam's moments; "
+            f"received {weights.source}"
+        )
     variables = pretrainer.trainable_variables
     for slot, arrays in (
         (optimizer.adam_m, slots.m),
