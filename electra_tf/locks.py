@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from absl import logging
 
 from electra_tf.errors import InputError
-from electra_tf.files import filling, (
+from electra_tf.files import (
+    filling,
     make_folder,
     naming_write_errors,
     remove_leftovers,

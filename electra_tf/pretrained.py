@@ -83,17 +83,15 @@ class PretrainedElectra:
         return self._network(name).encoder
 
     def _network(self, name: str) -> Discriminator | MaskedLM:
-        if self._alone is not None:
-            raise InputError(
-                f"this model has no {name}: it is an encoder alone, bare or of "
-                f"a fine-tuned model, which can be fine-tuned or embed texts"
-            )
         if name not in self.networks:
-            raise InputError(
-                f"this model has no {name}: it was pre-trained with "
-                f"objective={self.config.objective.objective}, which has "
-                f"{', '.join(self.networks)}"
-            )
+            reason = "it is an encoder alone"
+            if self._alone is None:
+                reason = (
+                    "it was pre-trained with objective="
+                    f"{self.config.objective.objective}, which has "
+                    f"{', '.join(self.networks)}"
+                )
+            raise InputError(f"this model has no {name}: {reason}")
         return self.networks[name]
 
     def detect(self, texts: Sequence[str]) -> list[list[DetectedToken]]:
@@ -228,20 +226,16 @@ def from_pretrained(name_or_path: str | os.PathLike) -> PretrainedElectra:
 def pretrained_of(weights: OpenedWeights) -> PretrainedElectra:
     """As `from_pretrained`, of weights that are open."""
     if weights.networks == ():
-        return _encoder_alone(weights)
+        encoder = make_main_encoder(weights.config.model)
+        encoder.build()
+        assign_weights(encoder.variables, weights.arrays, weights.source)
+        return PretrainedElectra(weights.config, weights.tokenizer, {}, encoder)
     networks = make_networks(weights.config, merged=True)
     if weights.networks is not None:
         networks = {name: networks[name] for name in weights.networks}
     variables = variables_of(networks.values())
     assign_weights(variables, weights.arrays, weights.source)
     return PretrainedElectra(weights.config, weights.tokenizer, networks)
-
-
-def _encoder_alone(weights: OpenedWeights) -> PretrainedElectra:
-    encoder = make_main_encoder(weights.config.model)
-    encoder.build()
-    assign_weights(encoder.variables, weights.arrays, weights.source)
-    return PretrainedElectra(weights.config, weights.tokenizer, {}, encoder)
 
 
 def finetuning_encoder(

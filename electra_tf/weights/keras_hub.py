@@ -102,7 +102,7 @@ class KerasHubPreset(WeightsFormat):
             variable.assign(weights.arrays[name.ours].reshape(variable.shape))
         left = [path for path in variables if not path.startswith(_POOLER)]
         require(not left, "all of KerasHub's variables must have ours", left)
-        logging.info(
+        logging.warning(
             "KerasHub's encoder has GELU by its tanh approximation, and a "
             "pooler, which stays at random: its states differ a little from "
             "ours, see docs/weights.md."

@@ -4,14 +4,10 @@ The latter holds config.json, the tokenizer and one .npz without pickles:
 arrays by variable path.
 """
 
-import contextlib
 import dataclasses
-import io
 import json
 import os
-import zipfile
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -19,7 +15,7 @@ import tensorflow as tf
 from electra_tf.config.pretraining import BESIDE, PretrainingConfig, to_json
 from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError
-from electra_tf.files import filling, read_json, replacing, write_text
+from electra_tf.files import filling, read_json, write_text
 from electra_tf.modeling.tying import DELTA
 from electra_tf.training.checkpoints import (
     FOLDER,
@@ -28,6 +24,7 @@ from electra_tf.training.checkpoints import (
 )
 from electra_tf.training.run_folder import CONFIG, read_config
 from electra_tf.weights.beside import HEAD, read_beside, written_beside
+from electra_tf.weights.npz import read_npz, write_npz
 from electra_tf.weights.record import (
     AdamSlots,
     LazyArrays,
@@ -52,7 +49,7 @@ class ElectraTFWeights(WeightsFormat):
         return tf.io.gfile.exists(os.path.join(path, WEIGHTS))
 
     def read(self, path: str) -> OpenedWeights:
-        arrays = _read_npz(os.path.join(path, WEIGHTS))
+        arrays = read_npz(os.path.join(path, WEIGHTS))
         config_file = os.path.join(path, CONFIG)
         config = read_config(path)
         beside = read_json(config_file).get(BESIDE, {})
@@ -87,7 +84,7 @@ class ElectraTFWeights(WeightsFormat):
         with filling(output_dir, last=WEIGHTS) as folder:
             weights.tokenizer.save(folder)
             write_text(os.path.join(folder, CONFIG), text)
-            _write_npz(os.path.join(folder, WEIGHTS), arrays, dtype)
+            write_npz(os.path.join(folder, WEIGHTS), arrays, dtype)
 
 
 def _without_places(config: PretrainingConfig) -> PretrainingConfig:
@@ -95,62 +92,6 @@ def _without_places(config: PretrainingConfig) -> PretrainingConfig:
     data = dataclasses.replace(config.data, data_dir="", vocab_file="")
     run = dataclasses.replace(config.run, model_dir="", init_checkpoint="")
     return dataclasses.replace(config, data=data, run=run)
-
-
-class _Unseekable(io.RawIOBase):
-    """A file that zipfile does not go back in, as remote ones cannot."""
-
-    def __init__(self, file: tf.io.gfile.GFile):
-        super().__init__()
-        self._file = file
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, content: Any) -> int:
-        self._file.write(bytes(content))
-        return len(content)
-
-
-def _write_npz(
-    path: str, arrays: Mapping[str, Mapping[str, np.ndarray]], dtype: str
-) -> None:
-    """As `np.savez_compressed`, with one array in memory at a time.
-
-    Args:
-      path: of the file.
-      arrays: name -> what holds it under that name.
-      dtype: of the file.
-    """
-    with (
-        replacing(path) as temporary,
-        tf.io.gfile.GFile(temporary, "wb") as file,
-        zipfile.ZipFile(_Unseekable(file), "w", zipfile.ZIP_DEFLATED) as parts,
-    ):
-        for name, holder in arrays.items():
-            with parts.open(f"{name}.npy", "w", force_zip64=True) as part:
-                np.lib.format.write_array(part, holder[name].astype(dtype))
-
-
-def _read_npz(path: str) -> LazyArrays:
-    @contextlib.contextmanager
-    def naming_damage() -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:  # zipfile, zlib and NumPy raise their own
-            raise InputError(
-                f"cannot read weights from {path!r} "
-                f"({type(error).__name__}: {error})"
-            ) from None
-
-    def read(name: str) -> np.ndarray:
-        with naming_damage():
-            return arrays[name].astype(np.float32)
-
-    with naming_damage():
-        file = tf.io.gfile.GFile(path, "rb")  # open while arrays are read
-        arrays = np.load(file, allow_pickle=False)
-        return LazyArrays(arrays.files, read)
 
 
 class RunFolderWeights(WeightsFormat):

@@ -5,7 +5,6 @@ from itertools import zip_longest
 from typing import Any
 
 import keras
-from absl import logging
 
 from electra_tf.config.execution import RunConfig
 from electra_tf.config.pretraining import flat_values
@@ -14,6 +13,7 @@ from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError, require
 from electra_tf.pretraining.pretrainer import Pretrainer
 from electra_tf.training.checkpoints import latest_checkpoint
+from electra_tf.training.console import say
 from electra_tf.weights import open_pair
 from electra_tf.weights.native import RunFolderWeights, split_tables
 from electra_tf.weights.record import OpenedWeights, assign_arrays
@@ -143,11 +143,8 @@ def _that_are_there(
     scopes = {v.path.partition("/")[0] for v in variables}
     fresh = scopes - {v.path.partition("/")[0] for v in found}
     if fresh:
-        logging.info(
-            "%s starts fresh: %s has none",
-            ", ".join(sorted(fresh)),
-            weights.source,
-        )
+        names = ", ".join(sorted(fresh))
+        say(f"fresh, since {weights.source} has none: {names}")
     return [v for v in variables if v.path.partition("/")[0] not in fresh]
 
 

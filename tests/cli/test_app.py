@@ -47,7 +47,7 @@ def test_an_input_error_is_one_line_whatever_it_holds():
         raise InputError("it must be small;\nreceived\t'x\ny'")
 
     finished = run_app(main)
-    assert finished.error() == "error: it must be small; received 'x y'"
+    assert finished.error() == ("error: it must be small;\\nreceived\\t'x\\ny'")
     assert len(finished.err.splitlines()) == 1
     assert not finished.out
 

@@ -12,7 +12,7 @@ from electra_tf.errors import InputError
 from electra_tf.pretrained import from_pretrained
 from electra_tf.weights import (
     LazyArrays,
-    native,
+    npz,
     open_weights,
     save_weights,
 )
@@ -243,7 +243,7 @@ def test_a_full_disk_leaves_no_folder(sources, tmp_path, monkeypatch):
     def full(path):
         raise InputError(f"cannot write to {path!r}")
 
-    monkeypatch.setattr(native, "replacing", full)
+    monkeypatch.setattr(npz, "replacing", full)
     with pytest.raises(InputError, match="cannot write"):
         save_weights(open_weights(sources["run"]), str(tmp_path / "out"))
     assert not list(tmp_path.iterdir())
