@@ -1,10 +1,13 @@
 """AdamW whose rate falls from the head down to the embeddings."""
 
+import math
+import numbers
 import re
 from collections.abc import Mapping, Sequence
 
 import keras
 
+from electra_tf.config import FACTOR, Rule
 from electra_tf.errors import require
 from electra_tf.training.optimizers import AdamW
 from electra_tf.training.schedules import WarmupPolynomialDecay
@@ -12,6 +15,26 @@ from electra_tf.training.schedules import WarmupPolynomialDecay
 _EMBEDDINGS = re.compile(r"(^|/)electra/embeddings(_project)?/")
 _BLOCK = re.compile(r"(^|/)electra/encoder/layer_(\d+)/")
 _ENCODER = re.compile(r"(^|/)electra/")
+_POSITIVE = Rule("must be positive", lambda value: 0 < value < math.inf)
+_NOT_NEGATIVE = Rule(
+    "must not be negative", lambda value: 0 <= value < math.inf
+)
+_WHOLE = Rule(
+    "must be a whole number above 0", lambda value: value > 0 == value % 1
+)
+_COUNTS = {
+    "num_train_steps": _WHOLE,
+    "num_examples": _WHOLE,
+    "batch_size": _WHOLE,
+    "epochs": _WHOLE,
+}
+_NUMBERS = {
+    "learning_rate": _POSITIVE,
+    "warmup_fraction": Rule("must lie in [0, 1]", lambda v: 0 <= v <= 1),
+    "layerwise_decay": FACTOR,
+    "weight_decay_rate": _NOT_NEGATIVE,
+    "clip_norm": _POSITIVE,
+}
 
 
 def layer_depths(model: keras.Model) -> dict[str, int]:
@@ -90,13 +113,17 @@ class LayerwiseAdamW(AdamW):
 
 def create_optimizer(
     model: keras.Model,
-    num_train_steps: int,
+    num_train_steps: int | None = None,
     learning_rate: float | None = None,
     warmup_fraction: float = 0.1,
     layerwise_decay: float = 0.8,
     weight_decay_rate: float | None = None,
     clip_norm: float | None = 1.0,
     compat: str = "none",
+    *,
+    num_examples: int | None = None,
+    batch_size: int | None = None,
+    epochs: int | None = None,
 ) -> LayerwiseAdamW:
     """The paper's optimizer for fine-tuning.
 
@@ -105,7 +132,8 @@ def create_optimizer(
 
     Args:
       model: holds one encoder; any Keras model will do.
-      num_train_steps: T, over which the rate falls linearly to 0.
+      num_train_steps: T, over which the rate falls linearly to 0; steps after
+        T move nothing, and `fit` warns of them at its end.
       learning_rate: the head's peak. The paper's are 3e-4 for Small (the
         default), 1e-4 for Base, 5e-5 for Large.
       warmup_fraction: of T, over which the rate rises.
@@ -115,13 +143,20 @@ def create_optimizer(
       compat: "google" repeats the authors' code where it departs from the
         paper: a step more of decay everywhere but on the head, weight decay
         0.01, and 1e-4 for Small.
+      num_examples, batch_size, epochs: in place of num_train_steps, what `fit`
+        gets: T is the number of its steps.
 
     Raises:
       InputError: see `layer_depths`; a value that breaks a rule.
 
     Reference: ELECTRA, Table 7.
     """
-    _check_arguments(num_train_steps, warmup_fraction, layerwise_decay, compat)
+    given = (num_train_steps, num_examples, batch_size, epochs)
+    num_train_steps = _steps(*given)
+    shape = (warmup_fraction, layerwise_decay)
+    _check(_NUMBERS, (learning_rate, *shape, weight_decay_rate, clip_norm))
+    is_known = compat in ("none", "google")
+    require(is_known, "compat must be one of none, google", compat)
     is_google = compat == "google"
     if learning_rate is None:
         learning_rate = 1e-4 if is_google else 3e-4
@@ -147,12 +182,25 @@ def create_optimizer(
     )
 
 
-def _check_arguments(num_train_steps, warmup_fraction, layerwise_decay, compat):
-    is_one = num_train_steps >= 1
-    require(is_one, "num_train_steps must be positive", num_train_steps)
-    is_fraction = 0 <= warmup_fraction <= 1
-    require(is_fraction, "warmup_fraction must lie in [0, 1]", warmup_fraction)
-    is_factor = 0 < layerwise_decay <= 1
-    require(is_factor, "layerwise_decay must lie in (0, 1]", layerwise_decay)
-    is_known = compat in ("none", "google")
-    require(is_known, "compat must be one of none, google", compat)
+def _steps(num_train_steps: int | None, *parts: int | None) -> int:
+    """T, given as such or by num_examples, batch_size and epochs."""
+    is_whole = num_train_steps is not None
+    require(
+        all((part is None) == is_whole for part in parts),
+        "num_train_steps must be given, or num_examples, batch_size and epochs "
+        "in its place",
+        (num_train_steps, *parts),
+    )
+    _check(_COUNTS, (num_train_steps, *parts))
+    if num_train_steps is not None:
+        return num_train_steps
+    num_examples, batch_size, epochs = (int(part or 0) for part in parts)
+    return -(-num_examples // batch_size) * epochs
+
+
+def _check(rules: Mapping[str, Rule], values: Sequence[float | None]) -> None:
+    """Refuses what breaks its rule; None is what was not given."""
+    for (name, rule), value in zip(rules.items(), values, strict=True):
+        if value is not None:
+            holds = isinstance(value, numbers.Real) and rule.holds(value)
+            require(holds, f"{name} {rule.text}", value)

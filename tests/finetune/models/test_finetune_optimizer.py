@@ -1,6 +1,7 @@
 """Layer-wise rates against NumPy, and one update with them."""
 
 import contextlib
+import math
 
 import keras
 import numpy as np
@@ -192,6 +193,14 @@ def test_a_variable_of_no_layer_or_a_twin_is_refused(
     "wrong",
     [
         {"num_train_steps": 0},
+        {"num_train_steps": 1.5},
+        {"num_train_steps": math.nan},
+        {"num_train_steps": "many"},
+        {"num_examples": 10, "epochs": 1, "batch_size": 0},
+        {"num_train_steps": 10, "learning_rate": math.nan},
+        {"num_train_steps": 10, "learning_rate": 0},
+        {"num_train_steps": 10, "weight_decay_rate": -0.1},
+        {"num_train_steps": 10, "clip_norm": math.inf},
         {"num_train_steps": 10, "warmup_fraction": 1.5},
         {"num_train_steps": 10, "layerwise_decay": 0.0},
         {"num_train_steps": 10, "compat": "Google"},
@@ -201,3 +210,24 @@ def test_bad_arguments_are_refused(model, wrong):
     name, value = list(wrong.items())[-1]
     with pytest.raises(InputError, match=f"{name} must.*received '?{value}"):
         create_optimizer(model, **wrong)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"num_examples": 10},
+        {"num_examples": 10, "batch_size": 2},
+        {"num_train_steps": 10, "epochs": 1},
+    ],
+)
+def test_the_steps_are_given_in_one_of_two_ways(model, given):
+    with pytest.raises(InputError, match="must be given, or num_examples"):
+        create_optimizer(model, **given)
+
+
+def test_the_steps_of_what_fit_gets(model):
+    given = {"num_examples": 10, "batch_size": 4, "epochs": 2}
+    optimizer = create_optimizer(model, **given)
+    schedule = optimizer.get_config()["learning_rate"]["config"]
+    assert schedule["num_train_steps"] == 6
