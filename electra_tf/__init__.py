@@ -7,7 +7,9 @@ so that a command's `--help` or a mistyped flag does not wait for TensorFlow.
 
 import ast
 import importlib
+import importlib.abc
 import pathlib
+import sys
 from typing import Any
 
 __version__ = "0.1.0"
@@ -36,3 +38,24 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+# Rooms whose modules import Keras, by themselves or with TensorFlow Text.
+_ON_KERAS = (
+    "data demo finetune modeling pretrained pretraining scoring serving "
+    "training weights"
+).split()
+
+
+class _PartIsImported(importlib.abc.MetaPathFinder):
+    """Sees to it, before a part imports Keras, that it is the right one."""
+
+    def find_spec(
+        self, name: str, path: Any = None, target: Any = None
+    ) -> None:
+        package, _, part = name.partition(".")
+        if package == __name__ and part in _ON_KERAS:
+            importlib.import_module("electra_tf.errors").check_keras()
+
+
+sys.meta_path.insert(0, _PartIsImported())

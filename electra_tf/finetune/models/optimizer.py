@@ -1,13 +1,11 @@
 """AdamW whose rate falls from the head down to the embeddings."""
 
-import math
-import numbers
 import re
 from collections.abc import Mapping, Sequence
 
 import keras
+import numpy as np
 
-from electra_tf.config import FACTOR, Rule
 from electra_tf.errors import require
 from electra_tf.training.optimizers import AdamW
 from electra_tf.training.schedules import WarmupPolynomialDecay
@@ -15,26 +13,6 @@ from electra_tf.training.schedules import WarmupPolynomialDecay
 _EMBEDDINGS = re.compile(r"(^|/)electra/embeddings(_project)?/")
 _BLOCK = re.compile(r"(^|/)electra/encoder/layer_(\d+)/")
 _ENCODER = re.compile(r"(^|/)electra/")
-_POSITIVE = Rule("must be positive", lambda value: 0 < value < math.inf)
-_NOT_NEGATIVE = Rule(
-    "must not be negative", lambda value: 0 <= value < math.inf
-)
-_WHOLE = Rule(
-    "must be a whole number above 0", lambda value: value > 0 == value % 1
-)
-_COUNTS = {
-    "num_train_steps": _WHOLE,
-    "num_examples": _WHOLE,
-    "batch_size": _WHOLE,
-    "epochs": _WHOLE,
-}
-_NUMBERS = {
-    "learning_rate": _POSITIVE,
-    "warmup_fraction": Rule("must lie in [0, 1]", lambda v: 0 <= v <= 1),
-    "layerwise_decay": FACTOR,
-    "weight_decay_rate": _NOT_NEGATIVE,
-    "clip_norm": _POSITIVE,
-}
 
 
 def layer_depths(model: keras.Model) -> dict[str, int]:
@@ -132,8 +110,7 @@ def create_optimizer(
 
     Args:
       model: holds one encoder; any Keras model will do.
-      num_train_steps: T, over which the rate falls linearly to 0; steps after
-        T move nothing, and `fit` warns of them at its end.
+      num_train_steps: T, over which the rate falls linearly to 0.
       learning_rate: the head's peak. The paper's are 3e-4 for Small (the
         default), 1e-4 for Base, 5e-5 for Large.
       warmup_fraction: of T, over which the rate rises.
@@ -143,33 +120,20 @@ def create_optimizer(
       compat: "google" repeats the authors' code where it departs from the
         paper: a step more of decay everywhere but on the head, weight decay
         0.01, and 1e-4 for Small.
-      num_examples, batch_size, epochs: in place of num_train_steps, what `fit`
-        gets: T is the number of its steps.
+      num_examples, batch_size, epochs: of `fit`, in place of num_train_steps.
 
     Raises:
       InputError: see `layer_depths`; a value that breaks a rule.
 
     Reference: ELECTRA, Table 7.
     """
-    given = (num_train_steps, num_examples, batch_size, epochs)
-    num_train_steps = _steps(*given)
-    shape = (warmup_fraction, layerwise_decay)
-    _check(_NUMBERS, (learning_rate, *shape, weight_decay_rate, clip_norm))
-    is_known = compat in ("none", "google")
-    require(is_known, "compat must be one of none, google", compat)
+    num_train_steps = _steps(num_train_steps, num_examples, batch_size, epochs)
+    _check_arguments(num_train_steps, warmup_fraction, layerwise_decay, compat)
     is_google = compat == "google"
     if learning_rate is None:
         learning_rate = 1e-4 if is_google else 3e-4
     if weight_decay_rate is None:
         weight_decay_rate = 0.01 if is_google else 0.0
-    depths = layer_depths(model)
-    head = max(depths.values())
-    # Differs from TF1: its head stands two above the last block.
-    top = head + 1 if is_google else head
-    factors = {
-        path: 1.0 if depth == head else layerwise_decay ** (top - depth)
-        for path, depth in depths.items()
-    }
     return LayerwiseAdamW(
         WarmupPolynomialDecay(
             learning_rate,
@@ -178,29 +142,48 @@ def create_optimizer(
         ),
         decay_rate=weight_decay_rate,
         clip_norm=clip_norm,
-        factors=factors,
+        factors=_factors(layer_depths(model), layerwise_decay, is_google),
     )
+
+
+def _factors(
+    depths: Mapping[str, int], layerwise_decay: float, is_google: bool
+) -> dict[str, float]:
+    head = max(depths.values())
+    # Differs from TF1: its head stands two above the last block.
+    top = head + 1 if is_google else head
+    return {
+        path: 1.0 if depth == head else layerwise_decay ** (top - depth)
+        for path, depth in depths.items()
+    }
 
 
 def _steps(num_train_steps: int | None, *parts: int | None) -> int:
-    """T, given as such or by num_examples, batch_size and epochs."""
+    """T, which is given, or follows from what `fit` gets."""
+    names = ("num_examples", "batch_size", "epochs")
     is_whole = num_train_steps is not None
     require(
         all((part is None) == is_whole for part in parts),
-        "num_train_steps must be given, or num_examples, batch_size and epochs "
-        "in its place",
+        f"num_train_steps must be given, or {', '.join(names)} in its place",
         (num_train_steps, *parts),
     )
-    _check(_COUNTS, (num_train_steps, *parts))
     if num_train_steps is not None:
         return num_train_steps
-    num_examples, batch_size, epochs = (int(part or 0) for part in parts)
+    counts: list[int] = []
+    for name, part in zip(names, parts, strict=True):
+        is_count = isinstance(part, int | np.integer) and part >= 1
+        require(is_count, f"{name} must be a positive whole number", part)
+        counts.append(int(part))
+    num_examples, batch_size, epochs = counts
     return -(-num_examples // batch_size) * epochs
 
 
-def _check(rules: Mapping[str, Rule], values: Sequence[float | None]) -> None:
-    """Refuses what breaks its rule; None is what was not given."""
-    for (name, rule), value in zip(rules.items(), values, strict=True):
-        if value is not None:
-            holds = isinstance(value, numbers.Real) and rule.holds(value)
-            require(holds, f"{name} {rule.text}", value)
+def _check_arguments(num_train_steps, warmup_fraction, layerwise_decay, compat):
+    is_one = num_train_steps >= 1
+    require(is_one, "num_train_steps must be positive", num_train_steps)
+    is_fraction = 0 <= warmup_fraction <= 1
+    require(is_fraction, "warmup_fraction must lie in [0, 1]", warmup_fraction)
+    is_factor = 0 < layerwise_decay <= 1
+    require(is_factor, "layerwise_decay must lie in (0, 1]", layerwise_decay)
+    is_known = compat in ("none", "google")
+    require(is_known, "compat must be one of none, google", compat)
