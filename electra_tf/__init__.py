@@ -108,3 +108,24 @@ if "keras" in sys.modules:
     _promise_classes(sys.modules["keras"])
 else:
     sys.meta_path.insert(0, _KerasIsImported())
+
+
+# Rooms whose modules import Keras, by themselves or with TensorFlow Text.
+_ON_KERAS = (
+    "data demo finetune modeling pretrained pretraining scoring serving "
+    "training weights"
+).split()
+
+
+class _PartIsImported(importlib.abc.MetaPathFinder):
+    """Sees to it, before a part imports Keras, that it is the right one."""
+
+    def find_spec(
+        self, name: str, path: Any = None, target: Any = None
+    ) -> None:
+        package, _, part = name.partition(".")
+        if package == __name__ and part in _ON_KERAS:
+            importlib.import_module("electra_tf.errors").check_keras()
+
+
+sys.meta_path.insert(0, _PartIsImported())

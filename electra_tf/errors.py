@@ -1,6 +1,9 @@
-"""What a user got wrong: the one exception, and missing packages."""
+"""What a user got wrong: the one exception, missing packages, other Keras."""
 
 import importlib.util
+import json
+import os
+import pathlib
 
 
 class InputError(ValueError):
@@ -41,3 +44,32 @@ def require_packages(purpose: str, names: tuple[str, ...], extra: str) -> None:
             f"{purpose} {' and '.join(missing)}, not installed here: "
             f'pip install -e ".[{extra}]"'
         )
+
+
+def check_keras() -> None:
+    """Refuses a Keras on another backend than TensorFlow, and Keras 2.
+
+    Asked before Keras is imported, which fails far from what is to be done.
+
+    Raises:
+      InputError: naming the variable or the file that says so.
+    """
+    legacy = os.environ.get("TF_USE_LEGACY_KERAS", "")
+    rule = "TF_USE_LEGACY_KERAS must be unset, as electra_tf needs Keras 3"
+    require(legacy.lower() not in ("1", "true"), rule, legacy)
+    source, backend = "KERAS_BACKEND", os.environ.get("KERAS_BACKEND")
+    if not backend:
+        source, backend = _stored_backend()
+    rule = f"{source} must be unset or say tensorflow, which electra_tf is of"
+    require(backend in ("", "tensorflow"), rule, backend)
+
+
+def _stored_backend() -> tuple[str, str]:
+    """Keras' own file, and the backend that it names; "" for none."""
+    home = os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras")
+    path = pathlib.Path(home, "keras.json")
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))["backend"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return str(path), ""
+    return str(path), str(found)

@@ -31,21 +31,30 @@ class Workers:
     Args:
       count: processes.
       logs: folder for what they print, `<number>.log`.
+      chief: whether the first has a job of its own.
       flags: of pretrain.py.
     """
 
-    def __init__(self, count: int, logs: pathlib.Path, **flags):
+    def __init__(
+        self, count: int, logs: pathlib.Path, chief: bool = False, **flags
+    ):
         logs.mkdir(parents=True, exist_ok=True)
         self.logs = [logs / f"{number}.log" for number in range(count)]
         self.addresses = [f"127.0.0.1:{port}" for port in free_ports(count)]
         arguments = [f"--{name}={value}" for name, value in flags.items()]
         self.processes = [
-            self._start(number, arguments) for number in range(count)
+            self._start(number, chief, arguments) for number in range(count)
         ]
 
-    def _start(self, number: int, arguments: list[str]) -> subprocess.Popen:
-        task = {"type": "worker", "index": number}
-        cluster = {"cluster": {"worker": self.addresses}, "task": task}
+    def _start(
+        self, number: int, chief: bool, arguments: list[str]
+    ) -> subprocess.Popen:
+        task = {"type": "worker", "index": number - chief}
+        jobs = {"worker": self.addresses[chief:]}
+        if chief:
+            jobs["chief"] = self.addresses[:1]
+            task = task if number else {"type": "chief", "index": 0}
+        cluster = {"cluster": jobs, "task": task}
         with open(self.logs[number], "w") as log:
             return subprocess.Popen(
                 [sys.executable, str(ROOT / "scripts/pretrain.py"), *arguments],

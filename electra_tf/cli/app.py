@@ -10,6 +10,11 @@ from typing import Any, NoReturn
 
 from absl import app, flags, logging
 
+from electra_tf.cli.startup import (
+    fail,
+    import_tensorflow_quietly,
+    open_streams,
+)
 from electra_tf.config import (
     Field,
     Options,
@@ -73,6 +78,7 @@ class Command:
         functools.update_wrapper(self, main)
 
     def __call__(self) -> NoReturn:
+        open_streams()
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         logging.set_verbosity(logging.WARNING)
         import_plugins(sys.argv)
@@ -144,31 +150,6 @@ def import_plugins(argv: Sequence[str]) -> None:
                 f"{plugin.value!r} ({type(error).__name__}: {error})"
             )
         print(f"plugin: {plugin.value}", file=sys.stderr)
-
-
-def import_tensorflow_quietly() -> None:
-    """Imports TensorFlow without the lines its libraries print at loading.
-
-    They come before any log level is heard, so the descriptor itself is
-    turned away; an exception still comes through.
-    """
-    sys.stderr.flush()
-    kept = os.dup(sys.stderr.fileno())
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, sys.stderr.fileno())
-        import keras  # noqa: F401
-        import tensorflow_text  # noqa: F401
-    finally:
-        os.dup2(kept, sys.stderr.fileno())
-        os.close(kept)
-        os.close(nowhere)
-
-
-def fail(message: str) -> NoReturn:
-    """Prints one line and exits with code 2."""
-    print("error:", *str(message).split(), file=sys.stderr)
-    sys.exit(2)
 
 
 def define_flags(kinds: Sequence[type], values: flags.FlagValues) -> None:

@@ -17,6 +17,7 @@ from electra_tf.config import (
     field,
 )
 from electra_tf.errors import require
+from electra_tf.files import check_path
 
 KERAS = ".keras"
 # What a sound conversion to LiteRT stays below; probabilities.
@@ -60,6 +61,7 @@ class ExportOptions(Options):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_path("output_dir", self.output_dir)
         is_litert = self.format == "litert"
         serves = not (is_litert or self.for_finetuning)
         for name, way, holds in (

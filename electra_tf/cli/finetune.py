@@ -9,8 +9,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from electra_tf.cli.app import PluginOptions, command, given_values
-from electra_tf.config import GIVEN, POSITIVE, Options, field, own
-from electra_tf.config.finetuning import TaskOptions, TrainingOptions
+from electra_tf.config import GIVEN, POSITIVE, Options, at_most, field, own
+from electra_tf.config.finetuning import (
+    MOST_TRIALS,
+    TaskOptions,
+    TrainingOptions,
+)
 from electra_tf.config.pretraining import PretrainingConfig
 from electra_tf.errors import InputError, require, require_packages
 
@@ -85,9 +89,9 @@ class CompareOptions(PluginOptions):
     system: tuple[str, ...] = field((), repeated=True)
     probe: tuple[str, ...] = field((), repeated=True)
     budget: str = field("steps", choices=("steps", "flops"))
-    probe_at: tuple[str, ...] = field(("0.25", "0.5", "0.75", "1"))
-    probe_trials: int = field(1, POSITIVE)
-    num_seeds: int = field(1, POSITIVE)
+    probe_at: tuple[str, ...] = field(("0.25", "0.5", "0.75", "1"), GIVEN)
+    probe_trials: int = field(1, POSITIVE, at_most(MOST_TRIALS))
+    num_seeds: int = field(1, POSITIVE, at_most(MOST_TRIALS))
     output_dir: str = field("", GIVEN)
 
 

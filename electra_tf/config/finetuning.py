@@ -9,6 +9,7 @@ from electra_tf.config import (
     POSITIVE,
     PROBABILITY,
     Options,
+    at_most,
     field,
 )
 
@@ -16,6 +17,8 @@ LABEL_KINDS = ("class", "number")
 # Those of `SpanQA`; named here, too, so that flags do not wait for TensorFlow.
 HEADS = ("joint", "plain")
 HEAD_STYLES = ("paper", "huggingface")
+# Each has a folder, which is looked for before any work.
+MOST_TRIALS = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +102,7 @@ class TrainingOptions(Options):
 
     init_checkpoint: str = field("", GIVEN)
     from_scratch: bool = field(False)
-    num_trials: int = field(1, POSITIVE)
+    num_trials: int = field(1, POSITIVE, at_most(MOST_TRIALS))
     seed: int = field(0, NOT_NEGATIVE)
     learning_rate: float | None = field(None, POSITIVE)
     layerwise_lr_decay: float | None = field(None, FACTOR)

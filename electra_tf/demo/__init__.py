@@ -19,6 +19,7 @@ import tensorflow_text  # noqa: F401, registers its ops
 
 from electra_tf.data.columns import whole_characters
 from electra_tf.errors import InputError
+from electra_tf.files import check_path
 
 DEFAULT = "serving_default"
 
@@ -44,6 +45,7 @@ class LocalModel:
 
     def __init__(self, base_path: str):
         names = []
+        check_path("saved_model", base_path)
         if tf.io.gfile.isdir(base_path):
             names = [n.rstrip("/") for n in tf.io.gfile.listdir(base_path)]
         versions = [int(n) for n in names if n.isascii() and n.isdigit()]

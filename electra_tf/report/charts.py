@@ -154,7 +154,7 @@ _LAST = (
         DETECTION,
         "Recall at 0.5",
         "Of the replaced tokens, the share flagged. Starts near 0 and rises "
-        "late; staying at 0 is a collapse.",
+        "late; 0 beside an AUC of 0.5 is a collapse.",
         train="disc_recall",
         held_out="eval_disc_recall",
         from_zero=True,

@@ -64,10 +64,14 @@ def _not_finite(run: Run) -> str:
 def _collapse(run: Run) -> str:
     """The trainer's own rule, on the held-out figures."""
     line = run.last("evals")
-    values = {key.removeprefix("eval_"): line[key] for key in line}
+    values = {
+        key.removeprefix("eval_"): value
+        for key, value in line.items()
+        if is_number(value)
+    }
     steps = [run.setting(f"num_{kind}_steps") for kind in ("warmup", "train")]
-    needed = ("disc_recall", "disc_accuracy", "disc_base_rate", "disc_auc")
-    known = all(is_number(values.get(key)) for key in needed)
+    needed = ("disc_loss", "disc_base_rate", "disc_auc")
+    known = all(key in values for key in needed)
     if not known or not all(is_number(count) for count in steps):
         return ""
     text = collapse_warning(values, line["step"], *steps) or ""

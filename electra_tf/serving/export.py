@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError
+from electra_tf.files import check_path
 from electra_tf.finetune.models import TaskModel
 from electra_tf.finetune.models.classifiers import (
     Classifier,
@@ -200,6 +201,7 @@ class SavedModelEncoder(keras.layers.TFSMLayer):
     """
 
     def __init__(self, filepath: str, **kwargs):
+        check_path("filepath", filepath)
         try:
             super().__init__(filepath, INFERENCE, TRAINING, **kwargs)
         except (OSError, ValueError) as error:

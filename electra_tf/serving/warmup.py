@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from electra_tf.errors import InputError
+from electra_tf.files import check_path
 from electra_tf.serving import NAMES, Function, replay
 from electra_tf.serving.replay import storable
 
@@ -164,6 +165,7 @@ def verify_saved_model(path: str) -> list[Difference]:
       InputError: no SavedModel with warm-up requests, or one that fails to
         load or to answer.
     """
+    path = check_path("path", path)
     if not tf.io.gfile.exists(os.path.join(path, FILE)):
         raise InputError(
             "verify takes a version's folder with warm-up requests; received "

@@ -9,7 +9,12 @@ import numpy as np
 import tensorflow as tf
 
 from electra_tf.errors import InputError
-from electra_tf.files import make_folder, remove_quietly, write_bytes
+from electra_tf.files import (
+    check_path,
+    make_folder,
+    remove_quietly,
+    write_bytes,
+)
 from electra_tf.pretraining.pretrainer import Pretrainer
 from electra_tf.training.optimizers import LOSS_SCALE, LossScaledAdamW
 
@@ -120,9 +125,10 @@ def latest_checkpoint(model_dir: str) -> str | None:
     """The newest checkpoint of a run's folder, or None.
 
     Raises:
-      InputError: the file that names it is damaged, or what it names is gone.
+      InputError: the file that names it is damaged, or what it names is gone;
+        see `check_path`, as TensorFlow looks for checkpoints by patterns.
     """
-    folder = os.path.join(model_dir, FOLDER)
+    folder = os.path.join(check_path("a run's folder", model_dir), FOLDER)
     with _naming_damage(folder):
         latest = tf.train.latest_checkpoint(folder)
     if latest is None:

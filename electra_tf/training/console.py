@@ -1,5 +1,6 @@
 """What a run says while it works: a bar, log lines, notes."""
 
+import math
 import sys
 from collections.abc import Mapping
 
@@ -79,10 +80,11 @@ def shown(values: Mapping[str, float], prefix: str = "") -> str:
     )
 
 
-COLLAPSED_RECALL = 0.01
-# A discriminator that ranks replaced tokens higher has learned something,
-# however few it puts above 0.5; a collapsed one is constant.
-COLLAPSED_AUC = 0.6
+# A guesser's AUC is 0.5; a generator that knows frequencies alone leaves the
+# discriminator 0.58, which is slow but no collapse.
+COLLAPSED_AUC = 0.53
+_LOSS_MARGIN = 0.002
+_UNIGRAM_MARGIN = 0.1
 
 
 def collapse_warning(
@@ -91,21 +93,41 @@ def collapse_warning(
     num_warmup_steps: int,
     num_train_steps: int,
 ) -> str | None:
-    """A warning where the discriminator calls every token original.
+    """A warning where the discriminator tells no token from another.
 
-    Early on that is as it should be: few tokens are replaced, so few reach a
-    probability of 0.5. Well after the warm-up (twice its steps, and half of
-    the run), with an AUC of a guesser's, it hints at a collapse.
+    Few tokens are replaced, so that few reach a probability of 0.5 for long:
+    that recall is 0 says nothing. A collapsed discriminator is a constant: its
+    AUC is a guesser's, and its loss no lower than that of the base rate. This
+    counts well after the warm-up (twice its steps, and half of the run).
     """
     late = step >= max(2 * num_warmup_steps, num_train_steps // 2)
-    recall = values.get("disc_recall", 1.0)
-    learned = values.get("disc_auc", 0.5) >= COLLAPSED_AUC
-    if not late or recall >= COLLAPSED_RECALL or learned:
+    names = ("disc_auc", "disc_loss", "disc_base_rate")
+    auc, loss, base = (values.get(name, math.nan) for name in names)
+    chance = _entropy(base)
+    is_constant = auc < COLLAPSED_AUC and loss > chance - _LOSS_MARGIN
+    if not late or not is_constant:
         return None
     return (
-        f"warning: at step {step:,} the discriminator finds {recall:.1%} of "
-        "the replaced tokens: it calls nearly all original. Its accuracy "
-        f"({values['disc_accuracy']:.3f}) is then the base rate "
-        f"({values['disc_base_rate']:.3f}), its AUC {values['disc_auc']:.3f}: "
-        "it may have collapsed; a lower learning_rate often helps"
+        f"warning: at step {step:,} the discriminator tells replaced tokens "
+        f"no better than a guesser: its AUC is {auc:.3f}, its loss {loss:.3f} "
+        f"(the base rate of {base:.3f} alone gives {chance:.3f}): it may have "
+        f"collapsed; a lower learning_rate often helps{_plateau(values)}"
+    )
+
+
+def _entropy(rate: float) -> float:
+    """The loss of a constant guess at the base rate."""
+    shares = (share for share in (rate, 1 - rate) if share > 0)
+    return sum(-share * math.log(share) for share in shares)
+
+
+def _plateau(values: Mapping[str, float]) -> str:
+    """What else it may be, where the generator has learned nothing, either."""
+    loss, level = (values.get(n) for n in ("mlm_loss_masked", "unigram_loss"))
+    if loss is None or level is None or loss < level - _UNIGRAM_MARGIN:
+        return ""
+    return (
+        f". Or it waits for the generator, whose loss of {loss:.3f} is at the "
+        f"unigram level ({level:.3f}), as a small model's on little text is "
+        "for a while: position_init=sinusoidal shortens that"
     )

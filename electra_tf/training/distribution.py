@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from electra_tf.config.execution import ExecutionConfig
 from electra_tf.errors import InputError, require
+from electra_tf.training.cluster_spec import find_cluster, is_told
 from electra_tf.training.console import say
 
 MakeBatches = Callable[[int, int], tf.data.Dataset]
@@ -169,9 +170,7 @@ def _found(config: ExecutionConfig) -> str:
     """What `auto` means here."""
     if config.tpu_name:
         return "tpu"
-    # Slurm sets this in what srun starts, not in the batch script itself.
-    tasks = int(os.environ.get("SLURM_STEP_NUM_TASKS", 1))
-    if "TF_CONFIG" in os.environ or tasks > 1:
+    if is_told():
         return "multi_worker"
     gpus = len(tf.config.list_physical_devices("GPU"))
     several = max(gpus, config.num_virtual_devices) > 1
@@ -204,24 +203,20 @@ def _mirrored(config: ExecutionConfig) -> Distribution:
 
 
 def _multi_worker(config: ExecutionConfig) -> Distribution:
+    resolver, place = find_cluster()
+    say(
+        f"worker {place.worker} of {len(place.addresses)} at "
+        f"{place.addresses[place.worker]}: waiting until all are there"
+    )
     try:
-        if "TF_CONFIG" in os.environ:
-            resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
-        else:
-            resolver = tf.distribute.cluster_resolver.SlurmClusterResolver()
-        addresses = tuple(resolver.cluster_spec().as_dict()["worker"])
-        worker = resolver.task_id
-        say(
-            f"worker {worker} of {len(addresses)} at {addresses[worker]}: "
-            "waiting until all are there"
-        )
         strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
-    except (LookupError, ValueError, RuntimeError, OSError) as error:
+    except (ValueError, RuntimeError, OSError, tf.errors.OpError) as error:
+        reason = str(error).splitlines()[0]
         raise InputError(
-            "strategy=multi_worker needs TF_CONFIG (a cluster of workers and "
-            f"this task) or a Slurm step: {type(error).__name__}: {error}"
+            f"the workers must find each other; received {reason}: see to it "
+            "that each has an address and a port of its own"
         ) from None
-    return Distribution(strategy, addresses, worker)
+    return Distribution(strategy, place.addresses, place.worker)
 
 
 def _tpu(config: ExecutionConfig) -> Distribution:

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from electra_tf.config.pretraining import OptimizerConfig
 from electra_tf.modeling.layers import arguments_of
-from electra_tf.training.schedules import WarmupPolynomialDecay
+from electra_tf.training import schedules
 
 # The usual 2**15, less what the loss is larger than usual: detection has a
 # weight of 50.
@@ -161,6 +161,16 @@ class AdamW(keras.optimizers.Optimizer):
         step = tf.cast(self.iterations.value + 1, dtype)
         return self.beta_1**step, self.beta_2**step
 
+    def apply(self, grads, trainable_variables=None):
+        super().apply(grads, trainable_variables)
+        if tf.executing_eagerly():
+            schedules.warn_of_lost_steps(self._learning_rate, self.iterations)
+
+    def finalize_variable_values(self, var_list):
+        # `fit` calls it at its end; a step that XLA compiled can say nothing.
+        super().finalize_variable_values(var_list)
+        schedules.warn_of_lost_steps(self._learning_rate, self.iterations)
+
     def get_config(self):
         return {**arguments_of(self, AdamW), **super().get_config()}
 
@@ -233,7 +243,7 @@ def make_optimizer(
       config: rates and schedule.
       precision: mixed_float16 scales the loss.
     """
-    schedule = WarmupPolynomialDecay(
+    schedule = schedules.WarmupPolynomialDecay(
         peak=config.learning_rate,
         num_train_steps=config.num_train_steps,
         num_warmup_steps=config.num_warmup_steps,

@@ -1,6 +1,7 @@
 """The learning rate as a function of the step."""
 
 import dataclasses
+import warnings
 
 import keras
 import tensorflow as tf
@@ -29,6 +30,9 @@ class WarmupPolynomialDecay(keras.optimizers.schedules.LearningRateSchedule):
     num_warmup_steps: int = 0
     power: float = 1.0
 
+    def __post_init__(self) -> None:
+        self.has_warned = False
+
     def __call__(self, step):
         # Differs from TF1: its graph leaves open which side of the update
         # the step is read on; here it is always before.
@@ -41,3 +45,24 @@ class WarmupPolynomialDecay(keras.optimizers.schedules.LearningRateSchedule):
 
     def get_config(self):
         return dataclasses.asdict(self)
+
+
+def warn_of_lost_steps(rate: object, done: int | keras.Variable) -> None:
+    """Warns, once, where updates were made after the end of a schedule.
+
+    Args:
+      rate: an optimizer's; one that does not fall to 0 has no end.
+      done: updates made so far.
+    """
+    if not isinstance(rate, WarmupPolynomialDecay) or rate.has_warned:
+        return
+    end = int(rate.num_train_steps)
+    lost = int(done) - end
+    if lost > 0 and not rate(end) > 0:
+        rate.has_warned = True
+        warnings.warn(
+            f"the learning rate is 0 after {end:,} steps, and {lost:,} more "
+            "moved no weight: create the optimizer for all steps of the "
+            "training",
+            stacklevel=3,
+        )

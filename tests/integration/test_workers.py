@@ -39,6 +39,19 @@ def unbroken(tmp_path_factory, records_dir):
     return folder
 
 
+def test_a_chief_and_a_worker_train_as_one_device(
+    unbroken, records_dir, tmp_path
+):
+    """One of them writes: two would tear each other's files."""
+    folder = str(tmp_path / "run")
+    flags = {**FLAGS, "data_dir": records_dir, "model_dir": folder}
+    with workers(2, tmp_path / "logs", chief=True, **flags) as two:
+        assert two.wait() == [0, 0], two.text(0) + two.text(1)
+        assert f"run: {folder}" in two.text(0)
+        assert folder not in two.text(1)
+    assert_equal_but_for_rounding(folder, unbroken)
+
+
 def test_a_killed_worker_stops_the_others_who_go_on_from_the_checkpoint(
     unbroken, records_dir, tmp_path
 ):

@@ -1,7 +1,5 @@
 """Which strategy a configuration means, and how rows are dealt out."""
 
-import json
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -38,25 +36,6 @@ def test_more_virtual_devices_than_a_started_process_has():
     tf.zeros([]).numpy()  # TensorFlow has started, with four of them
     with pytest.raises(InputError, match="num_virtual_devices=5 comes too"):
         make_distribution(ExecutionConfig(num_virtual_devices=5))
-
-
-@pytest.mark.parametrize(
-    "config",
-    [
-        "no JSON",
-        json.dumps({"cluster": {"ps": ["localhost:1"]}}),
-        json.dumps(
-            {
-                "cluster": {"worker": ["localhost:1"]},
-                "task": {"type": "worker", "index": 1},
-            }
-        ),
-    ],
-)
-def test_a_cluster_that_is_none_is_refused(config, monkeypatch):
-    monkeypatch.setenv("TF_CONFIG", config)
-    with pytest.raises(InputError, match="multi_worker needs TF_CONFIG"):
-        make_distribution(ExecutionConfig())
 
 
 def test_workers_are_asked_for_where_nothing_tells_of_them():

@@ -1,6 +1,7 @@
 """AdamW against a float64 loop, and which variables it decays."""
 
 import contextlib
+import warnings
 
 import keras
 import numpy as np
@@ -290,3 +291,36 @@ def test_defaults_are_the_paper_s():
         "epsilon": 1e-6,
     }
     assert {name: config[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(("power", "is_told"), [(1.0, True), (0.0, False)])
+def test_a_step_after_the_end_is_told_at_once(power, is_told):
+    """Of a loop of one's own; a rate that does not fall loses none."""
+    variables = make_variables()
+    optimizer = AdamW(WarmupPolynomialDecay(0.1, 2, power=power))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for gradients in make_gradients(4):
+            optimizer.apply(
+                [tf.constant(g, tf.float32) for g in gradients], variables
+            )
+    told = [str(w.message) for w in caught if "moved no" in str(w.message)]
+    assert len(told) == is_told
+    assert not is_told or "after 2 steps, and 1 more moved no" in told[0]
+
+
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_steps_after_the_end_are_told_once_by_fit(jit_compile):
+    """The rate is 0 then, and nothing else would say that nothing moves."""
+    model = keras.Sequential([keras.Input([2]), keras.layers.Dense(1)])
+    optimizer = AdamW(WarmupPolynomialDecay(0.1, 6))
+    model.compile(optimizer, "mse", jit_compile=jit_compile)
+    told = []
+    for epochs in (2, 1, 1):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            x, y = np.ones([10, 2]), np.ones([10, 1])
+            model.fit(x, y, batch_size=4, epochs=epochs, verbose=0)
+        told.append([str(w.message) for w in caught if "moved" in str(w)])
+    assert [len(each) for each in told] == [0, 1, 0]
+    assert "after 6 steps, and 3 more moved no weight" in told[1][0]

@@ -61,17 +61,16 @@ def foreign_paths(data_dir: str) -> list[str]:
       InputError: there are none.
     """
     gfile = tf.io.gfile
-    pattern = data_dir
-    if gfile.isdir(data_dir):
-        # The authors' folder, or its subfolder with the files themselves.
-        inner = os.path.join(data_dir, "pretrain_tfrecords")
-        folder = inner if gfile.isdir(inner) else data_dir
-        pattern = os.path.join(folder, "pretrain_data.tfrecord*")
     try:
-        found = gfile.glob(pattern)
+        if gfile.isdir(data_dir):
+            paths = _authors_files(data_dir)
+        else:
+            # A file may have a name that reads as a glob.
+            is_one = gfile.exists(data_dir)
+            found = [data_dir] if is_one else gfile.glob(data_dir)
+            paths = [path for path in found if not gfile.isdir(path)]
     except tf.errors.OpError:
-        found = []
-    paths = [path for path in found if not gfile.isdir(path)]
+        paths = []
     if not paths:
         raise InputError(
             "records must be a folder with manifest.json (which "
@@ -80,6 +79,21 @@ def foreign_paths(data_dir: str) -> list[str]:
             f"{data_dir!r}, where there are none"
         )
     return natural_order(paths)
+
+
+def _authors_files(folder: str) -> list[str]:
+    """The files of the authors' folder, or of its subfolder with them.
+
+    Not by a glob, which does not find a folder whose name reads as one.
+    """
+    inner = os.path.join(folder, "pretrain_tfrecords")
+    if tf.io.gfile.isdir(inner):
+        folder = inner
+    return [
+        os.path.join(folder, name)
+        for name in tf.io.gfile.listdir(folder)
+        if name.startswith("pretrain_data.tfrecord") and not name.endswith("/")
+    ]
 
 
 def scan_shards(paths: Sequence[str]) -> Scan:

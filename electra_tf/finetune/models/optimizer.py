@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 import keras
+import numpy as np
 
 from electra_tf.data.columns import WHOLE
 from electra_tf.errors import require
@@ -92,13 +93,17 @@ class LayerwiseAdamW(AdamW):
 
 def create_optimizer(
     model: keras.Model,
-    num_train_steps: int,
+    num_train_steps: int | None = None,
     learning_rate: float | None = None,
     warmup_fraction: float = 0.1,
     layerwise_decay: float = 0.8,
     weight_decay_rate: float | None = None,
     clip_norm: float | None = 1.0,
     compat: str = "none",
+    *,
+    num_examples: int | None = None,
+    batch_size: int | None = None,
+    epochs: int | None = None,
 ) -> LayerwiseAdamW:
     """The paper's optimizer for fine-tuning.
 
@@ -117,12 +122,14 @@ def create_optimizer(
       compat: "google" repeats the authors' code where it departs from the
         paper: a step more of decay everywhere but on the head, weight decay
         0.01, and 1e-4 for Small.
+      num_examples, batch_size, epochs: of `fit`, in place of num_train_steps.
 
     Raises:
       InputError: see `layer_depths`; a value that breaks a rule.
 
     Reference: ELECTRA, Table 7.
     """
+    num_train_steps = _steps(num_train_steps, num_examples, batch_size, epochs)
     _check_arguments(num_train_steps, warmup_fraction, layerwise_decay, compat)
     _check_rates(learning_rate, weight_decay_rate, clip_norm)
     is_google = compat == "google"
@@ -130,14 +137,6 @@ def create_optimizer(
         learning_rate = 1e-4 if is_google else 3e-4
     if weight_decay_rate is None:
         weight_decay_rate = 0.01 if is_google else 0.0
-    depths = layer_depths(model)
-    head = max(depths.values())
-    # Differs from TF1: its head stands two above the last block.
-    top = head + 1 if is_google else head
-    factors = {
-        path: 1.0 if depth == head else layerwise_decay ** (top - depth)
-        for path, depth in depths.items()
-    }
     return LayerwiseAdamW(
         WarmupPolynomialDecay(
             learning_rate,
@@ -146,7 +145,7 @@ def create_optimizer(
         ),
         decay_rate=weight_decay_rate,
         clip_norm=clip_norm,
-        factors=factors,
+        factors=_factors(layer_depths(model), layerwise_decay, is_google),
     )
 
 
@@ -159,6 +158,38 @@ def _check_rates(learning_rate, weight_decay_rate, clip_norm):
     }.items():
         is_rate = rate is None or 0 < rate < math.inf
         require(is_rate, f"{name} must be positive and finite", rate)
+
+
+def _factors(
+    depths: Mapping[str, int], layerwise_decay: float, is_google: bool
+) -> dict[str, float]:
+    head = max(depths.values())
+    # Differs from TF1: its head stands two above the last block.
+    top = head + 1 if is_google else head
+    return {
+        path: 1.0 if depth == head else layerwise_decay ** (top - depth)
+        for path, depth in depths.items()
+    }
+
+
+def _steps(num_train_steps: int | None, *parts: int | None) -> int:
+    """T, which is given, or follows from what `fit` gets."""
+    names = ("num_examples", "batch_size", "epochs")
+    is_whole = num_train_steps is not None
+    require(
+        all((part is None) == is_whole for part in parts),
+        f"num_train_steps must be given, or {', '.join(names)} in its place",
+        (num_train_steps, *parts),
+    )
+    if num_train_steps is not None:
+        return num_train_steps
+    counts: list[int] = []
+    for name, part in zip(names, parts, strict=True):
+        is_count = isinstance(part, int | np.integer) and part >= 1
+        require(is_count, f"{name} must be a positive whole number", part)
+        counts.append(int(part))
+    num_examples, batch_size, epochs = counts
+    return -(-num_examples // batch_size) * epochs
 
 
 def _check_arguments(num_train_steps, warmup_fraction, layerwise_decay, compat):

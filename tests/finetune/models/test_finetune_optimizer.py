@@ -209,3 +209,32 @@ def test_bad_arguments_are_refused(model, wrong):
     name, value = list(wrong.items())[-1]
     with pytest.raises(InputError, match=f"{name} must.*received '?{value}"):
         create_optimizer(model, **wrong)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"num_examples": 10},
+        {"num_examples": 10, "batch_size": 2},
+        {"num_train_steps": 10, "epochs": 1},
+    ],
+)
+def test_the_steps_are_given_in_one_of_two_ways(model, given):
+    with pytest.raises(InputError, match="must be given, or num_examples"):
+        create_optimizer(model, **given)
+
+
+@pytest.mark.parametrize("name", ["num_examples", "batch_size", "epochs"])
+@pytest.mark.parametrize("value", [0, 1.5, "many", float("nan")])
+def test_the_parts_of_the_steps_are_counts(model, name, value):
+    given = {"num_examples": 10, "batch_size": 4, "epochs": 2, name: value}
+    with pytest.raises(InputError, match=f"{name} must be a positive whole"):
+        create_optimizer(model, **given)
+
+
+def test_the_steps_of_what_fit_gets(model):
+    given = {"num_examples": 10, "batch_size": 4, "epochs": 2}
+    optimizer = create_optimizer(model, **given)
+    schedule = optimizer.get_config()["learning_rate"]["config"]
+    assert schedule["num_train_steps"] == 6
