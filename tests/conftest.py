@@ -4,10 +4,6 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-# oneDNN picks its kernels, and so the order of sums, by the processor. Adam
-# divides by what may be next to nothing, so that 24 steps show the rounding:
-# the same on every machine, or a tolerance holds on one and not on another.
-os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
 
 import pytest
 import tensorflow as tf

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from electra_tf.errors import require
 from electra_tf.weights.huggingface_config import (
     MULTI_LABEL,
     HuggingFaceConfig,
@@ -77,7 +78,14 @@ def read_head(
 
 
 def written_head(head: Head) -> dict[str, np.ndarray]:
-    """A head's tensors by canonical name, as PyTorch has them."""
+    """A head's tensors by canonical name, as PyTorch has them.
+
+    Raises:
+      InputError: a head that Hugging Face's classes do not have.
+    """
+    is_theirs = head.style == "huggingface" or head.kind == "tagger"
+    rule = "a head for Hugging Face must be of head=huggingface"
+    require(is_theirs, rule, f"a {head.kind} of head={head.style}")
     if head.kind == "span_qa":
         kernels, biases = (
             [head.arrays[f"task_head/{part}/{name}"] for part in _ANSWERS]

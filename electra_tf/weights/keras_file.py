@@ -21,6 +21,7 @@ from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError, require
 from electra_tf.modeling.embeddings import Embeddings
 from electra_tf.modeling.encoder import Encoder
+from electra_tf.weights.pairs import without_generator
 from electra_tf.weights.record import (
     Head,
     LazyArrays,
@@ -150,29 +151,24 @@ def _read_head(kind: str, values: Mapping[str, Any], stored: str) -> Head:
 
 
 def _config_of(encoder: Encoder, tokenizer: Tokenizer) -> PretrainingConfig:
-    """The encoder's sizes as those of a run's main network.
-
-    There is no generator; one encoder for both asks nothing of its sizes.
-    """
+    """The encoder's sizes as those of a run's main network."""
     tables, sizes = encoder.embeddings, encoder.sizes
     rows = tables.max_position_embeddings
-    return make_config(
-        {
-            "vocab_size": tables.vocab_size,
-            "embedding_size": tables.embedding_size,
-            "max_position_embeddings": rows,
-            "type_vocab_size": tables.type_vocab_size,
-            "hidden_size": encoder.hidden_size,
-            "num_hidden_layers": len(encoder.blocks),
-            "num_attention_heads": sizes["num_attention_heads"],
-            "intermediate_size": sizes["intermediate_size"],
-            "hidden_dropout_prob": sizes["hidden_dropout"],
-            "attention_probs_dropout_prob": sizes["attention_dropout"],
-            "initializer_range": sizes["initializer_range"],
-            "position_init": tables.position_init,
-            "max_seq_length": min(rows, 128),
-            "do_lower_case": tokenizer.do_lower_case,
-            "strip_accents": tokenizer.strip_accents,
-            "tying": "all",
-        }
-    )
+    values = {
+        "vocab_size": tables.vocab_size,
+        "embedding_size": tables.embedding_size,
+        "max_position_embeddings": rows,
+        "type_vocab_size": tables.type_vocab_size,
+        "hidden_size": encoder.hidden_size,
+        "num_hidden_layers": len(encoder.blocks),
+        "num_attention_heads": sizes["num_attention_heads"],
+        "intermediate_size": sizes["intermediate_size"],
+        "hidden_dropout_prob": sizes["hidden_dropout"],
+        "attention_probs_dropout_prob": sizes["attention_dropout"],
+        "initializer_range": sizes["initializer_range"],
+        "position_init": tables.position_init,
+        "max_seq_length": min(rows, 128),
+        "do_lower_case": tokenizer.do_lower_case,
+        "strip_accents": tokenizer.strip_accents,
+    }
+    return make_config(values | without_generator(values))

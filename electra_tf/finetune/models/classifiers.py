@@ -144,6 +144,7 @@ class Ranker(OnClsVector):
     Reference: Nogueira and Cho 2019, "Passage Re-ranking with BERT".
     """
 
+    reads = "pairs"
     head_kinds = ("regressor",)
 
     def call(self, inputs, training=False):
