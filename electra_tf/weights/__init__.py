@@ -19,7 +19,6 @@ import tensorflow as tf
 
 from electra_tf.errors import InputError
 from electra_tf.files import check_path
-from electra_tf.locks import locked
 from electra_tf.weights.native import ElectraTFWeights, RunFolderWeights
 from electra_tf.weights.record import (
     FORMATS,
@@ -102,5 +101,4 @@ def save_weights(
         raise InputError(
             f"to must be one of {', '.join(writable)}; received {to!r}"
         )
-    with locked(check_path("output_dir", output_dir)):
-        FORMATS[to].write(weights, output_dir, dtype)
+    FORMATS[to].write(weights, check_path("output_dir", output_dir), dtype)

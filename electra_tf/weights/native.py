@@ -18,6 +18,7 @@ from electra_tf.config.pretraining import PretrainingConfig, to_json
 from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError
 from electra_tf.files import filling, write_bytes, write_text
+from electra_tf.locks import locked
 from electra_tf.modeling.tying import DELTA
 from electra_tf.training.checkpoints import (
     FOLDER,
@@ -74,7 +75,7 @@ class ElectraTFWeights(WeightsFormat):
         content = io.BytesIO()
         np.savez_compressed(content, **arrays)
         config = to_json(_without_places(weights.config))
-        with filling(output_dir, last=WEIGHTS) as folder:
+        with locked(output_dir), filling(output_dir, last=WEIGHTS) as folder:
             weights.tokenizer.save(folder)
             write_text(os.path.join(folder, CONFIG), config)
             write_bytes(os.path.join(folder, WEIGHTS), content.getvalue())
