@@ -165,15 +165,17 @@ def _say_unlocked() -> None:
 
 @contextlib.contextmanager
 def new_folder(path: str, last: str) -> Iterator[str]:
-    """As `filling`, of a folder that holds nothing yet.
+    """As `filling`, of a folder that is locked and holds nothing yet.
 
     Raises:
-      InputError: `path` holds something; something cannot be written.
+      InputError: `path` holds something, or another process is writing there;
+        something cannot be written.
     """
-    if not is_empty(path):
-        raise InputError(
-            f"a new folder must be empty or not there; received {path!r}: "
-            "give another one, or remove it"
-        )
-    with filling(path, last) as folder:
-        yield folder
+    with locked(path):
+        if not is_empty(path):
+            raise InputError(
+                f"a new folder must be empty or not there; received {path!r}: "
+                "give another one, or remove it"
+            )
+        with filling(path, last) as folder:
+            yield folder

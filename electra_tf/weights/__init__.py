@@ -20,7 +20,6 @@ import tensorflow as tf
 
 from electra_tf.errors import InputError, require
 from electra_tf.files import check_path
-from electra_tf.locks import locked
 from electra_tf.weights import hub, pairs
 from electra_tf.weights.huggingface import HuggingFaceWeights
 from electra_tf.weights.keras_file import KerasFile
@@ -153,5 +152,4 @@ def save_weights(
         cannot be written, or another process is writing there.
     """
     chosen = writable(to)
-    with locked(check_path("output_dir", output_dir)):
-        chosen.write(weights, output_dir, dtype)
+    chosen.write(weights, check_path("output_dir", output_dir), dtype)

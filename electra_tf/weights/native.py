@@ -16,6 +16,7 @@ from electra_tf.config.pretraining import BESIDE, PretrainingConfig, to_json
 from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError
 from electra_tf.files import filling, read_json, write_text
+from electra_tf.locks import locked
 from electra_tf.modeling.tying import DELTA
 from electra_tf.training.checkpoints import (
     FOLDER,
@@ -81,7 +82,7 @@ class ElectraTFWeights(WeightsFormat):
         if beside := written_beside(weights):
             config[BESIDE] = beside
         text = json.dumps(config, indent=2) + "\n"
-        with filling(output_dir, last=WEIGHTS) as folder:
+        with locked(output_dir), filling(output_dir, last=WEIGHTS) as folder:
             weights.tokenizer.save(folder)
             write_text(os.path.join(folder, CONFIG), text)
             write_npz(os.path.join(folder, WEIGHTS), arrays, dtype)
