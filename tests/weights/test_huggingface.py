@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 import tiny
 
+from electra_tf import Classifier, Regressor, SpanQA, Tagger
 from electra_tf.errors import InputError
 from electra_tf.pretrained import pretrained_of
 from electra_tf.weights import open_weights, pairs, save_weights
@@ -297,4 +298,61 @@ def test_a_dry_run_lists_every_tensor_with_its_source(folders, tmp_path):
         row.startswith("generator: generator_lm_head.bias  <-  tf_electra_for")
         for row in rows
     )
+    assert not (tmp_path / "out").exists()
+
+
+FINETUNED = {
+    "sequence_classification": (
+        Classifier,
+        ("negative", "neutral", "positive"),
+    ),
+    "multi_label": (Classifier, None),
+    "regression": (Regressor, None),
+    "token_classification": (Tagger, None),
+    "question_answering": (SpanQA, None),
+}
+
+
+@pytest.mark.parametrize("name", FINETUNED)
+def test_hf_electra_fine_tuned_models_give_their_logits(name, tmp_path):
+    folder = copied(name, tmp_path / "model")
+    kind, labels = FINETUNED[name]
+    model = kind.from_pretrained(folder, max_seq_length=16)
+    trace = dict(np.load(HF / name / "trace.npz"))
+    names = ("input_ids", "input_mask", "segment_ids")
+    text = {each: tf.constant(trace[each]) for each in names}
+    if kind is SpanQA:
+        found = model.span_logits(text)
+        expected = [trace["start_logits"], trace["end_logits"]]
+    else:
+        expected = trace["logits"]
+        found = tf.reshape(model(text), expected.shape)
+    np.testing.assert_allclose(found, expected, atol=TOLERANCE)
+    if labels:
+        assert model.labels == labels
+    # And back: what Hugging Face's class would load.
+    weights = open_weights(folder)
+    save_weights(weights, str(tmp_path / "out"), "huggingface")
+    again = open_weights(tmp_path / "out")
+    assert again.labels == weights.labels
+    assert again.head.arrays.keys() == weights.head.arrays.keys()
+    for path, array in weights.head.arrays.items():
+        np.testing.assert_array_equal(again.head.arrays[path], array)
+    written, theirs = (
+        json.loads((place / "config.json").read_text())
+        for place in (tmp_path / "out", folder)
+    )
+    for key in ("architectures", "id2label", "hidden_size"):
+        assert written.get(key) == theirs.get(key), key
+
+
+def test_a_head_that_they_lack_is_refused(tmp_path):
+    model = Classifier.from_pretrained("tiny", labels=("bad", "good"))
+    model.save(tmp_path / "model.keras")
+    with pytest.raises(InputError, match="must be of head=huggingface"):
+        save_weights(
+            open_weights(tmp_path / "model.keras"),
+            str(tmp_path / "out"),
+            "huggingface",
+        )
     assert not (tmp_path / "out").exists()
