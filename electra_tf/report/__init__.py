@@ -169,7 +169,7 @@ def _read_object(folder: str, name: str) -> Mapping[str, Any] | None:
     """The JSON object; None where it is absent, half written or no object."""
     try:
         found = json.loads(_read(folder, name) or b"")
-    except ValueError:  # also what bytes that are not UTF-8 raise
+    except (ValueError, RecursionError):  # of bytes that are no UTF-8, too
         return None
     return found if isinstance(found, dict) else None
 
@@ -198,7 +198,7 @@ def parse_lines(content: bytes, file_name: str) -> tuple[list[Line], list[str]]:
             continue
         try:
             line = json.loads(row)
-        except ValueError:
+        except (ValueError, RecursionError):
             line = None
         if isinstance(line, dict) and is_number(line.get("step")):
             lines.append(line)

@@ -126,7 +126,8 @@ def read_config(model_dir: str) -> PretrainingConfig:
     try:
         with tf.io.gfile.GFile(path) as file:
             return from_json(file.read())
-    except ValueError as error:  # text that is not UTF-8, too
+    # Text that is not UTF-8, too; a folder of that name.
+    except (ValueError, tf.errors.OpError) as error:
         raise InputError(f"cannot read {path!r}: {error}") from None
 
 

@@ -73,7 +73,7 @@ class TF1Checkpoint(WeightsFormat):
             try:
                 with tf.io.gfile.GFile(config_file) as file:
                     config = tf1_config(file.read())
-            except ValueError as error:
+            except (ValueError, tf.errors.OpError) as error:
                 raise InputError(
                     f"cannot read {config_file!r}: {error}"
                 ) from None

@@ -83,7 +83,7 @@ def test_only_a_constant_has_collapsed(changed, collapsed):
 CURVES = pathlib.Path(__file__).parent / "curves"
 
 
-@pytest.mark.parametrize("name", ["demo", "demo_200_steps"])
+@pytest.mark.parametrize("name", ["demo", "demo_200_steps", "narrow_start"])
 def test_recorded_healthy_runs(name):
     found = [collapse_warning(*each) for each in recorded(name)]
     assert found == [None] * len(found)
@@ -98,11 +98,18 @@ def test_recorded_collapses(name):
     assert found == [None] * (len(found) - len(warned)) + warned
 
 
+def test_a_recorded_collapse_that_the_falling_rate_ends():
+    lines = list(recorded("recovers"))
+    warned = [each[1] for each in lines if collapse_warning(*each)]
+    assert (warned[0], len(warned), warned[-1]) == (500, 25, 900)
+
+
 def recorded(name):
     """The lines of a run as `collapse_warning` gets them.
 
-    All are runs of configs/demo.flags: the first two as it is and with 200
-    steps, the others with a rate of 2e-2, and with four layers at 3e-3.
+    All are runs of configs/demo.flags: as it is; with 200 steps; from kernels
+    of 0.02 and normal positions; with a rate of 2e-2; and with four layers at
+    3e-3, and at 1e-3.
     """
     curve = json.loads((CURVES / f"{name}.json").read_text())
     for values in curve["lines"]:

@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from electra_tf.config.finetuning import TaskOptions, TrainingOptions
-from electra_tf.errors import require
+from electra_tf.errors import InputError, require
 from electra_tf.files import read_json, write_bytes, write_text
 from electra_tf.finetune.tasks import Task
 from electra_tf.finetune.tasks.glue_specs import GLUE
@@ -50,13 +50,24 @@ def trial_name(number: int | str) -> str:
 def read_trials(folder: str) -> list[dict[str, Any]]:
     """The finished trials of a task's folder, in order."""
     paths = tf.io.gfile.glob(os.path.join(folder, trial_name("*"), RESULT))
-    trials = [read_json(path, REMEDY) for path in paths]
+    trials = [_read(path, trial=int, metrics=dict) for path in paths]
     return sorted(trials, key=lambda trial: trial["trial"])
 
 
 def best_trial(metric: str, trials: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The first of the best of some finished trials."""
     return max(trials, key=lambda trial: trial["metrics"][metric])
+
+
+def _read(path: str, **kinds: type) -> dict[str, Any]:
+    """A file of a trial or a task, with what is asked of it below."""
+    found = read_json(path, REMEDY)
+    if all(isinstance(found.get(n), kind) for n, kind in kinds.items()):
+        return found
+    raise InputError(
+        f"{path!r} must have {' and '.join(kinds)}; received {found!r:.200}: "
+        f"{REMEDY}"
+    )
 
 
 def summarize(values: Sequence[float]) -> dict[str, float | None]:
@@ -84,7 +95,7 @@ def write_results(output_dir: str) -> str:
         folder = os.path.join(output_dir, name)
         path = os.path.join(folder, SETTINGS)
         if tf.io.gfile.exists(path) and (trials := read_trials(folder)):
-            found[name] = _task_result(read_json(path, REMEDY), trials)
+            found[name] = _task_result(_read(path, metric=str), trials)
     text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
     write_text(os.path.join(output_dir, RESULTS), text)
     table = _table(found)
@@ -99,6 +110,13 @@ def _task_result(
 ) -> dict[str, Any]:
     metric = settings["metric"]
     names = trials[0]["metrics"]
+    for trial in trials:
+        values = [trial["metrics"].get(name) for name in (metric, *names)]
+        rule = (
+            f"the trials of one task must have numbers of {metric} and others"
+        )
+        are_numbers = all(type(value) in (int, float) for value in values)
+        require(are_numbers, f"{rule} ({REMEDY})", trial["metrics"])
     return {
         "metric": metric,
         "best_trial": best_trial(metric, trials)["trial"],
