@@ -237,7 +237,7 @@ class Tagger(TaskModel):
 def label_names(
     labels: Sequence[str] | None, num_classes: int | None
 ) -> tuple[str, ...]:
-    """The classes' names; numbers where only their count is rules.
+    """The classes' names; numbers where only their count is given.
 
     Raises:
       InputError: neither or contradicting arguments; a text or a set, which
@@ -248,9 +248,8 @@ def label_names(
         rule = "labels or num_classes must be given (a whole number)"
         require(is_count, rule, num_classes)
         labels = list(map(str, range(num_classes)))
-    is_list = is_column(labels)
     rule = "labels must be a list of names, in the order of the logits"
-    require(is_list, rule, type(labels).__name__)
+    require(is_column(labels), rule, type(labels).__name__)
     labels = tuple(as_list(labels))
     for label in labels:
         require(isinstance(label, str), "each label must be a str", label)

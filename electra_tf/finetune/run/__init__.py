@@ -6,11 +6,9 @@ own files (see trials.py).
 
 import dataclasses
 import hashlib
-import io
 import json
 import os
 import statistics
-import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,9 +17,9 @@ import tensorflow as tf
 
 from electra_tf.config.finetuning import TaskOptions, TrainingOptions
 from electra_tf.errors import InputError, require
-from electra_tf.files import read_json, write_bytes, write_text
+from electra_tf.files import read_json, write_text
+from electra_tf.finetune.run import submission
 from electra_tf.finetune.tasks import Task
-from electra_tf.finetune.tasks.glue_specs import GLUE
 from electra_tf.training.console import say
 
 TEST_DATA = "test_data"
@@ -40,6 +38,12 @@ REMEDY = "remove its folder, and run again"
 def task_folder(name: str) -> str:
     """The folder of a task, below the output's: glue_cola of glue/cola."""
     return name.replace("/", "_")
+
+
+def task_folders(output_dir: str) -> list[str]:
+    """The tasks' folders, by name, that an output folder holds already."""
+    found = tf.io.gfile.glob(os.path.join(output_dir, "*", SETTINGS))
+    return [os.path.basename(os.path.dirname(path)) for path in found]
 
 
 def trial_name(number: int | str) -> str:
@@ -100,8 +104,15 @@ def write_results(output_dir: str) -> str:
     write_text(os.path.join(output_dir, RESULTS), text)
     table = _table(found)
     write_text(os.path.join(output_dir, TABLE), table)
-    if predicted := _submission_files(output_dir, found):
-        write_bytes(os.path.join(output_dir, SUBMISSION), _zip(predicted))
+    submission.write(
+        os.path.join(output_dir, SUBMISSION),
+        {
+            task: os.path.join(
+                output_dir, task, trial_name(r["best_trial"]), TEST
+            )
+            for task, r in found.items()
+        },
+    )
     return table
 
 
@@ -143,60 +154,6 @@ def _table(found: dict[str, Any]) -> str:
             cells = [task, metric, *values, str(len(result["trials"]))]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
-
-
-def _submission_files(
-    output_dir: str, found: dict[str, Any]
-) -> dict[str, bytes]:
-    """The best trials' test predictions of GLUE tasks, by file name."""
-    files = {}
-    for task, result in found.items():
-        if _glue_set(task) is None:
-            continue
-        trial = trial_name(result["best_trial"])
-        pattern = os.path.join(output_dir, task, trial, TEST, "*")
-        for path in sorted(tf.io.gfile.glob(pattern)):
-            with tf.io.gfile.GFile(path, "rb") as file:
-                files[os.path.basename(path)] = file.read()
-    return files
-
-
-def _glue_set(folder: str) -> str | None:
-    """cola of the folders cola and glue_cola (from --task=glue/cola)."""
-    name = folder.removeprefix("glue_")
-    return name if name in GLUE else None
-
-
-def require_own_submissions(output_dir: str, names: Sequence[str]) -> None:
-    """Refuses two tasks that would write one file of `submission.zip`.
-
-    Args:
-      output_dir: may hold other tasks already.
-      names: of the tasks to be run.
-
-    Raises:
-      InputError: GLUE's own files and TensorFlow Datasets' copy of a set.
-    """
-    found = tf.io.gfile.glob(os.path.join(output_dir, "*", SETTINGS))
-    there = [os.path.basename(os.path.dirname(path)) for path in found]
-    owners: dict[str, str] = {}
-    for folder in sorted({*map(task_folder, names), *there}):
-        if name := _glue_set(folder):
-            rule = (
-                f"one output_dir may hold {name} once, as both of its sources "
-                "predict one file of a submission (use another output_dir)"
-            )
-            other = owners.setdefault(name, folder)
-            require(other == folder, rule, f"{other} and {folder}")
-
-
-def _zip(files: dict[str, bytes]) -> bytes:
-    """A zip file with no times in it: equal content, equal bytes."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(zipfile.ZipInfo(name), content)
-    return buffer.getvalue()
 
 
 def fingerprint(parts: Sequence[Any]) -> str:

@@ -22,7 +22,7 @@ from electra_tf.config.finetuning import TaskOptions, TrainingOptions
 from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import require
 from electra_tf.finetune import run, tasks
-from electra_tf.finetune.run import learner, saving
+from electra_tf.finetune.run import learner, saving, submission
 from electra_tf.finetune.tasks import (
     Encoded,
     glue,
@@ -72,7 +72,8 @@ def finetune(
     require(is_one, rule, names)
     files.check_path("output_dir", output_dir)
     if task_options.do_predict:
-        run.require_own_submissions(output_dir, names)
+        folders = [*map(run.task_folder, names), *run.task_folders(output_dir)]
+        submission.require_own(folders)
     opened = open_weights(options.init_checkpoint)
     pretrained, tokenizer = pretrained_of(opened), opened.tokenizer
     values = [variable.numpy() for variable in pretrained.encoder.variables]
