@@ -52,6 +52,7 @@ def __dir__() -> list[str]:
 _STORED = {
     "CopyingLM": "electra_tf.modeling.networks",
     "Dropout": "electra_tf.modeling.layers",
+    "HuggingFaceHead": "electra_tf.finetune.models.text_heads",
     "JointSpanHead": "electra_tf.finetune.models.span_heads",
     "LayerNorm": "electra_tf.modeling.layers",
     "LayerwiseAdamW": "electra_tf.finetune.models.optimizer",

@@ -57,7 +57,7 @@ def warn_of_lost_steps(rate: object, done: int | keras.Variable) -> None:
     if not isinstance(rate, WarmupPolynomialDecay) or rate.has_warned:
         return
     end = int(rate.num_train_steps)
-    lost = int(done) - end
+    lost = int(tf.convert_to_tensor(done)) - end
     if lost > 0 and not rate(end) > 0:
         rate.has_warned = True
         warnings.warn(

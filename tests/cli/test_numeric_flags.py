@@ -77,7 +77,7 @@ CASES = [
     Case(
         "export_saved_model",
         "--model_dir=x --output_dir={}/out --for_finetuning",
-        PRETRAINED,
+        "electra_tf.weights.open_weights",
     ),
     Case(
         "export_saved_model",
@@ -134,8 +134,8 @@ def place(tmp_path, text_file, vocab_file) -> str:
 @pytest.fixture
 def short_ways(monkeypatch):
     """What stands before the work and takes long, done once or not at all."""
-    once = functools.cache(trials.from_pretrained)
-    monkeypatch.setattr(trials, "from_pretrained", once)
+    once = functools.cache(trials.open_weights)
+    monkeypatch.setattr(trials, "open_weights", once)
 
     def with_records(comparison):
         base = {**comparison.base, "data_dir": "data", "vocab_size": 2000}

@@ -15,6 +15,7 @@ from test_numeric_flags import (  # noqa: F401, fixtures
 )
 
 from electra_tf.config import fields_of, kind_of
+from electra_tf.weights import NAMES
 
 LONG = "x" * 5000
 # Asked of the network, or imported.
@@ -71,7 +72,7 @@ def test_a_runs_folder_that_reads_as_a_pattern_is_refused(tiny_run, odd):
     before = tiny.tree(odd)
     for command, *flags in (
         ("evaluate_pretraining", "--model_dir={}"),
-        ("convert_weights", "--model_dir={}", "--output_dir={}/../out"),
+        ("convert_weights", "--input={}", "--output={}/../out"),
         ("export_saved_model", "--model_dir={}", "--output_dir=out"),
         ("pretrain", "--init_checkpoint={}", "--model_dir={}/../../new"),
         ("pretrain", "--model_dir={}"),
@@ -91,6 +92,7 @@ def test_what_takes_a_pattern_as_a_name(
     """What goes through no search of TensorFlow's works."""
     data, weights = odd / "data", odd / "weights"
     shutil.copytree(records_dir, data)
+    shutil.copytree(NAMES["tiny"], weights)
     shutil.copy(text_file, odd / "text*.txt")
     shutil.copy(text_file, odd / "text2.txt")
     shutil.copy(vocab_file, odd / "vocab[1].txt")
@@ -111,8 +113,7 @@ def test_what_takes_a_pattern_as_a_name(
             f"--vocab_file={odd}/vocab[1].txt",
             f"--output_dir={out}",
         ),
-        ("convert_weights", "--model_dir=tiny", f"--output_dir={weights}"),
-        ("convert_weights", f"--model_dir={weights}", f"--output_dir={out}2"),
+        ("convert_weights", f"--input={weights}", f"--output={out}2"),
     ):
         finished = tiny.command(command, *flags)
         assert finished.code == 0, (command, finished.err)

@@ -24,7 +24,7 @@ def command_line(name, run, records_dir, text_file, vocab_file, folder):
             f"--input={text_file}", f"--vocab_file={vocab_file}",
             f"--output_dir={folder}", "--max_seq_length=16",
         ],
-        "convert_weights": [f"--model_dir={run}", f"--output_dir={folder}"],
+        "convert_weights": [f"--input={run}", f"--output={folder}"],
         "report": [f"--model_dir={run}", f"--output_dir={folder}"],
         "finetune": [
             f"--init_checkpoint={run}", f"--output_dir={folder}",
@@ -112,13 +112,13 @@ def test_an_export_takes_the_next_version_after_a_killed_one(
 def test_weights_that_cannot_be_written_leave_the_old_ones(
     tiny_run, tmp_path, monkeypatch
 ):
-    from electra_tf.weights import native
+    from electra_tf.weights import npz
 
     def convert(dtype):
         return tiny.command(
             "convert_weights",
-            f"--model_dir={tiny_run.folder}",
-            f"--output_dir={tmp_path / 'out'}",
+            f"--input={tiny_run.folder}",
+            f"--output={tmp_path / 'out'}",
             f"--dtype={dtype}",
         )
 
@@ -128,7 +128,7 @@ def test_weights_that_cannot_be_written_leave_the_old_ones(
     def fail(*arguments):
         raise OSError("No space left")
 
-    monkeypatch.setattr(native, "write_bytes", fail)
+    monkeypatch.setattr(npz.np.lib.format, "write_array", fail)
     assert "No space left" in convert("float32").error()
     assert tiny.tree(tmp_path) == before
     shutil.rmtree(tmp_path / "out")

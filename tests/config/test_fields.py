@@ -114,11 +114,11 @@ def test_bounds(rule, refused, taken):
 
 
 def test_every_default_keeps_its_own_rules_unless_it_must_be_given():
-    for (name, flag), each in FLAGS.items():
-        if config.GIVEN in each.metadata["rules"]:
-            assert not each.default, (name, flag)
-        else:
-            check_value(each, each.default)
+    for each in FLAGS.values():
+        must_be_given = config.GIVEN in each.metadata["rules"]
+        if must_be_given and not each.default:
+            continue
+        check_value(each, each.default)
 
 
 def test_a_docstring_says_what_each_field_is():

@@ -32,9 +32,7 @@ def test_checkpoints_that_nothing_names_are_not_written_over(run, records_dir):
     for finished in (
         tiny.pretrain(model_dir=run, data_dir=records_dir),
         tiny.command("evaluate_pretraining", f"--model_dir={run}"),
-        tiny.command(
-            "convert_weights", f"--model_dir={run}", f"--output_dir={run}-w"
-        ),
+        tiny.command("convert_weights", f"--input={run}", f"--output={run}-w"),
     ):
         assert told in finished.error()
         assert tiny.tree(run) == before

@@ -152,11 +152,10 @@ def one_class(y: Any, num_classes: int) -> tf.Tensor:
 
 def marks(y: Any, num_classes: int) -> tf.Tensor:
     """Targets of multi_label, a number for each class: float32 [B, C]."""
-    rule = (
-        f"targets of multi_label must be rows of {num_classes} zeros and ones"
-    )
+    rule = f"targets of multi_label must be rows of {num_classes} values 0 or 1"
     is_table = not isinstance(y, Mapping) and y.dtype != tf.string
-    require(is_table and y.shape[1:] == [num_classes], rule, y.shape)
+    is_table = is_table and tuple(y.shape[1:]) == (num_classes,)
+    require(is_table, rule, y.shape)
     y = tf.cast(y, tf.float32)
     return checked((y >= 0) & (y <= 1), rule, y)
 

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import sys
 import threading
 import types
@@ -175,11 +176,13 @@ def test_paths_hold_wherever_a_worker_was_started(
     assert found.file == text_file
     monkeypatch.chdir(tmp_path)
     with shared.shared_build("out", 2, overwrite=False) as under_way:
-        assert under_way.scratch == f"{tmp_path}/out/parts.tmp"
+        place = re.escape(f"{tmp_path}/out/records-")
+        assert re.fullmatch(place + "[0-9a-f]+/parts", under_way.scratch)
         paths = [planned.paths[shard] for planned, shard in under_way.shards()]
-        assert {os.path.dirname(path) for path in paths} == {f"{tmp_path}/out"}
+        folder = os.path.dirname(under_way.scratch)
+        assert {os.path.dirname(path) for path in paths} == {folder}
     with shared.shared_build("ram://e/out", 2, overwrite=False) as under_way:
-        assert under_way.scratch == "ram://e/out/parts.tmp"
+        assert under_way.scratch.startswith("ram://e/out/records-")
 
 
 @pytest.mark.parametrize(

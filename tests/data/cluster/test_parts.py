@@ -99,6 +99,6 @@ def test_a_worker_that_goes_on_after_a_failure_finds_no_folder(
         monkeypatch.setattr(tf.io.gfile, "rmtree", while_it_is_removed)
     assert len(late) == 1
     assert os.listdir(tmp_path) == []
-    os.mkdir(tmp_path / "parts.tmp.old.tmp")  # a kill at just that place
+    os.mkdir(tmp_path / "parts.tmp.old")  # a kill at just that place
     with scratch_folder(path):
         assert os.listdir(tmp_path) == ["parts.tmp"]

@@ -306,7 +306,7 @@ def test_command(tmp_path, capsys):
         ),
         (
             ["--input={}/a.txt", "--beam_options=--x"],
-            "come with --runner; received '--x'",
+            "must come with a --runner of Beam; received ",
         ),
     ],
 )

@@ -428,6 +428,8 @@ MAY_CHANGE = {
     "iterations_per_loop",
     "preempted_exit_code",
     "stop_at_step",
+    "generator_checkpoint",
+    "init_optimizer",
     "strategy",
     "tpu_name",
     "tpu_zone",
