@@ -129,14 +129,7 @@ def pair(
     Raises:
       InputError: vocabulary or the tables' sizes differ, with both.
     """
-    ours, theirs = (flat_values(w.config) for w in (discriminator, generator))
-    for name in _SHARED.split():
-        rule = f"{name} of {generator.source} must be that of "
-        rule += f"{discriminator.source}, {ours[name]}"
-        require(ours[name] == theirs[name], rule, theirs[name])
-    same = discriminator.tokenizer.vocab == generator.tokenizer.vocab
-    rule = "generator and discriminator must have one vocabulary"
-    require(same, rule, f"{generator.source} with another")
+    _check_fit(discriminator, generator)
     tied = all(
         np.array_equal(discriminator.arrays[name], generator.arrays[name])
         for name in generator.arrays
@@ -155,6 +148,35 @@ def pair(
             return generator.arrays[names[name]]
         return discriminator.arrays[name]
 
+    stored = generator.stored_as
+    return dataclasses.replace(
+        discriminator,
+        config=_config_of_both(discriminator, generator, tied),
+        arrays=LazyArrays([*discriminator.arrays, *names], read),
+        networks=("generator", "discriminator"),
+        source=f"{discriminator.source} and {generator.source}",
+        stored_as={
+            **discriminator.stored_as,
+            **{n: stored.get(there, there) for n, there in names.items()},
+        },
+    )
+
+
+def _check_fit(discriminator: OpenedWeights, generator: OpenedWeights) -> None:
+    ours, theirs = (flat_values(w.config) for w in (discriminator, generator))
+    for name in _SHARED.split():
+        rule = f"{name} of {generator.source} must be that of "
+        rule += f"{discriminator.source}, {ours[name]}"
+        require(ours[name] == theirs[name], rule, theirs[name])
+    same = discriminator.tokenizer.vocab == generator.tokenizer.vocab
+    rule = "generator and discriminator must have one vocabulary"
+    require(same, rule, f"{generator.source} with another")
+
+
+def _config_of_both(
+    discriminator: OpenedWeights, generator: OpenedWeights, tied: bool
+) -> PretrainingConfig:
+    ours, theirs = (flat_values(w.config) for w in (discriminator, generator))
     sizes = [theirs[name] / ours[name] for name in _SIZES[:2]]
     derived = num_heads(theirs["hidden_size"]), 4 * theirs["hidden_size"]
     own = [
@@ -170,20 +192,7 @@ def pair(
         "generator_num_attention_heads": own[0],
         "generator_intermediate_size": own[1],
     }
-    return dataclasses.replace(
-        discriminator,
-        config=make_config(values),
-        arrays=LazyArrays([*discriminator.arrays, *names], read),
-        networks=("generator", "discriminator"),
-        source=f"{discriminator.source} and {generator.source}",
-        stored_as={
-            **discriminator.stored_as,
-            **{
-                name: generator.stored_as.get(there, there)
-                for name, there in names.items()
-            },
-        },
-    )
+    return make_config(values)
 
 
 def _has_own_encoder(weights: OpenedWeights) -> bool:

@@ -188,35 +188,22 @@ def inferred_config(
       InputError: it is no ELECTRA's.
     """
 
-    def shape(name: str) -> tuple[int, ...]:
-        rule = f"{source} must hold ELECTRA's variables"
-        require(name in arrays, rule, f"one without {name}")
-        return arrays[name].shape
-
-    def sizes(scope: str) -> tuple[int, ...]:
-        """Width, FFN and depth of an encoder."""
-        kernel = f"{scope}/encoder/layer_0/intermediate/dense/kernel"
-        start = f"{scope}/encoder/layer_"
-        layers = {
-            name.removeprefix(start).partition("/")[0]
-            for name in arrays
-            if name.startswith(start)
-        }
-        return *shape(kernel), len(layers)
-
-    table = shape("electra/embeddings/word_embeddings")
-    hidden, intermediate, layers = sizes("electra")
+    tables = "electra/embeddings"
+    pieces, width_of_table = _shape(arrays, f"{tables}/word_embeddings", source)
+    hidden, intermediate, layers = _sizes(arrays, "electra", source)
     values: dict[str, Any] = {
-        "vocab_size": table[0],
-        "embedding_size": table[1],
+        "vocab_size": pieces,
+        "embedding_size": width_of_table,
         "hidden_size": hidden,
         "intermediate_size": intermediate,
         "num_hidden_layers": layers,
         "num_attention_heads": num_heads(hidden),
-        "max_position_embeddings": shape(
-            "electra/embeddings/position_embeddings"
+        "max_position_embeddings": _shape(
+            arrays, f"{tables}/position_embeddings", source
         )[0],
-        "type_vocab_size": shape("electra/embeddings/token_type_embeddings")[0],
+        "type_vocab_size": _shape(
+            arrays, f"{tables}/token_type_embeddings", source
+        )[0],
     }
     values |= like_paper(values)
     heads = [n for n in HEADS if f"{n}_predictions/dense/kernel" in arrays]
@@ -227,7 +214,7 @@ def inferred_config(
         return make_config(values | without_generator(values))
     if not scope:
         return make_config(values | {"tying": "all"})
-    width, ffn, depth = sizes(scope)
+    width, ffn, depth = _sizes(arrays, scope, source)
     tied = not _has(arrays, f"{scope}/embeddings/")
     return make_config(
         values
@@ -240,6 +227,28 @@ def inferred_config(
             "generator_intermediate_size": 0 if ffn == 4 * width else ffn,
         }
     )
+
+
+def _shape(
+    arrays: Mapping[str, np.ndarray], name: str, source: str
+) -> tuple[int, ...]:
+    rule = f"{source} must hold ELECTRA's variables"
+    require(name in arrays, rule, f"one without {name}")
+    return arrays[name].shape
+
+
+def _sizes(
+    arrays: Mapping[str, np.ndarray], scope: str, source: str
+) -> tuple[int, ...]:
+    """Width, FFN and depth of an encoder."""
+    kernel = f"{scope}/encoder/layer_0/intermediate/dense/kernel"
+    start = f"{scope}/encoder/layer_"
+    layers = {
+        name.removeprefix(start).partition("/")[0]
+        for name in arrays
+        if name.startswith(start)
+    }
+    return *_shape(arrays, kernel, source), len(layers)
 
 
 def _has(arrays: Mapping[str, np.ndarray], scope: str) -> bool:
