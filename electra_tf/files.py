@@ -179,7 +179,7 @@ def try_output(name: str, path: str) -> None:
         raise InputError(f"{name} must be a file to write; received {path!r}")
     folder = os.path.dirname(path)
     make_folder(folder or ".")
-    probe = f"{path}.{uuid.uuid4().hex[:8]}.tmp"
+    probe = temporary_name(path)
     try:
         with naming_write_errors(folder), _gfile().GFile(probe, "wb") as file:
             file.write(bytes(_PROBE_BYTES))

@@ -139,8 +139,8 @@ def _export_pretrained(options: ExportOptions, path: str) -> list[str]:
         return export.export_saved_model(
             pretrained_of(weights), path, options.dtype, options.warmup
         )
-    finetuned = export.finetuned_class(weights.head.kind).from_pretrained(
-        options.model_dir,
+    finetuned = export.finetuned_class(weights.head.kind).from_weights(
+        weights,
         max_seq_length=weights.config.model.max_position_embeddings,
     )
     return export.export_finetuned(

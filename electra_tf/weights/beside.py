@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from electra_tf.config.finetuning import HEAD_STYLES
 from electra_tf.errors import require
 from electra_tf.weights.record import Head, OpenedWeights
 
 HEAD = "task_head/"
 KINDS = ("classifier", "regressor", "tagger", "span_qa")
-STYLES = ("paper", "huggingface")
 
 
 def written_beside(weights: OpenedWeights) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def read_beside(
             name: type(value) for name, value in head.items()
         }
         check(good, f"describe a head by {', '.join(types)}", head)
-        known = head["kind"] in KINDS and head["style"] in STYLES
+        known = head["kind"] in KINDS and head["style"] in HEAD_STYLES
         check(known, f"name a head of {', '.join(KINDS)}", head)
         values["head"] = Head(arrays=head_arrays, **head)
     return values

@@ -8,7 +8,6 @@ import tensorflow as tf
 
 from electra_tf.config.objectives import describe
 from electra_tf.config.pretraining import (
-    PretrainingConfig,
     flat_values,
     make_config,
 )
@@ -41,13 +40,11 @@ from electra_tf.weights.huggingface_tokenizer import (
     read_tokenizer,
     write_tokenizer,
 )
-from electra_tf.weights.names import Names, check_names, network_names
+from electra_tf.weights.names import check_names, network_names
 from electra_tf.weights.record import (
     LazyArrays,
     OpenedWeights,
     WeightsFormat,
-    as_floats,
-    with_shapes,
 )
 from electra_tf.weights.safetensors_writer import DTYPES, write_safetensors
 from electra_tf.weights.tensor_files import TENSOR_FILES, open_tensors
@@ -98,11 +95,13 @@ class HuggingFaceWeights(WeightsFormat):
             (f"{kind}: {name.huggingface}", paths[name.ours])
             for kind in _written_networks(weights)
             for paths in [pairs.names_alone(weights, kind)]
-            for name in _names(pairs.alone(weights, kind).config, kind)
+            for name in network_names(
+                pairs.alone(weights, kind).config.model, kind
+            )
         ]
         if rows:
             return rows
-        names = _names(weights.config, _kind(weights))
+        names = network_names(weights.config.model, _kind(weights))
         rows = [(name.huggingface, name.ours) for name in names]
         if weights.head is not None:
             tensors = head_tensors(weights.head.kind)
@@ -145,7 +144,7 @@ def _read_network(path: str) -> OpenedWeights:
 
     def read(canonical: str) -> np.ndarray:
         place = stored[canonical]
-        array = as_floats(place.name, tensors[place.name], source)
+        array = _as_floats(place.name, tensors[place.name], source)
         return array.T if place.is_transposed else array
 
     if OUTPUT_TABLE in stored:
@@ -157,7 +156,7 @@ def _read_network(path: str) -> OpenedWeights:
     if kind == "generator":
         values = flat_values(config)
         config = make_config(values | pairs.as_masked_lm(values))
-    names = _names(config, kind)
+    names = network_names(config.model, kind)
     wanted = [*(name.huggingface for name in names), *head_tensors(kind)]
     check_names(wanted, stored, f"{source}, a {CLASSES[kind]},")
     by_path = {name.ours: name for name in names}
@@ -169,7 +168,7 @@ def _read_network(path: str) -> OpenedWeights:
     return OpenedWeights(
         config,
         tokenizer,
-        with_shapes(LazyArrays(by_path, ours), network_shapes(config), source),
+        LazyArrays(by_path, ours),
         source,
         _vocab_file(path),
         networks=(kind,) if kind in _PAIR else (),
@@ -187,17 +186,11 @@ def _vocab_file(path: str) -> str:
     return file if tf.io.gfile.exists(file) else ""
 
 
-def _names(config: PretrainingConfig, kind: str) -> list[Names]:
-    model = config.model
-    has_projection = model.embedding_size != model.hidden_size
-    return network_names(model.num_hidden_layers, has_projection, kind)
-
-
 def _write_network(
     weights: OpenedWeights, kind: str, folder: str, dtype: str
 ) -> None:
     make_folder(folder)
-    names = _names(weights.config, kind)
+    names = network_names(weights.config.model, kind)
     shapes = network_shapes(weights.config)
     by_theirs = {name.huggingface: name for name in names}
     tensors = {
@@ -224,3 +217,15 @@ def _write_network(
     write_tokenizer(weights.tokenizer, folder, model.max_position_embeddings)
     path = os.path.join(folder, TENSORS)
     write_safetensors(path, tensors, LazyArrays(tensors, read), dtype)
+
+
+def _as_floats(name: str, array: np.ndarray, source: str) -> np.ndarray:
+    """As float32, of whatever width the floats were.
+
+    Raises:
+      InputError: they are no floats.
+    """
+    is_float = array.dtype.kind == "f" or array.dtype.name == "bfloat16"
+    rule = f"{name} in {source} must hold floats"
+    require(is_float, rule, array.dtype.name)
+    return array.astype(np.float32)

@@ -4,11 +4,10 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from electra_tf.config.pretraining import PretrainingConfig, make_config
-from electra_tf.config.sizes import like_paper
+from electra_tf.config.pretraining import PretrainingConfig
 from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError, require
-from electra_tf.weights.pairs import without_generator
+from electra_tf.weights.pairs import config_of_sizes
 
 # The names that are the same on both sides.
 _SAME = (
@@ -107,12 +106,8 @@ def read_config(
     rule += str(tokenizer.vocab_size)
     same = values["vocab_size"] == tokenizer.vocab_size
     require(same, rule, values["vocab_size"])
-    casing = {n: getattr(tokenizer, n) for n in tokenizer.OPTIONS}
-    like = like_paper(values)
-    if "model_size" not in like:
-        like |= without_generator(values)
     try:
-        config = make_config({**values, **like, **casing})
+        config = config_of_sizes(values, tokenizer)
     except InputError as error:
         raise InputError(f"{path!r}: {error}") from None
     labels = _labels(found, path)

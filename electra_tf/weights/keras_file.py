@@ -16,13 +16,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from electra_tf.config.pretraining import PretrainingConfig, make_config
+from electra_tf.config.pretraining import PretrainingConfig
 from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError, require
 from electra_tf.modeling.embeddings import Embeddings
 from electra_tf.modeling.encoder import Encoder
-from electra_tf.weights.pairs import without_generator
+from electra_tf.weights.pairs import config_of_sizes
 from electra_tf.weights.record import (
+    SPAN_STYLES,
     Head,
     LazyArrays,
     OpenedWeights,
@@ -39,7 +40,6 @@ _KINDS = {
     "electra_tf>Tagger": "tagger",
     "electra_tf>SpanQA": "span_qa",
 }
-_STYLES = {"joint": "paper", "plain": "huggingface"}
 _LABELLED = ("classifier", "tagger")
 # Dense layers keep their kernel first.
 _PARTS = {"0": "kernel", "1": "bias"}
@@ -144,7 +144,7 @@ def _read_head(kind: str, values: Mapping[str, Any], stored: str) -> Head:
     return Head(
         kind,
         arrays,
-        _STYLES.get(style, style),
+        SPAN_STYLES.get(style, style),
         values.get("multi_label", False),
         values.get("dropout", 0.0),
     )
@@ -153,11 +153,10 @@ def _read_head(kind: str, values: Mapping[str, Any], stored: str) -> Head:
 def _config_of(encoder: Encoder, tokenizer: Tokenizer) -> PretrainingConfig:
     """The encoder's sizes as those of a run's main network."""
     tables, sizes = encoder.embeddings, encoder.sizes
-    rows = tables.max_position_embeddings
     values = {
         "vocab_size": tables.vocab_size,
         "embedding_size": tables.embedding_size,
-        "max_position_embeddings": rows,
+        "max_position_embeddings": tables.max_position_embeddings,
         "type_vocab_size": tables.type_vocab_size,
         "hidden_size": encoder.hidden_size,
         "num_hidden_layers": len(encoder.blocks),
@@ -167,8 +166,5 @@ def _config_of(encoder: Encoder, tokenizer: Tokenizer) -> PretrainingConfig:
         "attention_probs_dropout_prob": sizes["attention_dropout"],
         "initializer_range": sizes["initializer_range"],
         "position_init": tables.position_init,
-        "max_seq_length": min(rows, 128),
-        "do_lower_case": tokenizer.do_lower_case,
-        "strip_accents": tokenizer.strip_accents,
     }
-    return make_config(values | without_generator(values))
+    return config_of_sizes(values, tokenizer)

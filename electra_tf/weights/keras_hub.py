@@ -13,14 +13,13 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from electra_tf.config.pretraining import PretrainingConfig, make_config
-from electra_tf.config.sizes import like_paper
+from electra_tf.config.pretraining import PretrainingConfig
 from electra_tf.data.tokenizers import Tokenizer, WordPieceTokenizer
 from electra_tf.errors import InputError, require
 from electra_tf.files import read_json
 from electra_tf.locks import new_folder
-from electra_tf.weights.names import Names, network_names
-from electra_tf.weights.pairs import without_generator
+from electra_tf.weights.names import network_names
+from electra_tf.weights.pairs import config_of_sizes
 from electra_tf.weights.record import LazyArrays, OpenedWeights, WeightsFormat
 
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.weights.h5", "tokenizer.json"
@@ -68,8 +67,14 @@ class KerasHubPreset(WeightsFormat):
                 f"received one of which Keras says: {reason}"
             ) from None
         found = {v.path: v for v in backbone.weights}
-        names = {name.ours: name.keras_hub for name in _names(config)}
-        shapes = {v.ours: found[v.keras_hub].shape for v in _names(config)}
+        names = {
+            name.ours: name.keras_hub
+            for name in network_names(config.model, "encoder")
+        }
+        shapes = {
+            v.ours: found[v.keras_hub].shape
+            for v in network_names(config.model, "encoder")
+        }
 
         def read(path: str) -> np.ndarray:
             array = found[names[path]].numpy()
@@ -97,7 +102,7 @@ class KerasHubPreset(WeightsFormat):
         require(kind == WordPieceTokenizer.kind, rule, kind)
         backbone = _backbone(weights.config)
         variables = {v.path: v for v in backbone.weights}
-        for name in _names(weights.config):
+        for name in network_names(weights.config.model, "encoder"):
             variable = variables.pop(name.keras_hub)
             variable.assign(weights.arrays[name.ours].reshape(variable.shape))
         left = [path for path in variables if not path.startswith(_POOLER)]
@@ -116,13 +121,10 @@ class KerasHubPreset(WeightsFormat):
             ).save_to_preset(folder)
 
     def plan(self, weights: OpenedWeights) -> list[tuple[str, str]]:
-        return [(n.keras_hub, n.ours) for n in _names(weights.config)]
-
-
-def _names(config: PretrainingConfig) -> list[Names]:
-    model = config.model
-    has_projection = model.embedding_size != model.hidden_size
-    return network_names(model.num_hidden_layers, has_projection, "encoder")
+        return [
+            (n.keras_hub, n.ours)
+            for n in network_names(weights.config.model, "encoder")
+        ]
 
 
 def _flat(path: str, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -160,11 +162,7 @@ def _our_config(
     rule = f"vocab_size in {path!r} must be that of the vocabulary"
     size = tokenizer.vocab_size
     require(values["vocab_size"] == size, f"{rule}, {size}", sizes)
-    like = like_paper(values)
-    if "model_size" not in like:
-        like |= without_generator(values)
-    casing = {name: getattr(tokenizer, name) for name in tokenizer.OPTIONS}
-    return make_config({**values, **like, **casing})
+    return config_of_sizes(values, tokenizer)
 
 
 def _backbone(config: PretrainingConfig) -> keras.Model:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from electra_tf.config.sizes import NetworkSizes
 from electra_tf.errors import InputError
 from electra_tf.weights.record import some
 
@@ -122,11 +123,10 @@ def _rows(table: str) -> list[list[str]]:
     return [line.split() for line in table.strip().splitlines()]
 
 
-def network_names(
-    num_layers: int, has_projection: bool, kind: str
-) -> list[Names]:
+def network_names(sizes: NetworkSizes, kind: str) -> list[Names]:
     """Of an encoder and its pre-training head, where `kind` is one."""
-    names = encoder_names(num_layers, has_projection)
+    has_projection = sizes.embedding_size != sizes.hidden_size
+    names = encoder_names(sizes.num_hidden_layers, has_projection)
     return names + (head_names(kind) if kind in HEADS else [])
 
 

@@ -17,7 +17,8 @@ from electra_tf.config.pretraining import (
     flat_values,
     make_config,
 )
-from electra_tf.config.sizes import generator_sizes, num_heads
+from electra_tf.config.sizes import generator_sizes, like_paper, num_heads
+from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError, require
 from electra_tf.pretraining.factory import network_shapes
 from electra_tf.weights.names import SCOPE, check_names, network_names
@@ -50,15 +51,11 @@ def networks_of(weights: OpenedWeights) -> tuple[str, ...]:
 
 def expected_shapes(weights: OpenedWeights) -> dict[str, tuple[int, ...]]:
     """Paths and shapes of the variables that a record's networks have."""
-    config, shapes = weights.config, network_shapes(weights.config)
+    shapes = network_shapes(weights.config)
     if weights.networks is None or len(weights.networks) > 1:
         return shapes
     kind = weights.networks[0] if weights.networks else "encoder"
-    names = network_names(
-        config.model.num_hidden_layers,
-        config.model.embedding_size != config.model.hidden_size,
-        kind,
-    )
+    names = network_names(weights.config.model, kind)
     return {name.ours: shapes[name.ours] for name in names}
 
 
@@ -232,6 +229,25 @@ def _of_generator(
 def as_masked_lm(values: Mapping[str, Any]) -> dict[str, Any]:
     """What makes of sizes those of a generator by itself."""
     return {"objective": "mlm", "tying": "none", **without_generator(values)}
+
+
+def config_of_sizes(
+    values: Mapping[str, Any], tokenizer: Tokenizer
+) -> PretrainingConfig:
+    """The configuration of an encoder that somebody else's file tells of.
+
+    Args:
+      values: the encoder's sizes as the main network's of ours.
+      tokenizer: whose casing it is.
+
+    Raises:
+      InputError: they break a rule.
+    """
+    found = {**values, **like_paper(values)}
+    if "model_size" not in found:
+        found |= without_generator(values)
+    casing = {name: getattr(tokenizer, name) for name in tokenizer.OPTIONS}
+    return make_config(found | casing)
 
 
 def without_generator(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import keras
 import numpy as np
 
+from electra_tf.config.finetuning import HEAD_STYLES, HEADS
 from electra_tf.config.pretraining import PretrainingConfig
 from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError, require
@@ -39,6 +40,10 @@ class LazyArrays(Mapping[str, np.ndarray]):
 
     def __len__(self) -> int:
         return len(self._paths)
+
+
+# What `SpanQA` calls the styles of its head.
+SPAN_STYLES = dict(zip(HEADS, HEAD_STYLES, strict=True))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -215,18 +220,6 @@ def assign_arrays(
             )
     for name, variable in variables.items():
         variable.assign(found[name])
-
-
-def as_floats(name: str, array: np.ndarray, source: str) -> np.ndarray:
-    """As float32, of whatever width the floats were.
-
-    Raises:
-      InputError: they are no floats.
-    """
-    is_float = array.dtype.kind == "f" or array.dtype.name == "bfloat16"
-    rule = f"{name} in {source} must hold floats"
-    require(is_float, rule, array.dtype.name)
-    return array.astype(np.float32)
 
 
 def with_shapes(

@@ -18,7 +18,7 @@ from electra_tf.modeling.encoder import Encoder
 from electra_tf.pretrained import finetuning_encoder, pretrained_of
 from electra_tf.pretraining.losses import sum_over_replicas
 from electra_tf.weights import open_weights
-from electra_tf.weights.record import assign_weights
+from electra_tf.weights.record import OpenedWeights, assign_weights
 
 
 class TaskModel(ColumnModel, abc.ABC):
@@ -99,7 +99,25 @@ class TaskModel(ColumnModel, abc.ABC):
         Raises:
           InputError: no such model, or a length beyond its position table.
         """
-        weights = open_weights(name_or_path)
+        return cls.from_weights(
+            open_weights(name_or_path),
+            max_seq_length=max_seq_length,
+            dropout=dropout,
+            load_weights=load_weights,
+            **head,
+        )
+
+    @classmethod
+    def from_weights(
+        cls,
+        weights: OpenedWeights,
+        *,
+        max_seq_length: int = 128,
+        dropout: float = 0.1,
+        load_weights: bool = True,
+        **head: Any,
+    ) -> Self:
+        """As `from_pretrained`, of weights that are open."""
         pretrained = pretrained_of(weights)
         encoder = finetuning_encoder(pretrained, dropout, load_weights)
         _check_length(max_seq_length, encoder)

@@ -1,6 +1,7 @@
 """Classes or a number for texts, and classes for tokens."""
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import tensorflow as tf
@@ -17,8 +18,6 @@ from electra_tf.finetune.models.text_heads import (
 from electra_tf.finetune.preprocessor import TextPreprocessor
 from electra_tf.modeling.encoder import Encoder
 from electra_tf.modeling.layers import Dropout
-
-_IGNORED = -1  # where there is nothing to learn
 
 
 @keras.saving.register_keras_serializable("electra_tf")
@@ -96,19 +95,11 @@ class Classifier(OnClsVector):
         }
 
 
-@keras.saving.register_keras_serializable("electra_tf")
-class Regressor(OnClsVector):
-    """One number for a text or a pair: a head on the [CLS] vector.
-
-    Args:
-      encoder: the pre-trained encoder.
-      dropout, preprocessor, head: see `Classifier`.
-
-    Returns float32 [B]. Targets are float [B]; the default loss is the
-    squared error.
-    """
+class _OneNumber(OnClsVector):
+    """A number for a row; `make_loss` is Keras' loss of rows of one."""
 
     head_kinds = ("regressor",)
+    make_loss: Callable[..., keras.losses.Loss]
 
     def call(self, inputs, training=False):
         return tf.squeeze(self.outputs(inputs, training), -1)  # [B]
@@ -119,13 +110,27 @@ class Regressor(OnClsVector):
     def default_loss(self, y, y_pred, sample_weight):
         # Rows of one number: Keras would take [B] for one row.
         y, y_pred = (tf.reshape(x, [-1, 1]) for x in (y, y_pred))
-        loss = keras.losses.MeanSquaredError(reduction="sum")
-        total = loss(y, y_pred, sample_weight)
+        total = self.make_loss(reduction="sum")(y, y_pred, sample_weight)
         return mean_over_replicas(total, tf.shape(y_pred)[0])
 
 
 @keras.saving.register_keras_serializable("electra_tf")
-class Ranker(OnClsVector):
+class Regressor(_OneNumber):
+    """One number for a text or a pair: a head on the [CLS] vector.
+
+    Args:
+      encoder: the pre-trained encoder.
+      dropout, preprocessor, head: see `Classifier`.
+
+    Returns float32 [B]. Targets are float [B]; the default loss is the
+    squared error.
+    """
+
+    make_loss = keras.losses.MeanSquaredError
+
+
+@keras.saving.register_keras_serializable("electra_tf")
+class Ranker(_OneNumber):
     """How well a passage fits a query: a head on the pair's [CLS] vector.
 
     Args:
@@ -145,25 +150,15 @@ class Ranker(OnClsVector):
     """
 
     reads = "pairs"
-    head_kinds = ("regressor",)
+    make_loss = functools.partial(
+        keras.losses.BinaryCrossentropy, from_logits=True
+    )
 
     def call(self, inputs, training=False):
         given = set(inputs) if isinstance(inputs, Mapping) else {"text"}
         rule = "a Ranker must be given text (the query) and text_pair"
         require(bool({"text_pair", "input_ids"} & given), rule, sorted(given))
-        return tf.squeeze(self.outputs(inputs, training), -1)  # [B]
-
-    def targets(self, y, x, places):
-        return rules.one_number(y) if self.loss is None else y
-
-    def default_loss(self, y, y_pred, sample_weight):
-        # Rows of one number: of [B] Keras would make one row.
-        y, y_pred = (tf.reshape(x, [-1, 1]) for x in (y, y_pred))
-        loss = keras.losses.BinaryCrossentropy(
-            from_logits=True, reduction="sum"
-        )
-        total = loss(y, y_pred, sample_weight)
-        return mean_over_replicas(total, tf.shape(y_pred)[0])
+        return super().call(inputs, training)  # [B]
 
 
 @keras.saving.register_keras_serializable("electra_tf")
@@ -220,10 +215,12 @@ class Tagger(TaskModel):
 
     def default_loss(self, y, y_pred, sample_weight):
         loss = keras.losses.SparseCategoricalCrossentropy(
-            from_logits=True, ignore_class=_IGNORED, reduction="sum"
+            from_logits=True, ignore_class=rules.IGNORED, reduction="sum"
         )
         total = loss(y, y_pred, sample_weight)
-        return mean_over_replicas(total, tf.math.count_nonzero(y != _IGNORED))
+        return mean_over_replicas(
+            total, tf.math.count_nonzero(y != rules.IGNORED)
+        )
 
     def get_config(self):
         return {

@@ -6,18 +6,17 @@ from collections.abc import Mapping
 import keras
 import tensorflow as tf
 
+from electra_tf.config.finetuning import HEAD_STYLES, HEADS
 from electra_tf.data.columns import WHOLE
 from electra_tf.errors import require
 from electra_tf.finetune.models import TaskModel, mean_over_replicas, rules
 from electra_tf.finetune.models.span_heads import JointSpanHead, PlainSpanHead
-from electra_tf.finetune.models.text_heads import STYLES
 from electra_tf.finetune.models.windows import WindowSettings
 from electra_tf.finetune.preprocessor import TextPreprocessor
 from electra_tf.modeling.encoder import Encoder
 
-HEADS = ("joint", "plain")
 # As the other models call theirs.
-_OF_STYLE = dict(zip(STYLES, HEADS, strict=True))
+_OF_STYLE = dict(zip(HEAD_STYLES, HEADS, strict=True))
 ANSWERABILITY_WEIGHT = 0.5
 # What a batch's inputs hold besides, in training: where the answer begins.
 _TRUE_START = "true_start"
@@ -77,7 +76,7 @@ class SpanQA(TaskModel):
         **kwargs,
     ):
         super().__init__(encoder, preprocessor, **kwargs)
-        names = (*HEADS, *STYLES)
+        names = (*HEADS, *HEAD_STYLES)
         require(head in names, f"head must be one of {', '.join(names)}", head)
         counts = (num_beams, max_answer_length, max_query_length, doc_stride)
         are_counts = all(isinstance(n, WHOLE) and n > 0 for n in counts)

@@ -4,10 +4,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from electra_tf.weights.record import Head, OpenedWeights
+from electra_tf.weights.record import SPAN_STYLES, Head, OpenedWeights
 
-# What `SpanQA` calls the two styles of its head.
-_STYLES = {"joint": "paper", "plain": "huggingface"}
 _LABELLED = ("classifier", "tagger")
 
 
@@ -61,7 +59,7 @@ def _as_stored(
     if "labels" in asked:
         asked["labels"] = tuple(asked["labels"])
     if "head" in asked:
-        asked["head"] = _STYLES.get(asked["head"], asked["head"])
+        asked["head"] = SPAN_STYLES.get(asked["head"], asked["head"])
     count = asked.pop("num_classes", None)
     if count is not None and count != len(stored.get("labels", ())):
         asked.setdefault("labels", f"{count} classes")

@@ -7,18 +7,23 @@ in `ElectraForSequenceClassification`.
 import keras
 import tensorflow as tf
 
+from electra_tf.config.finetuning import HEAD_STYLES
 from electra_tf.errors import require
 from electra_tf.finetune.models import TaskModel
 from electra_tf.finetune.preprocessor import TextPreprocessor
 from electra_tf.modeling.encoder import Encoder
 from electra_tf.modeling.layers import BaseLayer, Dropout, gelu
 
-PAPER, HUGGINGFACE = STYLES = ("paper", "huggingface")
+PAPER, HUGGINGFACE = HEAD_STYLES
 
 
 def check_style(head: str) -> str:
-    """`head` as it is, one of `STYLES`."""
-    require(head in STYLES, f"head must be one of {', '.join(STYLES)}", head)
+    """`head` as it is, one of `HEAD_STYLES`."""
+    require(
+        head in HEAD_STYLES,
+        f"head must be one of {', '.join(HEAD_STYLES)}",
+        head,
+    )
     return head
 
 

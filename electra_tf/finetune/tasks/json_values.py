@@ -6,9 +6,9 @@ import reprlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from electra_tf.data.columns import whole_characters
 from electra_tf.errors import InputError, require
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 _CALLED = {
     str: "text",
@@ -94,7 +94,7 @@ def _with_keys_once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 def _without_surrogates(value: Any) -> Any:
     if isinstance(value, str):
-        return _SURROGATE.sub("\ufffd", value)
+        return whole_characters(value)
     if isinstance(value, list):
         return [_without_surrogates(item) for item in value]
     if isinstance(value, dict):

@@ -12,6 +12,7 @@ from electra_tf.config.finetuning import TaskOptions, TrainingOptions
 from electra_tf.data.tokenizers import Tokenizer, pack_segments
 from electra_tf.errors import require
 from electra_tf.finetune import tasks
+from electra_tf.finetune.models import rules
 from electra_tf.finetune.models.classifiers import Tagger
 from electra_tf.finetune.preprocessor import ragged_rows, split_rows
 from electra_tf.finetune.tasks import SPLITS, Encoded, Evaluation, Splits, conll
@@ -19,7 +20,6 @@ from electra_tf.finetune.tasks.conll import Sentence, read_conll
 from electra_tf.finetune.tasks.metrics import entity_metrics
 
 _WORDS_AT_ONCE = 8192
-_IGNORED = -1
 _UNTAGGED = "_"  # what a word that was cut off is called, beside spans
 
 
@@ -71,7 +71,9 @@ class Tagging(tasks.Task):
         inputs = {name: x.numpy() for name, x in packed.trimmed().items()}
         targets = None
         if is_training:
-            targets = np.full(inputs["input_ids"].shape, _IGNORED, np.int32)
+            targets = np.full(
+                inputs["input_ids"].shape, rules.IGNORED, np.int32
+            )
             number = {label: n for n, label in enumerate(self.labels)}
             for row, places in enumerate(heads):
                 tags = self._learned(examples[row].tags)[: len(places)]
