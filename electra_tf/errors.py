@@ -4,6 +4,9 @@ import importlib.util
 import json
 import os
 import pathlib
+from collections.abc import Sequence
+
+_SHOWN = 3
 
 
 class InputError(ValueError):
@@ -25,6 +28,14 @@ def require(holds: bool, rule: str, value: object) -> None:
     """Raises InputError, with the rule and the value, unless it holds."""
     if not holds:
         raise InputError(f"{rule}; received {value!r}")
+
+
+def some(names: Sequence[str]) -> str:
+    """The first of many names, for messages."""
+    if not names:
+        return "none"
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
 
 
 def require_packages(purpose: str, names: tuple[str, ...], extra: str) -> None:

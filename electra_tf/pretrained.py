@@ -18,7 +18,8 @@ from electra_tf.modeling.tying import make_main_encoder
 from electra_tf.pretraining.factory import make_networks
 from electra_tf.scoring import log_likelihoods
 from electra_tf.weights import open_weights
-from electra_tf.weights.record import OpenedWeights, assign_weights
+from electra_tf.weights.assigning import assign_weights
+from electra_tf.weights.record import OpenedWeights
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,9 +20,8 @@ from electra_tf.training.evaluation import Evaluator, demonstrate
 from electra_tf.training.loop import TrainingLoop
 from electra_tf.training.optimizers import make_optimizer
 from electra_tf.training.run_folder import (
-    METRICS,
     RunFolder,
-    read_lines,
+    last_evaluation,
 )
 from electra_tf.training.sources import Source, open_source
 from electra_tf.training.workers import joined_workers
@@ -128,11 +127,9 @@ def make_pretrainer(source: Source) -> Pretrainer:
 
 def result_text(model_dir: str) -> str:
     """The last evaluation of a run beside the baselines it must beat."""
-    rows = read_lines(f"{model_dir}/{METRICS}")
-    rows = [row for row in rows if "eval_loss" in row]
-    if not rows:
+    last = last_evaluation(model_dir)
+    if not last:
         return f"finished: {model_dir} (nothing was held out to evaluate)"
-    last = rows[-1]
     masked, unigram = last["eval_mlm_loss_masked"], last["eval_unigram_loss"]
     side = "below" if masked < unigram else "above"
     lines = [

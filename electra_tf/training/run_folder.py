@@ -66,7 +66,8 @@ class RunFolder:
         try:
             make_folder(self.path)
             self.source.tokenizer.save(self.path)
-            records = {"fingerprint": self.source.train.fingerprint}
+            train = self.source.train
+            records = {"fingerprint": train.fingerprint, "stats": train.stats}
             self.write(RECORDS, json.dumps(records) + "\n")
             self.write(CONFIG, to_json(self.source.config))
         except InputError:
@@ -171,6 +172,12 @@ def read_lines(path: str) -> list[dict[str, float]]:
             "out; the others stay"
         )
     return [row for row in (*rows, _row(half)) if row is not None]
+
+
+def last_evaluation(model_dir: str) -> dict[str, float]:
+    """The last line of a run's log that tells of held-out records, or {}."""
+    rows = read_lines(os.path.join(model_dir, METRICS))
+    return next((row for row in reversed(rows) if "eval_loss" in row), {})
 
 
 def _row(line: bytes) -> dict[str, float] | None:

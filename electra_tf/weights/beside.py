@@ -4,14 +4,15 @@ Which networks are there, a fine-tuned head and its labels, and where somebody
 else's weights came from. A run's own config.json has none of this.
 """
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from electra_tf.config.finetuning import HEAD_STYLES
 from electra_tf.errors import require
-from electra_tf.weights.record import Head, OpenedWeights
+from electra_tf.weights.record import Head, OpenedWeights, RunResult
 
 HEAD = "task_head/"
 KINDS = ("classifier", "regressor", "tagger", "span_qa")
@@ -34,6 +35,8 @@ def written_beside(weights: OpenedWeights) -> dict[str, Any]:
         found["labels"] = list(weights.labels)
     if weights.origin:
         found["origin"] = dict(weights.origin)
+    if weights.result is not None:
+        found["result"] = dataclasses.asdict(weights.result)
     return found
 
 
@@ -55,7 +58,7 @@ def read_beside(
         require(holds, f"weights in {path!r} must {rule}", value)
 
     check(isinstance(found, dict), "be an object", found)
-    names = {"networks", "head", "labels", "origin"}
+    names = {"networks", "head", "labels", "origin", "result"}
     check(set(found) <= names, f"have {', '.join(sorted(names))}", set(found))
     values: dict[str, Any] = {"origin": found.get("origin", {})}
     check(isinstance(values["origin"], dict), "name an origin", values)
@@ -67,6 +70,8 @@ def read_beside(
             )
             check(good, f"list {name}", texts)
             values[name] = tuple(texts)
+    if "result" in found:
+        values["result"] = _read_result(found["result"], check)
     head = found.get("head")
     if head is not None:
         types = {
@@ -83,3 +88,18 @@ def read_beside(
         check(known, f"name a head of {', '.join(KINDS)}", head)
         values["head"] = Head(arrays=head_arrays, **head)
     return values
+
+
+def _read_result(
+    found: Any, check: Callable[[bool, str, object], None]
+) -> RunResult:
+    names = [field.name for field in dataclasses.fields(RunResult)]
+    has_names = isinstance(found, dict) and [*found] == names
+    check(has_names, f"describe a result by {', '.join(names)}", found)
+    step, *tables = found.values()
+    numbers = [step]
+    for table in tables:
+        check(isinstance(table, dict), "give a result's figures by name", table)
+        numbers += table.values()
+    check({*map(type, numbers)} <= {int, float}, "give figures", numbers)
+    return RunResult(**found)

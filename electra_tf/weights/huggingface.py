@@ -1,6 +1,7 @@
 """Folders of Hugging Face's ELECTRA classes: read, and written."""
 
 import json
+import math
 import os
 
 import numpy as np
@@ -17,6 +18,7 @@ from electra_tf.files import make_folder, read_json, write_text
 from electra_tf.locks import new_folder
 from electra_tf.pretraining.factory import network_shapes
 from electra_tf.weights import pairs
+from electra_tf.weights.huggingface_card import model_card
 from electra_tf.weights.huggingface_config import (
     CLASSES,
     check_model_type,
@@ -50,6 +52,7 @@ from electra_tf.weights.safetensors_writer import DTYPES, write_safetensors
 from electra_tf.weights.tensor_files import TENSOR_FILES, open_tensors
 
 CONFIG, TENSORS = "config.json", "model.safetensors"
+CARD = "README.md"
 _PAIR = ("discriminator", "generator")
 
 
@@ -85,10 +88,12 @@ class HuggingFaceWeights(WeightsFormat):
         last = TENSORS if not networks else networks[-1]
         with new_folder(output_dir, last) as folder:
             if not networks:
-                _write_network(weights, _kind(weights), folder, dtype)
+                kind = _kind(weights)
+                _write_network(weights, kind, folder, dtype, weights)
             for name in networks:
                 alone = pairs.alone(weights, name)
-                _write_network(alone, name, f"{folder}/{name}", dtype)
+                there = os.path.join(folder, name)
+                _write_network(alone, name, there, dtype, weights)
 
     def plan(self, weights: OpenedWeights) -> list[tuple[str, str]]:
         rows = [
@@ -187,8 +192,13 @@ def _vocab_file(path: str) -> str:
 
 
 def _write_network(
-    weights: OpenedWeights, kind: str, folder: str, dtype: str
+    weights: OpenedWeights,
+    kind: str,
+    folder: str,
+    dtype: str,
+    run: OpenedWeights,
 ) -> None:
+    """Writes a network by itself; its card tells of the `run` as it was."""
     make_folder(folder)
     names = network_names(weights.config.model, kind)
     shapes = network_shapes(weights.config)
@@ -215,6 +225,9 @@ def _write_network(
     text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
     write_text(os.path.join(folder, CONFIG), text)
     write_tokenizer(weights.tokenizer, folder, model.max_position_embeddings)
+    num_weights = sum(map(math.prod, tensors.values()))
+    card = model_card(run, kind, model, num_weights)
+    write_text(os.path.join(folder, CARD), card)
     path = os.path.join(folder, TENSORS)
     write_safetensors(path, tensors, LazyArrays(tensors, read), dtype)
 

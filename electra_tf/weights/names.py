@@ -10,8 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from electra_tf.config.sizes import NetworkSizes
-from electra_tf.errors import InputError
-from electra_tf.weights.record import some
+from electra_tf.errors import InputError, some
 
 SCOPE = "electra/"
 HEADS = ("discriminator", "generator")

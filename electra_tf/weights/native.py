@@ -23,13 +23,19 @@ from electra_tf.training.checkpoints import (
     latest_checkpoint,
     open_checkpoint,
 )
-from electra_tf.training.run_folder import CONFIG, read_config
+from electra_tf.training.run_folder import (
+    CONFIG,
+    RECORDS,
+    last_evaluation,
+    read_config,
+)
 from electra_tf.weights.beside import HEAD, read_beside, written_beside
 from electra_tf.weights.npz import read_npz, write_npz
 from electra_tf.weights.record import (
     AdamSlots,
     LazyArrays,
     OpenedWeights,
+    RunResult,
     WeightsFormat,
 )
 
@@ -117,6 +123,8 @@ class RunFolderWeights(WeightsFormat):
             for name, tensor in _part("optimizer", tensors).items()
         }
 
+        step = int(read(state["iteration"]))
+
         def slots(name: str) -> LazyArrays:
             paths = {w: f"{w.replace('/', '_')}_{name}" for w in weights}
             return LazyArrays(weights, lambda path: read(state[paths[path]]))
@@ -127,10 +135,15 @@ class RunFolderWeights(WeightsFormat):
             sum_tables(LazyArrays(weights, lambda path: read(weights[path]))),
             f"the run {path!r}",
             Tokenizer.find_file(path),
-            optimizer=AdamSlots(
-                int(read(state["iteration"])), slots("adam_m"), slots("adam_v")
-            ),
+            optimizer=AdamSlots(step, slots("adam_m"), slots("adam_v")),
+            result=_result(path, step),
         )
+
+
+def _result(path: str, step: int) -> RunResult:
+    file = os.path.join(path, RECORDS)
+    records = read_json(file) if tf.io.gfile.exists(file) else {}
+    return RunResult(step, last_evaluation(path), records.get("stats", {}))
 
 
 def _part(part: str, tensors: Iterable[str]) -> dict[str, str]:

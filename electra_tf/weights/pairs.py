@@ -21,8 +21,9 @@ from electra_tf.config.sizes import generator_sizes, like_paper, num_heads
 from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError, require
 from electra_tf.pretraining.factory import network_shapes
+from electra_tf.weights.assigning import with_shapes
 from electra_tf.weights.names import SCOPE, check_names, network_names
-from electra_tf.weights.record import LazyArrays, OpenedWeights, with_shapes
+from electra_tf.weights.record import LazyArrays, OpenedWeights
 
 _GENERATOR = "generator/"
 _TABLES = f"{SCOPE}embeddings/"
@@ -62,10 +63,9 @@ def expected_shapes(weights: OpenedWeights) -> dict[str, tuple[int, ...]]:
 def complete(weights: OpenedWeights) -> OpenedWeights:
     """The same, of which no variable is missing or left over.
 
-    Each array must have its shape when it is read.
-
     Raises:
-      InputError: which are missing, or unknown.
+      InputError: which are missing, or unknown; or, when an array is read,
+        that its shape is another.
     """
     shapes = expected_shapes(weights)
     check_names(shapes, weights.arrays, weights.source)

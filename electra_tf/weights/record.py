@@ -2,17 +2,14 @@
 
 import abc
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
-import keras
 import numpy as np
 
 from electra_tf.config.finetuning import HEAD_STYLES, HEADS
 from electra_tf.config.pretraining import PretrainingConfig
 from electra_tf.data.tokenizers import Tokenizer
-from electra_tf.errors import InputError, require
-
-_SHOWN = 3
+from electra_tf.errors import InputError
 
 
 class LazyArrays(Mapping[str, np.ndarray]):
@@ -81,6 +78,21 @@ class AdamSlots:
     v: Mapping[str, np.ndarray]
 
 
+@dataclasses.dataclass(frozen=True)
+class RunResult:
+    """What a pre-training run of ours came to, for whoever gets its weights.
+
+    Attributes:
+      step: updates done.
+      held_out: figures of the last evaluation by name; {} for none.
+      records: counts of documents, examples and tokens; {} where not known.
+    """
+
+    step: int
+    held_out: Mapping[str, float]
+    records: Mapping[str, float]
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class OpenedWeights:
     """Weights of any source, under our names.
@@ -99,6 +111,7 @@ class OpenedWeights:
       optimizer: for going on where a run stopped.
       origin: of weights that came from somebody else: repository, commit,
         licence, as texts by name.
+      result: of the run that made them, whose recipe `config` then is.
       stored_as: variable path -> the tensor that it is read from, where that
         has another name.
     """
@@ -113,6 +126,7 @@ class OpenedWeights:
     labels: tuple[str, ...] | None = None
     optimizer: AdamSlots | None = None
     origin: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    result: RunResult | None = None
     stored_as: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
@@ -176,75 +190,3 @@ def register(weights_format: WeightsFormat) -> None:
             f"a weights format's name must be new; received {name!r}"
         )
     FORMATS[name] = weights_format
-
-
-def assign_weights(
-    variables: Sequence[keras.Variable],
-    arrays: Mapping[str, np.ndarray],
-    source: str,
-) -> None:
-    """`assign_arrays` to variables by their own paths."""
-    assign_arrays({v.path: v for v in variables}, arrays, source)
-
-
-def assign_arrays(
-    variables: Mapping[str, keras.Variable],
-    arrays: Mapping[str, np.ndarray],
-    source: str,
-) -> None:
-    """Assigns to each variable the array of its name; none may be left over.
-
-    Args:
-      variables: by name.
-      arrays: name -> array of the variable's shape.
-      source: named in errors.
-
-    Raises:
-      InputError: names or shapes do not match; nothing is assigned then.
-    """
-    missing = sorted(set(variables) - set(arrays))
-    extra = sorted(set(arrays) - set(variables))
-    if missing or extra:
-        raise InputError(
-            f"weights in {source} must match the model; missing: "
-            f"{some(missing)}; not in the model: {some(extra)}"
-        )
-    # Read once, and all before the first is assigned.
-    found = {name: arrays[name] for name in variables}
-    for name, variable in variables.items():
-        shape = tuple(variable.shape)
-        if found[name].shape != shape:
-            raise InputError(
-                f"weights in {source}: {name} must have the shape {shape}; "
-                f"received {found[name].shape}"
-            )
-    for name, variable in variables.items():
-        variable.assign(found[name])
-
-
-def with_shapes(
-    arrays: Mapping[str, np.ndarray],
-    shapes: Mapping[str, tuple[int, ...]],
-    source: str,
-) -> LazyArrays:
-    """The arrays, each of which must have its shape when it is read.
-
-    Raises:
-      InputError: when read: which, with both shapes.
-    """
-
-    def read(name: str) -> np.ndarray:
-        array, shape = arrays[name], shapes[name]
-        rule = f"{name} in {source} must have the shape {shape} of its config"
-        require(array.shape == shape, rule, array.shape)
-        return array
-
-    return LazyArrays(arrays, read)
-
-
-def some(names: Sequence[str]) -> str:
-    """The first of many names, for messages."""
-    if not names:
-        return "none"
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more

@@ -9,7 +9,8 @@ from electra_tf.modeling.encoder import Encoder
 from electra_tf.modeling.networks import Discriminator, MaskedLM
 from electra_tf.modeling.tying import make_main_encoder
 from electra_tf.weights import open_weights, pairs
-from electra_tf.weights.record import OpenedWeights, assign_weights
+from electra_tf.weights.assigning import assign_weights
+from electra_tf.weights.record import OpenedWeights
 
 _ROWS, _LENGTH = 3, 32
 

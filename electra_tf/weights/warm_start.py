@@ -15,8 +15,9 @@ from electra_tf.pretraining.pretrainer import Pretrainer
 from electra_tf.training.checkpoints import latest_checkpoint
 from electra_tf.training.console import say
 from electra_tf.weights import open_pair
+from electra_tf.weights.assigning import assign_arrays
 from electra_tf.weights.native import RunFolderWeights, split_tables
-from electra_tf.weights.record import OpenedWeights, assign_arrays
+from electra_tf.weights.record import OpenedWeights
 
 # What the weights' shapes and their use depend on. model_size is among them:
 # where no flag gives it, learning rate and batch size follow the weights'.

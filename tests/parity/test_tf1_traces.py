@@ -3,6 +3,7 @@
 Runs over every trace folder of ELECTRA_GOLDEN_DIR (default: tests/golden).
 """
 
+import dataclasses
 import os
 import pathlib
 
@@ -15,7 +16,7 @@ from electra_tf.pretraining.factory import build_pretrainer
 from electra_tf.pretraining.masking import MaskedBatch
 from electra_tf.training.optimizers import make_optimizer
 from electra_tf.weights import tf1
-from electra_tf.weights.record import assign_weights
+from electra_tf.weights.warm_start import initial_weights
 
 HERE = pathlib.Path(__file__).parent.parent
 GOLDEN = pathlib.Path(os.environ.get("ELECTRA_GOLDEN_DIR", HERE / "golden"))
@@ -66,12 +67,11 @@ def replay(request):
     recorded = Recorded(trace)
     pretrainer.objective.masker = recorded.mask
     pretrainer.objective.sampler = recorded.sample
-    start, _ = tf1.read_tf1_variables(str(folder / "model.ckpt-0"))
-    variables = pretrainer.trainable_variables
-    assign_weights(variables, start, folder.name)
     optimizer = make_optimizer(config.optimizer)
-    optimizer.build(variables)
+    optimizer.build(pretrainer.trainable_variables)
     pretrainer.compile(optimizer=optimizer)
+    # As pretrain goes on from a TF1 run: weights, step and Adam's slots.
+    go_on_from(folder / "model.ckpt-0", pretrainer, config)
 
     @tf.function
     def step(batch):
@@ -96,7 +96,14 @@ def replay(request):
         batch = {key: tf.constant(trace[key][t], tf.int32) for key in keys}
         rate = float(optimizer.learning_rate)
         outcomes.append((step(batch), rate))
-    return folder, trace, outcomes, pretrainer, optimizer
+    return folder, trace, outcomes, pretrainer, config
+
+
+def go_on_from(checkpoint, pretrainer, config):
+    run = dataclasses.replace(
+        config.run, init_checkpoint=str(checkpoint), init_optimizer=True
+    )
+    initial_weights(run)(pretrainer)
 
 
 def _vocab(folder: pathlib.Path) -> pathlib.Path:
@@ -142,7 +149,8 @@ def test_tensors_of_the_first_step(replay):
 
 
 def test_variables_and_moments_after_eight_steps(replay):
-    folder, _, _, pretrainer, optimizer = replay
+    folder, _, _, pretrainer, _ = replay
+    optimizer = pretrainer.optimizer
     end, moments = tf1.read_tf1_variables(str(folder / "model.ckpt-8"))
     assert int(optimizer.iterations) == STEPS
     slots = zip(
@@ -169,4 +177,21 @@ def test_variables_and_moments_after_eight_steps(replay):
                 atol=max(1e-4 * np.abs(expected).max(), floor),
                 rtol=0,
                 err_msg=name,
+            )
+
+
+def test_step_and_moments_are_taken_along_to_the_last_bit(replay):
+    folder, _, _, pretrainer, config = replay
+    optimizer = pretrainer.optimizer
+    optimizer.iterations.assign(0)
+    go_on_from(folder / "model.ckpt-8", pretrainer, config)
+    _, moments = tf1.read_tf1_variables(str(folder / "model.ckpt-8"))
+    assert int(optimizer.iterations) == STEPS
+    for number, variable in enumerate(pretrainer.trainable_variables):
+        for slots, recorded in (
+            (optimizer.adam_m, moments.m),
+            (optimizer.adam_v, moments.v),
+        ):
+            np.testing.assert_array_equal(
+                slots[number], recorded[variable.path], err_msg=variable.path
             )

@@ -63,6 +63,11 @@ class Records:
         self.manifest = manifest
         self.failure: InputError | None = None
 
+    @property
+    def stats(self) -> dict[str, float]:
+        """The manifest's counts of documents, examples and tokens, or {}."""
+        return (self.manifest or {}).get("stats", {})
+
     def read(self, numbers: np.ndarray) -> list[bytes]:
         """Serialised `tf.train.Example`s of the given numbers, in order.
 

@@ -18,7 +18,8 @@ from electra_tf.modeling.encoder import Encoder
 from electra_tf.pretrained import finetuning_encoder, pretrained_of
 from electra_tf.pretraining.losses import sum_over_replicas
 from electra_tf.weights import open_weights
-from electra_tf.weights.record import OpenedWeights, assign_weights
+from electra_tf.weights.assigning import assign_weights
+from electra_tf.weights.record import OpenedWeights
 
 
 class TaskModel(ColumnModel, abc.ABC):
