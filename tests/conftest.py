@@ -1,5 +1,6 @@
 """What every test shares: no GPU, quiet TensorFlow, few threads; tiny runs."""
 
+import gc
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -9,6 +10,9 @@ import pytest
 import tensorflow as tf
 import tiny
 
+# Tracing makes many objects, and few of them in circles: with Python's own
+# threshold an eighth of the suite's time goes into looking for those.
+gc.set_threshold(200_000, 20, 50)
 # Devices for replicas; computing on one of them is as fast as ever.
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0],

@@ -134,8 +134,9 @@ def place(tmp_path, text_file, vocab_file) -> str:
 @pytest.fixture
 def short_ways(monkeypatch):
     """What stands before the work and takes long, done once or not at all."""
-    once = functools.cache(trials.open_weights)
-    monkeypatch.setattr(trials, "open_weights", once)
+    for name in ("open_weights", "pretrained_of"):
+        once = functools.cache(getattr(trials, name))
+        monkeypatch.setattr(trials, name, once)
 
     def with_records(comparison):
         base = {**comparison.base, "data_dir": "data", "vocab_size": 2000}

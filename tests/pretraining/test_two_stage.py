@@ -52,6 +52,14 @@ def train(pretrainer, start, end):
         pretrainer.update(batch(seed=step))
 
 
+@functools.cache
+def trained(end):
+    """After `end` steps in one go; to look at."""
+    pretrainer = built()
+    train(pretrainer, 0, end)
+    return pretrainer
+
+
 def test_stage_one_has_no_detection():
     pretrainer = built()
     pretrainer.objective.enter(0)
@@ -140,8 +148,7 @@ def test_the_frozen_generator_does_not_drop():
 @pytest.mark.parametrize("stop", [2, BOUNDARY, BOUNDARY + 1])
 def test_a_second_process_ends_where_one_would(stop):
     """It restores variables and enters at its step; at the boundary twice."""
-    whole, first, second = built(), built(), built(seed=12)
-    train(whole, 0, BOUNDARY + 2)
+    whole, first, second = trained(BOUNDARY + 2), built(), built(seed=12)
     train(first, 0, stop)
     # A stop right behind the boundary may come before or after the copy.
     first.objective.enter(stop)
@@ -179,8 +186,7 @@ def assert_same(ours, theirs):
 @pytest.mark.parametrize("runs", [[(0, 6)], [(0, BOUNDARY), (BOUNDARY, 6)]])
 def test_fit_goes_from_stage_to_stage(runs):
     """At once or in two calls: the weights are those of the loop."""
-    loop, fitted = built(), built()
-    train(loop, 0, 6)
+    loop, fitted = trained(6), built()
     fresh = weights_of(fitted, "discriminator")
     for start, end in runs:
         history = fitted.fit(
@@ -201,8 +207,7 @@ def test_fit_goes_from_stage_to_stage(runs):
 
 @pytest.mark.slow
 def test_fit_on_replicas_goes_from_stage_to_stage():
-    loop = built()
-    train(loop, 0, BOUNDARY + 1)
+    loop = trained(BOUNDARY + 1)
     strategy = tf.distribute.MirroredStrategy(
         ["CPU:0", "CPU:1"], tf.distribute.ReductionToOneDevice()
     )

@@ -12,6 +12,7 @@ import tensorflow as tf
 import tiny
 
 from electra_tf import Classifier, Regressor, SpanQA, Tagger
+from electra_tf.config.pretraining import make_config
 from electra_tf.errors import InputError
 from electra_tf.pretrained import pretrained_of
 from electra_tf.weights import open_weights, pairs, save_weights
@@ -96,8 +97,9 @@ def test_hf_electra_answers_as_its_trace(pair, folders, trace):
 
 
 def test_each_variable_has_one_name_everywhere():
-    names = network_names(3, True, "discriminator")
-    names += network_names(3, True, "generator")[-5:]
+    sizes = make_config({"model_size": "small", "num_hidden_layers": 3}).model
+    names = network_names(sizes, "discriminator")
+    names += network_names(sizes, "generator")[-5:]
     for column in ("ours", "huggingface"):
         found = [getattr(name, column) for name in names]
         assert len(set(found)) == len(found)
