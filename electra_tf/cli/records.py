@@ -19,6 +19,7 @@ from electra_tf.config import (
     at_most,
     field,
 )
+from electra_tf.config.pretraining import TOKENIZER_OPTIONS, WORD_BORDERS
 from electra_tf.errors import require
 
 _SECONDS_BETWEEN_REPORTS = 5.0
@@ -33,11 +34,20 @@ class TextOptions(Options):
         ends a document.
       do_lower_case: whether to lower-case text.
       strip_accents: whether to strip accents (default: as --do_lower_case).
+      word_borders: where words end: bert: at white space, punctuation and
+        Chinese characters; punctuation: not at the latter; spaces: at white
+        space alone, of text that was split already.
     """
 
     input: tuple[str, ...] = field(())
     do_lower_case: bool = field(True)
     strip_accents: bool | None = field(None)
+    word_borders: str = field(WORD_BORDERS[0], choices=WORD_BORDERS)
+
+    @property
+    def tokenizer(self) -> dict[str, Any]:
+        """What decides the ids beside the vocabulary."""
+        return {name: getattr(self, name) for name in TOKENIZER_OPTIONS}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,9 +118,7 @@ def build_pretraining_data(options: BuildOptions) -> None:
     from electra_tf.data.tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(
-        options.vocab_file or embedded_vocab_path(),
-        options.do_lower_case,
-        options.strip_accents,
+        options.vocab_file or embedded_vocab_path(), **options.tokenizer
     )
     source = options.vocab_file or "BERT's uncased English, by default"
     print(f"vocabulary: {source}, {tokenizer.vocab_size:,} pieces")
@@ -186,9 +194,8 @@ def train_vocab(options: VocabOptions) -> None:
     tokenizer, words = KINDS[DEFAULT_KIND].learn(
         _lines(expand_inputs(options.input), replaced),
         options.vocab_size,
-        options.do_lower_case,
-        options.strip_accents,
-        _log,
+        log=_log,
+        **options.tokenizer,
     )
     for file, count in replaced.items():
         _log(f"{file}: {count} lines are not UTF-8; bad bytes were left out")

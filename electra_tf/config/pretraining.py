@@ -133,6 +133,11 @@ class OptimizerConfig(Options):
     train_batch_size: int = field(128, POSITIVE)
 
 
+WORD_BORDERS = ("bert", "punctuation", "spaces")
+# What decides the ids beside the vocabulary; a tokenizer may have fewer.
+TOKENIZER_OPTIONS = ("do_lower_case", "strip_accents", "word_borders")
+
+
 @dataclasses.dataclass(frozen=True)
 class DataConfig(Options):
     """What is read.
@@ -144,6 +149,9 @@ class DataConfig(Options):
         one.
       do_lower_case: lower-case as BERT uncased does.
       strip_accents: strip accents as BERT uncased does.
+      word_borders: where words end: bert: at white space, punctuation and
+        Chinese characters; punctuation: not at the latter; spaces: at white
+        space alone, of text that was split already.
       max_seq_length: L, tokens of an example.
     """
 
@@ -151,6 +159,7 @@ class DataConfig(Options):
     vocab_file: str = field("", defines=False)
     do_lower_case: bool = field(True)
     strip_accents: bool = field(True)
+    word_borders: str = field(WORD_BORDERS[0], choices=WORD_BORDERS)
     max_seq_length: int = field(128, at_least(5))
 
 

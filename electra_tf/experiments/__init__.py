@@ -14,7 +14,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from electra_tf.config.finetuning import TaskOptions
-from electra_tf.config.pretraining import PretrainingConfig, make_config
+from electra_tf.config.pretraining import (
+    TOKENIZER_OPTIONS,
+    PretrainingConfig,
+    make_config,
+)
 from electra_tf.errors import InputError
 from electra_tf.training.cost.flops import (
     flops_until,
@@ -28,8 +32,7 @@ _SHARED = (
     "data_dir",
     "vocab_size",
     "vocab_file",
-    "do_lower_case",
-    "strip_accents",
+    *TOKENIZER_OPTIONS,
     "max_seq_length",
     "train_batch_size",
     "num_train_steps",

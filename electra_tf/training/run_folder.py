@@ -95,9 +95,10 @@ class RunFolder:
                 f"{steps[1]:,}: the learning-rate schedule is the new one"
             )
         saved = Tokenizer.from_folder(self.path).settings()
-        for name, value in self.source.tokenizer.settings().items():
-            if saved.get(name) != value:
-                changed[f"tokenizer {name}"] = (saved.get(name), value)
+        now = self.source.tokenizer.settings()
+        for name in saved | now:
+            if saved.get(name) != now.get(name):
+                changed[f"tokenizer {name}"] = (saved.get(name), now.get(name))
         if tf.io.gfile.exists(self.file(RECORDS)):
             remedy = "restore it, or use another model_dir"
             old = read_json(self.file(RECORDS), remedy).get("fingerprint")

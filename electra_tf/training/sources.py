@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from electra_tf.config.pretraining import PretrainingConfig
+from electra_tf.config.pretraining import TOKENIZER_OPTIONS, PretrainingConfig
 from electra_tf.data.records import Records, open_records
 from electra_tf.data.records.build import build_records
 from electra_tf.data.records.manifest import (
@@ -128,15 +128,15 @@ def _embedded_records(
 def _embedded_tokenizer(
     config: PretrainingConfig, text: str, say: Callable[[str], None]
 ) -> Tokenizer:
-    lower, accents = config.data.do_lower_case, config.data.strip_accents
     path, size = config.data.vocab_file, config.model.vocab_size
+    options = _options(config)
     if not path and size == BERT_VOCAB_SIZE:
         path = embedded_vocab_path()
     if path:
-        return Tokenizer.from_file(path, lower, accents)
+        return Tokenizer.from_file(path, **options)
     say(f"training a vocabulary of {size:,} pieces on it")
     lines = [line for document in read_documents([text]) for line in document]
-    tokenizer, _ = KINDS[DEFAULT_KIND].learn(lines, size, lower, accents)
+    tokenizer, _ = KINDS[DEFAULT_KIND].learn(lines, size, **options)
     found = tokenizer.vocab_size
     rule = f"vocab_size must be {found}, all that the embedded corpus gives"
     require(found == size, rule, size)
@@ -146,7 +146,6 @@ def _embedded_tokenizer(
 def _tokenizer(
     config: PretrainingConfig, data_dir: str, say: Callable[[str], None]
 ) -> Tokenizer:
-    lower, accents = config.data.do_lower_case, config.data.strip_accents
     if has_manifest(data_dir):
         tokenizer = tokenizer_of(data_dir)
         _check_settings(tokenizer, config, data_dir)
@@ -159,17 +158,20 @@ def _tokenizer(
     path = config.data.vocab_file or Tokenizer.find_file(data_dir)
     rule = "records without a manifest need a vocabulary: --vocab_file must be"
     require(tf.io.gfile.exists(path), f"{rule} a file", path)
-    return Tokenizer.from_file(path, lower, accents)
+    return Tokenizer.from_file(path, **_options(config))
+
+
+def _options(config: PretrainingConfig) -> dict[str, Any]:
+    return {name: getattr(config.data, name) for name in TOKENIZER_OPTIONS}
 
 
 def _check_settings(
     tokenizer: Tokenizer, config: PretrainingConfig, data_dir: str
 ) -> None:
-    settings = tokenizer.settings()
-    for name in ("do_lower_case", "strip_accents"):
-        wanted = getattr(config.data, name)
-        rule = f"{name} must be {settings[name]}, as of the records in"
-        require(settings[name] == wanted, f"{rule} {data_dir}", wanted)
+    for name, wanted in _options(config).items():
+        found = getattr(tokenizer, name, wanted)
+        rule = f"{name} must be {found}, as of the records in {data_dir}"
+        require(found == wanted, rule, wanted)
     if config.data.vocab_file:
         given = type(tokenizer).from_file(config.data.vocab_file)
         require(

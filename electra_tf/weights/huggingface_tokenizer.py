@@ -14,7 +14,8 @@ from electra_tf.data.tokenizers.vocab_file import (
     load_vocab,
     vocab_bytes,
 )
-from electra_tf.data.tokenizers.wordpiece import MAX_WORD_CHARS
+from electra_tf.data.tokenizers.word_borders import BERT, PUNCTUATED
+from electra_tf.data.tokenizers.wordpiece import MAX_WORD_CHARS, as_wordpiece
 from electra_tf.errors import InputError, require
 from electra_tf.files import read_json, write_bytes, write_text
 
@@ -60,11 +61,14 @@ def read_tokenizer(folder: str) -> WordPieceTokenizer:
     normalizer = {**(whole.get("normalizer") or {}), **settings}
     chinese = ("tokenize_chinese_chars", "handle_chinese_chars")
     splits = all(normalizer.get(name) in (None, True) for name in chinese)
-    rule = f"{chinese[0]} in {folder!r} must be true"
-    require(splits, rule, False)
     lower = normalizer.get("do_lower_case", normalizer.get("lowercase", True))
     accents = normalizer.get("strip_accents")
-    return WordPieceTokenizer(_named(vocab, settings), bool(lower), accents)
+    return WordPieceTokenizer(
+        _named(vocab, settings),
+        bool(lower),
+        accents,
+        BERT if splits else PUNCTUATED,
+    )
 
 
 def _read(path: str) -> dict[str, Any]:
@@ -132,24 +136,23 @@ def write_tokenizer(tokenizer: Tokenizer, folder: str, length: int) -> None:
     Raises:
       InputError: another kind, which Hugging Face's ELECTRA has no place for.
     """
-    rule = "a tokenizer for Hugging Face must be of the kind wordpiece"
-    require(tokenizer.kind == WordPieceTokenizer.kind, rule, tokenizer.kind)
+    ours = as_wordpiece(tokenizer, "Hugging Face", (BERT, PUNCTUATED))
     settings = {
         "tokenizer_class": "ElectraTokenizer",
         "do_lower_case": tokenizer.do_lower_case,
         "strip_accents": tokenizer.strip_accents,
-        "tokenize_chinese_chars": True,
+        "tokenize_chinese_chars": ours.word_borders == BERT,
         "model_max_length": length,
         **_SPECIALS,
     }
-    files = {SETTINGS: settings, WHOLE: _whole(tokenizer)}
+    files = {SETTINGS: settings, WHOLE: _whole(ours)}
     for name, content in files.items():
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
         write_text(os.path.join(folder, name), text)
     write_bytes(os.path.join(folder, VOCAB), vocab_bytes(tokenizer.vocab))
 
 
-def _whole(tokenizer: Tokenizer) -> dict[str, Any]:
+def _whole(tokenizer: WordPieceTokenizer) -> dict[str, Any]:
     """tokenizer.json; it alone says how long a word may be."""
     cls, sep = tokenizer.cls_id, tokenizer.sep_id
 
@@ -181,7 +184,7 @@ def _whole(tokenizer: Tokenizer) -> dict[str, Any]:
         "normalizer": {
             "type": "BertNormalizer",
             "clean_text": True,
-            "handle_chinese_chars": True,
+            "handle_chinese_chars": tokenizer.word_borders == BERT,
             "strip_accents": tokenizer.strip_accents,
             "lowercase": tokenizer.do_lower_case,
         },

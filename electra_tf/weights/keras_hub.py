@@ -15,6 +15,8 @@ from absl import logging
 
 from electra_tf.config.pretraining import PretrainingConfig
 from electra_tf.data.tokenizers import Tokenizer, WordPieceTokenizer
+from electra_tf.data.tokenizers.word_borders import BERT, PUNCTUATED
+from electra_tf.data.tokenizers.wordpiece import as_wordpiece
 from electra_tf.errors import InputError, require
 from electra_tf.files import read_json
 from electra_tf.locks import new_folder
@@ -55,6 +57,7 @@ class KerasHubPreset(WeightsFormat):
             os.path.join(path, _VOCAB),
             bool(text.get("lowercase", False)),
             bool(text.get("strip_accents", False)),
+            BERT if text.get("split_on_cjk", True) else PUNCTUATED,
         )
         config = _our_config(sizes, tokenizer, os.path.join(path, CONFIG))
         backbone = _backbone(config)
@@ -96,10 +99,8 @@ class KerasHubPreset(WeightsFormat):
         import keras_hub
 
         require(dtype == "float32", "dtype of KerasHub must be float32", dtype)
-        tokenizer = weights.tokenizer
-        kind = tokenizer.kind
-        rule = "a tokenizer for KerasHub must be of the kind wordpiece"
-        require(kind == WordPieceTokenizer.kind, rule, kind)
+        borders = (BERT, PUNCTUATED)
+        tokenizer = as_wordpiece(weights.tokenizer, "KerasHub", borders)
         backbone = _backbone(weights.config)
         variables = {v.path: v for v in backbone.weights}
         for name in network_names(weights.config.model, "encoder"):
@@ -118,6 +119,7 @@ class KerasHubPreset(WeightsFormat):
                 vocabulary=list(tokenizer.vocab),
                 lowercase=tokenizer.do_lower_case,
                 strip_accents=tokenizer.strip_accents,
+                split_on_cjk=tokenizer.word_borders == BERT,
             ).save_to_preset(folder)
 
     def plan(self, weights: OpenedWeights) -> list[tuple[str, str]]:

@@ -246,8 +246,7 @@ def config_of_sizes(
     found = {**values, **like_paper(values)}
     if "model_size" not in found:
         found |= without_generator(values)
-    casing = {name: getattr(tokenizer, name) for name in tokenizer.OPTIONS}
-    return make_config(found | casing)
+    return make_config(found | tokenizer.options)
 
 
 def without_generator(values: Mapping[str, Any]) -> dict[str, Any]:

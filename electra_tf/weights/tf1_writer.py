@@ -10,8 +10,7 @@ import tensorflow as tf
 
 from electra_tf.config.objectives import describe
 from electra_tf.config.pretraining import PretrainingConfig, flat_values
-from electra_tf.data.tokenizers import WordPieceTokenizer
-from electra_tf.data.tokenizers.vocab_file import vocab_bytes
+from electra_tf.data.tokenizers.wordpiece import as_wordpiece
 from electra_tf.errors import require
 from electra_tf.files import write_bytes, write_text
 from electra_tf.locks import new_folder
@@ -58,16 +57,14 @@ def write_tf1(weights: OpenedWeights, output_dir: str) -> None:
     described = describe(config.objective.objective)
     rule = f"a network for TF1 must be one of {', '.join(_MAIN)}"
     require(described.main.name in _MAIN, rule, described.main.name)
-    rule = "a tokenizer for TF1 must be of the kind wordpiece"
-    kind = weights.tokenizer.kind
-    require(kind == WordPieceTokenizer.kind, rule, kind)
+    tokenizer = as_wordpiece(weights.tokenizer, "TF1")
     tensors = _tensors(weights)
     step = weights.optimizer.step if weights.optimizer else 0
     with new_folder(output_dir, last="checkpoint") as folder:
         text = json.dumps(written_config(config), indent=1) + "\n"
         write_text(os.path.join(folder, "config.json"), text)
-        vocab_file = os.path.join(folder, WordPieceTokenizer.file_name)
-        write_bytes(vocab_file, vocab_bytes(weights.tokenizer.vocab))
+        vocab_file = os.path.join(folder, tokenizer.file_name)
+        write_bytes(vocab_file, tokenizer.content())
         name = f"model.ckpt-{step or 0}"
         _save(os.path.join(folder, name), tensors, step or 0)
         text = f'model_checkpoint_path: "{name}"\n'

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from electra_tf.config.execution import RunConfig
-from electra_tf.config.pretraining import flat_values
+from electra_tf.config.pretraining import TOKENIZER_OPTIONS, flat_values
 from electra_tf.data.records.manifest import has_manifest, tokenizer_of
 from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError, require
@@ -28,7 +28,6 @@ _SIZES = (
     "generator_num_attention_heads generator_intermediate_size "
     "generator tying"
 ).split()
-_CASING = ("do_lower_case", "strip_accents")
 
 
 def adopt_sizes(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,7 +52,7 @@ def adopt_sizes(given: Mapping[str, Any]) -> dict[str, Any]:
         return {**_values_of(RunFolderWeights().read(own)), **given}
     weights = open_pair(source, given.get("generator_checkpoint", ""))
     found = _values_of(weights)
-    for name in (*_SIZES, *_CASING):
+    for name in (*_SIZES, *TOKENIZER_OPTIONS):
         if name in found and given.get(name, found[name]) != found[name]:
             raise InputError(
                 f"{name} must be that of init_checkpoint {source!r}, "
@@ -73,7 +72,8 @@ def _values_of(weights: OpenedWeights) -> dict[str, Any]:
     if weights.networks is not None and "generator" not in weights.networks:
         names = [n for n in names if n != "tying" and "generator" not in n]
     found = {name: values[name] for name in names}
-    found |= {name: getattr(weights.tokenizer, name) for name in _CASING}
+    options = weights.tokenizer.options.items()
+    found |= {n: value for n, value in options if n in TOKENIZER_OPTIONS}
     if weights.vocab_file:
         found["vocab_file"] = weights.vocab_file
     return found
@@ -86,9 +86,8 @@ def _check_vocabulary(
     ours, data_dir = weights.tokenizer, given.get("data_dir")
     others = {}
     if given.get("vocab_file"):
-        casing = [getattr(ours, name) for name in _CASING]
         path = given["vocab_file"]
-        others["vocab_file"] = Tokenizer.from_file(path, *casing)
+        others["vocab_file"] = Tokenizer.from_file(path, **ours.options)
     if data_dir and has_manifest(data_dir):
         others["data_dir"] = tokenizer_of(data_dir)
     for flag, other in others.items():
@@ -100,8 +99,8 @@ def _check_vocabulary(
                     f"init_checkpoint {source!r}, with {wanted!r} for id "
                     f"{number}; received {given[flag]!r}, with {piece!r}"
                 )
-        for name in _CASING:
-            wanted, value = getattr(ours, name), getattr(other, name)
+        for name, wanted in ours.options.items():
+            value = other.options.get(name)
             if value != wanted:
                 raise InputError(
                     f"{name} of {flag} must be that of init_checkpoint "

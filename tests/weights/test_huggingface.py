@@ -13,9 +13,14 @@ import tiny
 
 from electra_tf import Classifier, Regressor, SpanQA, Tagger
 from electra_tf.config.pretraining import make_config
+from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError
 from electra_tf.pretrained import pretrained_of
 from electra_tf.weights import open_weights, pairs, save_weights
+from electra_tf.weights.huggingface_tokenizer import (
+    read_tokenizer,
+    write_tokenizer,
+)
 from electra_tf.weights.names import network_names
 
 GOLDEN = pathlib.Path(
@@ -190,11 +195,6 @@ def test_a_config_that_does_not_fit_is_one_line(changed, told, tmp_path):
             "'BertJapaneseTokenizer'",
         ),
         ("tokenizer.json", {"model": {"type": "Unigram"}}, "'Unigram'"),
-        (
-            "tokenizer_config.json",
-            {"tokenize_chinese_chars": False},
-            "tokenize_chinese_chars",
-        ),
     ],
 )
 def test_other_tokenizers_are_refused_by_name(name, content, told, tmp_path):
@@ -220,11 +220,22 @@ def test_the_tokenizer_s_settings_are_read(tmp_path):
     }
     (folder / "tokenizer.json").write_text(json.dumps(whole))
     settings = {"mask_token": {"content": "<mask>"}}
+    settings |= {"tokenize_chinese_chars": False}
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
     tokenizer = open_weights(folder).tokenizer
     assert tokenizer.mask_id == 4
     assert tokenizer.vocab[-1] == "added"
     assert (tokenizer.do_lower_case, tokenizer.strip_accents) == (False, False)
+    # Chinese characters stay within their words; and are written so.
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "東京", "東"]
+    options = tokenizer.get_config() | {"vocab": pieces}
+    joined = Tokenizer.from_config(options)
+    assert joined.tokens(joined.tokenize(["東京."])) == [["東京", "[UNK]"]]
+    write_tokenizer(joined, str(tmp_path), 8)
+    assert read_tokenizer(str(tmp_path)).settings() == joined.settings()
+    spaced = Tokenizer.from_config(options | {"word_borders": "spaces"})
+    with pytest.raises(InputError, match="bert, punctuation; received 'spaces"):
+        write_tokenizer(spaced, str(tmp_path), 8)
 
 
 def test_wrapped_and_old_names_are_known(tmp_path):

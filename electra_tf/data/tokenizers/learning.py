@@ -15,6 +15,7 @@ from tensorflow_text.tools.wordpiece_vocab import (
 from electra_tf.data.tokenizers import normalization
 from electra_tf.data.tokenizers.tokenizer import Tokenizer
 from electra_tf.data.tokenizers.vocab_file import SPECIAL_PIECES
+from electra_tf.data.tokenizers.word_borders import BERT, SPACED
 from electra_tf.errors import InputError
 
 # What marks a piece that goes on with a word.
@@ -45,6 +46,7 @@ def count_words(
     lines: Iterable[str],
     do_lower_case: bool = True,
     strip_accents: bool | None = None,
+    word_borders: str = BERT,
 ) -> Counter[str]:
     """Counts the words of lines of text, as WordPiece would see them."""
     if strip_accents is None:
@@ -57,7 +59,10 @@ def count_words(
             do_lower_case,
             strip_accents,
         )
-        for text in normalization.split_words(texts).numpy():
+        if word_borders != SPACED:
+            is_bert = word_borders == BERT
+            texts = normalization.split_words(texts, ideographs=is_bert)
+        for text in texts.numpy():
             counts.update(text.decode("utf-8").split())
     return counts
 

@@ -16,12 +16,11 @@ import tensorflow_text as tf_text
 # name for "unassigned", so the class is the complement of all the others.
 _DELETED = r"[^\t\n\r\p{L}\p{M}\p{N}\p{P}\p{S}\p{Z}]+|\x{FFFD}+"
 _MARK = r"\p{Mn}"
-# Characters that are words by themselves: punctuation, with all of ASCII that
-# is neither letter nor digit, and the CJK ideographs.
-_ALONE = (
-    r"([!-/:-@\[-`{-~\p{P}"
+# Punctuation, with all of ASCII that is neither letter nor digit.
+PUNCTUATION = r"!-/:-@\[-`{-~\p{P}"
+_IDEOGRAPHS = (
     r"\x{3400}-\x{4DBF}\x{4E00}-\x{9FFF}\x{F900}-\x{FAFF}"
-    r"\x{20000}-\x{2A6DF}\x{2A700}-\x{2CEAF}\x{2F800}-\x{2FA1F}])"
+    r"\x{20000}-\x{2A6DF}\x{2A700}-\x{2CEAF}\x{2F800}-\x{2FA1F}"
 )
 
 
@@ -47,7 +46,7 @@ def normalize(
     return texts
 
 
-def split_words(texts: tf.Tensor) -> tf.Tensor:
+def split_words(texts: tf.Tensor, ideographs: bool = True) -> tf.Tensor:
     """Puts spaces around the characters that are words by themselves.
 
     White space then separates the words that WordPiece sees. (`WordPiece`
@@ -55,11 +54,13 @@ def split_words(texts: tf.Tensor) -> tf.Tensor:
 
     Args:
       texts: string [B], normalised.
+      ideographs: whether CJK ideographs are such as punctuation is.
 
     Returns:
       string [B].
     """
-    return tf.strings.regex_replace(texts, _ALONE, r" \1 ")
+    alone = PUNCTUATION + (_IDEOGRAPHS if ideographs else "")
+    return tf.strings.regex_replace(texts, f"([{alone}])", r" \1 ")
 
 
 def _valid_utf8(texts: tf.Tensor) -> tf.Tensor:

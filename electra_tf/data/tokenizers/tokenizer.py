@@ -51,6 +51,7 @@ class Tokenizer:
     Attributes:
       kind, file_name: of the class, and of the file with the vocabulary.
       OPTIONS: what else decides the ids, in the constructor's order -> type.
+      DEFAULTS: of options that files tell only where they are others.
       starts_word: bool [V], false for pieces that go on with a word.
       words: [V] texts, the word that a piece is by itself, "" for others.
 
@@ -64,6 +65,7 @@ class Tokenizer:
         "do_lower_case": bool,
         "strip_accents": bool,
     }
+    DEFAULTS: ClassVar[dict[str, Any]] = {}
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "Tokenizer":
         return super().__new__(KINDS[DEFAULT_KIND] if cls is Tokenizer else cls)
@@ -86,6 +88,11 @@ class Tokenizer:
         self.starts_word = np.ones(self.vocab_size, bool)
         self.words = tuple(p if p.isalpha() else "" for p in self.vocab)
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """The values of `OPTIONS`."""
+        return {name: getattr(self, name) for name in self.OPTIONS}
+
     def split(self, texts: tf.Tensor) -> Ragged:
         """As `tokenize_with_offsets`, of texts that `normalize` gave."""
         raise NotImplementedError(f"{type(self).__name__} must define split")
@@ -97,18 +104,11 @@ class Tokenizer:
         )
 
     def tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        """Token ids, without [CLS] and [SEP]; int32 [B, (tokens)].
-
-        Args:
-          texts: string [B], UTF-8; invalid bytes are left out.
-        """
+        """Ids of UTF-8 texts, without [CLS] and [SEP]; int32 [B, (tokens)]."""
         return self.split(self.normalize(texts))[0]
 
     def tokenize_with_offsets(self, texts: tf.Tensor) -> Ragged:
-        """Token ids and where in the original text they come from.
-
-        Args:
-          texts: string [B], UTF-8; invalid bytes are left out.
+        """Ids of UTF-8 texts, and where in the original they come from.
 
         Returns:
           (ids, starts, ends), each int32 [B, (tokens)]. Token i is
@@ -120,11 +120,7 @@ class Tokenizer:
         return ids, *places
 
     def tokens(self, ids: Any) -> Any:
-        """The pieces of ids, in the same nesting, as lists.
-
-        Args:
-          ids: whole numbers, a tensor, a ragged tensor or (nested) lists.
-        """
+        """The pieces of ids - a tensor, ragged or lists - as nested lists."""
         if isinstance(ids, (tf.Tensor, tf.RaggedTensor)):
             ids = ids.numpy()
         if isinstance(ids, np.ndarray):
@@ -138,9 +134,9 @@ class Tokenizer:
         return vocab_bytes(self.vocab)
 
     @classmethod
-    def read(cls, path: str, *options: Any) -> "Tokenizer":
+    def read(cls, path: str, *options: Any, **named: Any) -> "Tokenizer":
         """Makes a tokenizer of a file that holds a `content`."""
-        return cls(load_vocab(path), *options)
+        return cls(load_vocab(path), *options, **named)
 
     @classmethod
     def learn(
@@ -150,16 +146,14 @@ class Tokenizer:
         do_lower_case: bool = True,
         strip_accents: bool | None = None,
         log: Callable[[str], None] | None = None,
+        **options: Any,
     ) -> "tuple[Tokenizer, collections.Counter[str]]":
-        """Learns a vocabulary of lines of text, where the kind can.
+        """A tokenizer learnt of lines of text, and its words, counted.
 
         Args:
-          lines, do_lower_case, strip_accents: the text, and how it is read.
+          lines: the text; how it is read say the constructor's options.
           vocab_size: the number of pieces; fewer where the text has no more.
           log: is told of what is done.
-
-        Returns:
-          the tokenizer, and the words of the text as it sees them, counted.
 
         Raises:
           InputError: text without words, or a size too small.
@@ -172,13 +166,18 @@ class Tokenizer:
         path: str,
         do_lower_case: bool = True,
         strip_accents: bool | None = None,
+        **options: Any,
     ) -> "Tokenizer":
-        """Makes a tokenizer of a vocabulary's file; its name tells the kind."""
+        """Of a vocabulary's file, whose name tells the kind.
+
+        Options that the kind does not have are left out.
+        """
         kind: type[Tokenizer] = cls
         if cls is Tokenizer:
             named = {kind.file_name: kind for kind in KINDS.values()}
             kind = named.get(os.path.basename(path), KINDS[DEFAULT_KIND])
-        return kind.read(path, do_lower_case, strip_accents)
+        known = {n: value for n, value in options.items() if n in kind.OPTIONS}
+        return kind.read(path, do_lower_case, strip_accents, **known)
 
     @staticmethod
     def find_file(folder: str) -> str:
@@ -193,6 +192,7 @@ class Tokenizer:
         path = os.path.join(folder, SETTINGS_NAME)
         settings = read_json(path)
         kind = _kind_of(settings, path)
+        settings = kind.DEFAULTS | settings
         types = {"kind": str, **kind.OPTIONS, _HASH: str}
         if {name: type(value) for name, value in settings.items()} != types:
             named = ", ".join(f"{n} ({t.__name__})" for n, t in types.items())
@@ -222,15 +222,15 @@ class Tokenizer:
 
     def settings(self) -> dict[str, Any]:
         """What decides the ids; the content of tokenizer.json."""
-        options = {name: getattr(self, name) for name in self.OPTIONS}
+        options = self.options.items()
+        told = {n: v for n, v in options if v != self.DEFAULTS.get(n)}
         digest = hashlib.sha256(self.content()).hexdigest()
-        return {"kind": self.kind, **options, _HASH: digest}
+        return {"kind": self.kind, **told, _HASH: digest}
 
     def get_config(self) -> dict[str, Any]:
         """What `from_config` makes an equal one of, without any file."""
-        settings = self.settings()
-        del settings[_HASH]
-        return {**settings, "vocab": list(self.vocab)}
+        settings = self.settings() | {"vocab": list(self.vocab)}
+        return {n: value for n, value in settings.items() if n != _HASH}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "Tokenizer":

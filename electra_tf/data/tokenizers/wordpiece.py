@@ -1,7 +1,8 @@
 """BERT's tokenizer: greedy longest-match-first WordPiece."""
 
 import collections
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -10,12 +11,14 @@ from tensorflow_text.core.pybinds import (
     pywrap_fast_wordpiece_tokenizer_model_builder as model_builder,
 )
 
+from electra_tf.config.pretraining import WORD_BORDERS
 from electra_tf.data.tokenizers.learning import (
     SUFFIX,
     count_words,
     learn_wordpiece,
 )
 from electra_tf.data.tokenizers.tokenizer import Ragged, Tokenizer, register
+from electra_tf.data.tokenizers.word_borders import BERT, split_at_borders
 from electra_tf.errors import InputError, require
 
 UNKNOWN = "[UNK]"
@@ -23,6 +26,8 @@ UNKNOWN = "[UNK]"
 # the authors' WordpieceTokenizer).
 MAX_WORD_CHARS = 200
 _MAX_UTF8_BYTES = 4
+# In place of a word that is too long; normalised text does not have it.
+_ONE_PIECE = "\N{REPLACEMENT CHARACTER}"
 
 
 @register
@@ -35,18 +40,33 @@ class WordPieceTokenizer(Tokenizer):
     The vocabulary is compiled once; inside a graph the compiled model is a
     constant of that graph, so exports need no file or resource for it.
 
-    Args: as `Tokenizer`.
+    Args: as `Tokenizer`, and
+      word_borders: "bert": white space, punctuation and Chinese characters;
+        "punctuation": those without Chinese characters; "spaces": white space
+        alone, for text that was split already.
+
+    Raises:
+      InputError: as `Tokenizer`; a rule for borders that there is not.
     """
 
     kind, file_name = "wordpiece", "vocab.txt"
+    OPTIONS: ClassVar[Mapping[str, type]] = {
+        **Tokenizer.OPTIONS,
+        "word_borders": str,
+    }
+    DEFAULTS: ClassVar[dict[str, Any]] = {"word_borders": BERT}
 
     def __init__(
         self,
         vocab: Sequence[str],
         do_lower_case: bool = True,
         strip_accents: bool | None = None,
+        word_borders: str = BERT,
     ):
         super().__init__(vocab, do_lower_case, strip_accents)
+        rule = f"word_borders must be one of {', '.join(WORD_BORDERS)}"
+        require(word_borders in WORD_BORDERS, rule, word_borders)
+        self.word_borders = word_borders
         _check_words(self.vocab)
         goes_on = [piece.startswith(SUFFIX) for piece in self.vocab]
         self.starts_word = ~np.array(goes_on)
@@ -58,7 +78,7 @@ class WordPieceTokenizer(Tokenizer):
                 MAX_WORD_CHARS * _MAX_UTF8_BYTES,
                 SUFFIX,
                 UNKNOWN,
-                False,  # no_pretokenization
+                word_borders != BERT,  # no_pretokenization
                 False,  # support_detokenization
             )
         except (RuntimeError, ValueError) as error:
@@ -81,6 +101,8 @@ class WordPieceTokenizer(Tokenizer):
             model = self._eager_model
         else:
             model = tf.constant(self._model)
+        if self.word_borders != BERT:
+            return self._split_words(texts, model)
         ids, starts, ends = tf_text.FastWordpieceTokenizer(
             model_buffer=model, token_out_type=tf.int32
         ).tokenize_with_offsets(texts)
@@ -94,6 +116,31 @@ class WordPieceTokenizer(Tokenizer):
             for i in range(3)
         )
 
+    def _split_words(self, texts: tf.Tensor, model: tf.Tensor) -> Ragged:
+        """`split` by borders that are not BERT's."""
+        words, word_starts = split_at_borders(texts, self.word_borders)
+        flat = words.values  # [W]
+        is_long = tf.strings.length(flat, unit="UTF8_CHAR") > MAX_WORD_CHARS
+        ids, starts, ends = tf_text.FastWordpieceTokenizer(
+            model_buffer=model, token_out_type=tf.int32, no_pretokenization=True
+        ).tokenize_with_offsets(tf.where(is_long, _ONE_PIECE, flat))
+        word = ids.value_rowids()
+        is_long = tf.gather(is_long, word)
+        ends = tf.where(
+            is_long,
+            tf.gather(tf.strings.length(flat), word),
+            tf.cast(ends.values, tf.int32),
+        )
+        begin = tf.gather(word_starts.values, word)
+        return tuple(
+            words.with_values(ids.with_values(values)).merge_dims(1, 2)
+            for values in (
+                tf.where(is_long, self.unk_id, ids.values),
+                begin + tf.cast(starts.values, tf.int32),
+                begin + ends,
+            )
+        )
+
     @classmethod
     def learn(
         cls,
@@ -102,12 +149,13 @@ class WordPieceTokenizer(Tokenizer):
         do_lower_case: bool = True,
         strip_accents: bool | None = None,
         log: Callable[[str], None] | None = None,
+        **options: Any,
     ) -> "tuple[Tokenizer, collections.Counter[str]]":
-        words = count_words(lines, do_lower_case, strip_accents)
+        words = count_words(lines, do_lower_case, strip_accents, **options)
         if log:
             log(f"{words.total()} words, {len(words)} different ones")
         vocab = learn_wordpiece(words, vocab_size, log)
-        return cls(vocab, do_lower_case, strip_accents), words
+        return cls(vocab, do_lower_case, strip_accents, **options), words
 
     def _join_long_words(
         self,
@@ -131,6 +179,23 @@ class WordPieceTokenizer(Tokenizer):
         keep = begins | ~is_long
         splits = tf.ragged.boolean_mask(ids, ids.with_values(keep)).row_splits
         return tf.boolean_mask(values, keep, axis=1), splits
+
+
+def as_wordpiece(
+    tokenizer: Tokenizer, reader: str, borders: Sequence[str] = (BERT,)
+) -> WordPieceTokenizer:
+    """The tokenizer, for a `reader` that knows WordPiece alone.
+
+    Raises:
+      InputError: it is of another kind, or parts words another way.
+    """
+    rule = f"a tokenizer for {reader} must be of the kind wordpiece"
+    if not isinstance(tokenizer, WordPieceTokenizer):
+        raise InputError(f"{rule}; received {tokenizer.kind!r}")
+    found = tokenizer.word_borders
+    rule = f"word_borders for {reader} must be one of {', '.join(borders)}"
+    require(found in borders, rule, found)
+    return tokenizer
 
 
 def _check_words(vocab: Sequence[str]) -> None:

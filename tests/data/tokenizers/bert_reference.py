@@ -45,9 +45,14 @@ def clean(text: str) -> str:
     return "".join(kept)
 
 
-def words(text: str, lower: bool = True, strip: bool = True) -> list[str]:
+def words(
+    text: str, lower: bool = True, strip: bool = True, borders: str = "bert"
+) -> list[str]:
+    if borders == "spaces":
+        return fold(clean(text), lower, strip).split()
+    ideographs = _IDEOGRAPHS if borders == "bert" else ()
     spaced = "".join(
-        f" {c} " if any(a <= ord(c) <= b for a, b in _IDEOGRAPHS) else c
+        f" {c} " if any(a <= ord(c) <= b for a, b in ideographs) else c
         for c in clean(text)
     )
     found: list[str] = []
@@ -82,10 +87,14 @@ def pieces(word: str, vocab: dict[str, int]) -> list[str]:
 
 
 def ids(
-    text: str, vocab: dict[str, int], lower: bool = True, strip: bool = True
+    text: str,
+    vocab: dict[str, int],
+    lower: bool = True,
+    strip: bool = True,
+    borders: str = "bert",
 ) -> list[int]:
     return [
         vocab[piece]
-        for word in words(text, lower, strip)
+        for word in words(text, lower, strip, borders)
         for piece in pieces(word, vocab)
     ]

@@ -127,26 +127,35 @@ def test_every_character_equals_the_reference(lower, strip):
     assert not wrong
 
 
-@pytest.mark.parametrize(("lower", "strip"), SWITCHES)
-def test_random_text_ids_and_offsets(lower, strip):
+@pytest.mark.parametrize(
+    ("lower", "strip", "borders"),
+    [
+        *((*switches, "bert") for switches in SWITCHES),
+        (True, True, "punctuation"),
+        (False, False, "punctuation"),
+        (True, False, "spaces"),
+    ],
+)
+def test_random_text_ids_and_offsets(lower, strip, borders):
     rng = random.Random(7)
-    texts = [_random_text(rng) for _ in range(1500)]
+    texts = [*HARD, *(_random_text(rng) for _ in range(1500))]
     vocab = _char_vocab(texts[:1000], lower, strip)
     index = {piece: i for i, piece in enumerate(vocab)}
-    tokenizer = Tokenizer(vocab, lower, strip)
+    tokenizer = Tokenizer(vocab, lower, strip, borders)
     plain = tokenizer.tokenize(tf.constant(texts)).to_list()
     ids, starts, ends = (
         t.to_list() for t in tokenizer.tokenize_with_offsets(tf.constant(texts))
     )
     assert ids == plain
-    assert ids == [reference.ids(t, index, lower, strip) for t in texts]
+    switches = (lower, strip, borders)
+    assert ids == [reference.ids(t, index, *switches) for t in texts]
     for text, *row in zip(texts, ids, starts, ends, strict=True):
-        _check_offsets(text, vocab, row, lower, strip)
+        _check_offsets(text, vocab, row, *switches)
 
 
-def _check_offsets(text, vocab, row, lower, strip):
+def _check_offsets(text, vocab, row, lower, strip, borders):
     data = text.encode("utf-8")
-    words = iter(reference.words(text, lower, strip))
+    words = iter(reference.words(text, lower, strip, borders))
     spans = list(zip(*row, strict=True))
     for i, (id_, start, end) in enumerate(spans):
         assert 0 <= start < end <= len(data)
@@ -318,6 +327,11 @@ def test_save_and_read_again(folder, tmp_path):
         "vocab_sha256",
     }
     assert again.settings()["kind"] == "wordpiece"
+    # Told where it is another than BERT's: older folders do not tell.
+    Tokenizer(vocab, True, False, "spaces").save(folder)
+    again = Tokenizer.from_folder(folder)
+    assert again.settings()["word_borders"] == "spaces"
+    assert again.tokens(again.tokenize(["ok.ok"])) == [["[UNK]"]]
 
 
 @pytest.mark.parametrize(
@@ -325,6 +339,7 @@ def test_save_and_read_again(folder, tmp_path):
     [
         ({"kind": "sentencepiece"}, "kind must be one of.*'sentencepiece'"),
         ({"cased": True}, "must have kind .*cased"),
+        ({"word_borders": "lines"}, "one of bert, .* received 'lines'"),
         ({"strip_accents": None}, "strip_accents \\(bool\\).*None"),
         (
             {"vocab_sha256": "0" * 64},

@@ -46,9 +46,14 @@ def learn(words):
 
 
 @pytest.mark.parametrize(
-    ("lower", "strip"), [(True, None), (True, False), (False, False)]
+    ("lower", "strip", "borders"),
+    [
+        (True, None, "bert"),
+        (True, False, "punctuation"),
+        (False, False, "spaces"),
+    ],
 )
-def test_words_are_those_of_the_reference(lines, lower, strip):
+def test_words_are_those_of_the_reference(lines, lower, strip, borders):
     texts = [
         *lines[::5],
         "Ａé ガラス東京\u200b x\u2028y a_b №5 ½…",
@@ -57,9 +62,11 @@ def test_words_are_those_of_the_reference(lines, lower, strip):
     ]
     accents = lower if strip is None else strip
     expected = Counter(
-        word for t in texts for word in reference.words(t, lower, accents)
+        word
+        for t in texts
+        for word in reference.words(t, lower, accents, borders)
     )
-    assert count_words(texts, lower, strip) == expected
+    assert count_words(texts, lower, strip, borders) == expected
 
 
 @pytest.mark.parametrize("size", [60, 300, 1000, 2000])
