@@ -281,6 +281,7 @@ def test_weights_on_another_file_system(tiny_run, tiny_model):
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
 def test_a_run_on_another_file_system(tiny_run, records_dir):
     """Reads and writes all of its files there."""
     copy_to_ram(records_dir, "ram://whole/data")

@@ -379,6 +379,7 @@ def no_space(*arguments, **named):
     raise tf.errors.ResourceExhaustedError(None, None, "No space left")
 
 
+@pytest.mark.slow
 def test_a_full_disk_while_saving_keeps_the_checkpoint_before(
     tiny_run, records_dir, tmp_path, monkeypatch
 ):

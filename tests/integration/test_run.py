@@ -292,6 +292,7 @@ class CrashError(Exception):
     """In place of a power cut."""
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_in_every_way_comes_to_the_same_end(
     tiny_run, records_dir, tmp_path
 ):

@@ -99,6 +99,7 @@ def test_warmup_requests_name_the_model_and_all_signatures(base_path):
     assert shapes == [{(1, 8)}, {(2, rows)}]
 
 
+@pytest.mark.slow
 def test_verify_exits_with_1_where_one_number_is_off(base_path, tmp_path):
     from tensorflow_serving.apis import prediction_log_pb2
 

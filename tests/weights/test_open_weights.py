@@ -19,13 +19,8 @@ from electra_tf.weights import (
 from electra_tf.weights.record import FORMATS
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
+# What a command does after opening is the same of all.
 SOURCES = ("name", "run", "electra_tf", "tf1")
-# What a command does after opening is the same: one of them is enough to see
-# it quickly.
-ONE_QUICKLY = [
-    "tf1",
-    *(pytest.param(s, marks=pytest.mark.slow) for s in SOURCES[:-1]),
-]
 
 
 @pytest.fixture(scope="module")
@@ -166,9 +161,8 @@ def test_a_dry_run_counts_its_weights(sources, source):
     assert f"{count:,}" in dry.out
 
 
-@pytest.mark.parametrize("source", ONE_QUICKLY)
-def test_pretraining_starts_from_it(sources, source, tmp_path):
-    path = sources[source]
+def test_pretraining_starts_from_it(sources, tmp_path):
+    path = sources["tf1"]
     finished = tiny.command(
         "pretrain",
         f"--init_checkpoint={path}",
@@ -188,11 +182,11 @@ def test_pretraining_starts_from_it(sources, source, tmp_path):
         np.testing.assert_array_equal(run.arrays[name], array, err_msg=name)
 
 
-@pytest.mark.parametrize("source", ONE_QUICKLY)
-def test_export_and_finetuning_take_it(sources, source, tmp_path):
+@pytest.mark.slow
+def test_export_and_finetuning_take_it(sources, tmp_path):
     exported = tiny.command(
         "export_saved_model",
-        f"--model_dir={sources[source]}",
+        f"--model_dir={sources['tf1']}",
         f"--output_dir={tmp_path}/served",
         "--nowarmup",
     )
@@ -203,7 +197,7 @@ def test_export_and_finetuning_take_it(sources, source, tmp_path):
         (tmp_path / f"{part}.tsv").write_text(rows)
     finished = tiny.command(
         "finetune",
-        f"--init_checkpoint={sources[source]}",
+        f"--init_checkpoint={sources['tf1']}",
         "--task=custom",
         f"--train_file={tmp_path}/train.tsv",
         f"--dev_file={tmp_path}/dev.tsv",
@@ -324,6 +318,7 @@ def test_another_length_is_the_flags(sources, tmp_path):
     assert finished.code == 0, finished.err
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_without_its_initial_weights(sources, tmp_path):
     given = [
         f"--init_checkpoint={tmp_path}/weights",

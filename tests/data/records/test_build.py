@@ -114,6 +114,7 @@ def test_unknown_tokens_are_counted(tmp_path, tokenizer):
     assert stats["unknown_percent"] == pytest.approx(100 * 2 / 7, abs=0.01)
 
 
+@pytest.mark.slow
 def test_bytes_do_not_depend_on_processes(tmp_path, tokenizer, monkeypatch):
     monkeypatch.setattr(
         "electra_tf.data.records.settings._TASK_CHARACTERS", 1000
