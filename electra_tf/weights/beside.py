@@ -1,7 +1,8 @@
 """What config.json says of weights beside the run's configuration.
 
-Which networks are there, a fine-tuned head and its labels, and where somebody
-else's weights came from. A run's own config.json has none of this.
+Which networks are there, a fine-tuned head and its labels, how texts are best
+scored, and where somebody else's weights came from. A run's own config.json
+has none of this.
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from electra_tf.config.finetuning import HEAD_STYLES
+from electra_tf.config.scoring import METHODS
 from electra_tf.errors import require
 from electra_tf.weights.record import Head, OpenedWeights
 
@@ -34,6 +36,8 @@ def written_beside(weights: OpenedWeights) -> dict[str, Any]:
         found["labels"] = list(weights.labels)
     if weights.origin:
         found["origin"] = dict(weights.origin)
+    if weights.scoring:
+        found["scoring"] = weights.scoring
     return found
 
 
@@ -55,7 +59,7 @@ def read_beside(
         require(holds, f"weights in {path!r} must {rule}", value)
 
     check(isinstance(found, dict), "be an object", found)
-    names = {"networks", "head", "labels", "origin"}
+    names = {"networks", "head", "labels", "origin", "scoring"}
     check(set(found) <= names, f"have {', '.join(sorted(names))}", set(found))
     values: dict[str, Any] = {"origin": found.get("origin", {})}
     check(isinstance(values["origin"], dict), "name an origin", values)
@@ -67,6 +71,9 @@ def read_beside(
             )
             check(good, f"list {name}", texts)
             values[name] = tuple(texts)
+    if "scoring" in found:
+        values["scoring"] = scoring = found["scoring"]
+        check(scoring in METHODS, f"name one of {', '.join(METHODS)}", scoring)
     head = found.get("head")
     if head is not None:
         types = {

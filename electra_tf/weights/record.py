@@ -101,6 +101,8 @@ class OpenedWeights:
         licence, as texts by name.
       stored_as: variable path -> the tensor that it is read from, where that
         has another name.
+      scoring: the method that suits them best for scores of texts; "" for
+        none named.
     """
 
     config: PretrainingConfig
@@ -114,6 +116,7 @@ class OpenedWeights:
     optimizer: AdamSlots | None = None
     origin: Mapping[str, str] = dataclasses.field(default_factory=dict)
     stored_as: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    scoring: str = ""
 
 
 # What not all weights have, and not every format keeps.
