@@ -1,7 +1,9 @@
-"""The methods by which a text is scored, and the one that suits a model."""
+"""How texts are scored, which method suits a model, and what it is tried on."""
 
+import dataclasses
 from collections.abc import Collection
 
+from electra_tf.config import POSITIVE, Options, field
 from electra_tf.config.objectives import describe
 from electra_tf.errors import require
 
@@ -49,3 +51,31 @@ def networks_of(objective: str, generator: str) -> tuple[str, ...]:
     if description.trains_generator(generator):
         return (description.main.name, "generator")
     return (description.main.name,)
+
+
+@dataclasses.dataclass(frozen=True)
+class SuiteOptions(Options):
+    """Pairs of an acceptable and an unacceptable text, and how they are scored.
+
+    Attributes:
+      suite: what the pairs are: BLiMP, whose published means then stand beside,
+        or pairs of one's own.
+      input: a folder of BLiMP's own .jsonl files; a table (.tsv, .csv, .jsonl)
+        with the columns good, bad and, where there are several, paradigm and
+        term; or lines, wrong ones and right ones in turn. Without it
+        suite=blimp is that of TensorFlow Datasets.
+      tfds_data_dir: where prepared TensorFlow Datasets lie.
+      method: as of score_text.
+      batch_size: rows a pass: texts, or their masked copies.
+    """
+
+    suite: str = field("blimp", choices=("blimp", "pairs"))
+    input: str = field("")
+    tfds_data_dir: str = field("")
+    method: str = field(AUTO, choices=SCORINGS)
+    batch_size: int = field(128, POSITIVE)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        given = bool(self.input) or self.suite == "blimp"
+        require(given, "suite=pairs needs input, a file of them", self.input)

@@ -145,7 +145,7 @@ def markdown(results: Results) -> str:
         f"{name} {results['probes'].get(name, '')}".rstrip() for name in probes
     ]
     heads = ["system", "generator", "tying", "steps", "train-FLOPs", *heads]
-    lines = [_row([*heads, "n"]), _row(["---"] * (len(heads) + 1))]
+    lines = [table_row([*heads, "n"]), table_row(["---"] * (len(heads) + 1))]
     for system in results["systems"]:
         columns = [final_values(results, system, name) for name in probes]
         width = system["generator_width"]
@@ -161,7 +161,7 @@ def markdown(results: Results) -> str:
             *map(_shown, columns),
             str(len(columns[-1])),
         ]
-        lines.append(_row(cells))
+        lines.append(table_row(cells))
     return "\n".join(lines) + "\n\n" + _legend(results) + "\n"
 
 
@@ -181,5 +181,6 @@ def _shown(values: Sequence[float]) -> str:
     return text if deviation is None else f"{text} ± {deviation:.2f}"
 
 
-def _row(cells: Sequence[str]) -> str:
+def table_row(cells: Sequence[str]) -> str:
+    """A row of a table in Markdown."""
     return f"| {' | '.join(cells)} |"
