@@ -95,9 +95,15 @@ class Scorer:
         return scores
 
     def num_tokens(self, texts: Sequence[str]) -> np.ndarray:
-        """Tokens of each text without [CLS] and [SEP]; int64 [N]."""
+        """Tokens of each text without [CLS] and [SEP]; int64 [N].
+
+        Raises:
+          InputError: a text is longer than the position table.
+        """
         texts = text_tensor("texts", texts)
-        return self.tokenizer.tokenize(texts).row_lengths().numpy()
+        lengths = self.tokenizer.tokenize(texts).row_lengths().numpy()
+        self._check_lengths(texts, lengths)
+        return lengths
 
     def _check_lengths(self, texts: tf.Tensor, lengths: np.ndarray) -> None:
         too_long = np.flatnonzero(lengths > self._rows - 2)

@@ -77,8 +77,7 @@ class KneserNey:
         self._orders = []
         for k, (keys, counts, _) in enumerate(found):
             if k + 1 < order:
-                longer, _, shorter = found[k + 1]
-                shorter = shorter[self._is_text(longer)]
+                shorter = found[k + 1][2]
                 counts = np.bincount(shorter, minlength=len(keys))
             counts = np.where(self._is_text(keys), counts, 0)
             num_prefixes = len(found[k - 1][0]) if k else 1
