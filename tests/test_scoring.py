@@ -139,6 +139,11 @@ def test_what_auto_means(tmp_path):
     weights = open_weights("tiny")
     for objective, wanted in (("electra", "rtd"), ("mlm", "pll")):
         assert seven(objective).scorer().method == wanted
+    whole = seven("electra")
+    for name, wanted in (("generator", "pll"), ("discriminator", "rtd")):
+        part = {name: whole.networks[name]}
+        half = PretrainedElectra(whole.config, whole.tokenizer, part)
+        assert half.scorer().method == wanted
     electric = seven("electric", "two_tower")
     electric.scoring = "pll"
     assert electric.scorer().method == "electric"

@@ -231,7 +231,8 @@ def rows_figure(
         plots.dress(axes, theme)
         axes.grid(visible=False, axis="y")
         axes.grid(axis="x", color=theme.grid, linewidth=0.9)
-        axes.set_xlabel(note, color=theme.muted, size=9)
+        axes.set_xlabel("", color=theme.muted)
+        figure.supxlabel(note, x=0.002, ha="left", size=8, color=theme.muted)
         axes.xaxis.set_major_locator(MaxNLocator(6))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
         for index, row in enumerate(rows):

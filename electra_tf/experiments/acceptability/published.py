@@ -29,7 +29,7 @@ SYSTEMS = {
     "ngram": System("5-gram", "Gigaword, 3.1B", 61.2),
     "lstm": System("LSTM", "Wikipedia, 90M", 69.8),
     "txl": System("Transformer-XL", "WikiText, 103M", 69.6),
-    "gpt2": System("GPT-2 large", "WebText, 40 GB", 83.0),
+    "gpt2": System("GPT-2", "WebText, 40 GB", 83.0),
 }
 
 
