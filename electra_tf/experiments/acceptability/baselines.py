@@ -39,20 +39,27 @@ def training_records(
     folder = data_dir or own_data_dir or os.path.join(model_dir, "data")
     try:
         records = open_records(folder, "train")
-        own = tokenizer_of(folder) if has_manifest(folder) else tokenizer
+        is_same = records is not None and _is_of(tokenizer, records, folder)
     except (InputError, tf.errors.OpError):
         if data_dir:
             raise
         if not own_data_dir:
             return "these weights name no training records (--data_dir would)"
         return f"the training records are not there any more: {own_data_dir}"
-    is_same = own.vocab == tokenizer.vocab
     if data_dir:
         rule = "data_dir must hold records of the model's vocabulary, of"
         require(is_same, f"{rule} {tokenizer.vocab_size} pieces", data_dir)
     if records is None or not is_same:
         return f"the records in {folder} are of another vocabulary"
     return records
+
+
+def _is_of(tokenizer: Tokenizer, records: Records, folder: str) -> bool:
+    """Whether records were made with it, as far as they say so."""
+    if has_manifest(folder):
+        return tokenizer_of(folder).vocab == tokenizer.vocab
+    counts = records.token_counts
+    return counts is None or not counts[tokenizer.vocab_size :].any()
 
 
 def frequency_baselines(
