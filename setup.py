@@ -89,6 +89,8 @@ setup(
             "electra-train-vocab = electra_tf.cli.records:train_vocab",
             "electra-report = electra_tf.cli.pages:report",
             "electra-demo = electra_tf.cli.pages:demo",
+            "electra-acceptability = electra_tf.cli.acceptability:"
+            "evaluate_acceptability",
             "electra-score-text = electra_tf.cli.weights:score_text",
             "electra-export = electra_tf.cli.export_saved_model:"
             "export_saved_model",

@@ -24,10 +24,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import electra_tf
+from electra_tf.finetune.encoder import finetuning_encoder
 from electra_tf.finetune.preprocessor import encode_texts
 from electra_tf.finetune.tasks.glue import read_files
 from electra_tf.finetune.tasks.glue_specs import GLUE
-from electra_tf.pretrained import finetuning_encoder
 from electra_tf.serving import NAMES
 
 FEATURES = ("at [CLS]", "mean of states", "mean of embeddings")

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from electra_tf.config.objectives import describe
 from electra_tf.config.pretraining import PretrainingConfig
+from electra_tf.config.scoring import network_of, resolved
 from electra_tf.data.columns import WHOLE, one_text, text_tensor
 from electra_tf.data.tokenizers import Tokenizer, pack_texts
 from electra_tf.errors import InputError, require
@@ -16,7 +17,7 @@ from electra_tf.modeling.encoder import Encoder
 from electra_tf.modeling.networks import Discriminator, MaskedLM, variables_of
 from electra_tf.modeling.tying import make_main_encoder
 from electra_tf.pretraining.factory import make_networks
-from electra_tf.scoring import log_likelihoods
+from electra_tf.scoring import Scorer
 from electra_tf.weights import open_weights
 from electra_tf.weights.assigning import assign_weights
 from electra_tf.weights.record import OpenedWeights
@@ -46,6 +47,7 @@ class PretrainedElectra:
       tokenizer: the run's tokenizer.
       networks: by name, those that are there; none of an encoder alone.
       encoder: `Encoder`, ids, mask, segments [B, L] -> [B, L, H].
+      scoring: the method that its weights name for scores; "" for none.
     """
 
     def __init__(
@@ -54,11 +56,14 @@ class PretrainedElectra:
         tokenizer: Tokenizer,
         networks: dict[str, Discriminator | MaskedLM],
         encoder: Encoder | None = None,
+        scoring: str = "",
     ):
         self.config = config
         self.tokenizer = tokenizer
         self.networks = networks
         self._alone = encoder
+        self.scoring = scoring
+        self._scorers: dict[str, Scorer] = {}
 
     @property
     def discriminator(self) -> Discriminator:
@@ -170,43 +175,56 @@ class PretrainedElectra:
         tokens = self.tokenizer.tokens(best.indices.numpy())
         return list(zip(tokens, best.values.numpy().tolist(), strict=True))
 
+    def scorer(self, method: str = "auto") -> Scorer:
+        """Scores texts by `method`, see `pseudo_log_likelihood`.
+
+        Raises:
+          InputError: no such method, or the network that it asks is not there.
+        """
+        method = resolved(method, self.networks, self.scoring)
+        if method not in self._scorers:
+            name = network_of(method, self.config.objective.objective)
+            self._scorers[method] = Scorer(
+                method,
+                self._network(name),
+                self.tokenizer,
+                self.config.model.max_position_embeddings,
+            )
+        return self._scorers[method]
+
     def pseudo_log_likelihood(
-        self, texts: Sequence[str], batch_size: int = 32
+        self,
+        texts: Sequence[str],
+        batch_size: int = 128,
+        method: str = "auto",
     ) -> np.ndarray:
-        """How likely Electric finds each text: float64 [N], higher is better.
+        """How likely the model finds each text: float64 [N], higher is better.
 
         Args:
           texts: one score each; longer texts have lower ones.
-          batch_size: texts a pass.
+          batch_size: rows a pass: texts, or their masked copies.
+          method: electric, rtd, pll or pll_word, see `scoring.Scorer`; auto:
+            electric for an Electric, pll for a masked LM alone, else what the
+            weights name, else rtd.
 
         Raises:
-          InputError: the model is no Electric, or a text is longer than the
-            position table.
+          InputError: as `scorer`; or a text that is too long for the model.
         """
-        return log_likelihoods(
-            self._network("energy"),
-            self.tokenizer,
-            self.config.model.max_position_embeddings,
-            texts,
-            batch_size,
-        )
+        return self.scorer(method)(texts, batch_size)
 
 
 def pseudo_log_likelihood(
     texts: Sequence[str],
     model: "PretrainedElectra | str | os.PathLike",
-    batch_size: int = 32,
+    batch_size: int = 128,
+    method: str = "auto",
 ) -> np.ndarray:
-    """Scores of Electric, see `PretrainedElectra.pseudo_log_likelihood`.
-
-    Args:
-      texts: one score each.
-      model: a loaded model, or what `from_pretrained` takes.
-      batch_size: texts a pass.
+    """`PretrainedElectra.pseudo_log_likelihood` of a loaded model, or of what
+    `from_pretrained` takes.
     """
     if not isinstance(model, PretrainedElectra):
         model = from_pretrained(model)
-    return model.pseudo_log_likelihood(texts, batch_size)
+    return model.pseudo_log_likelihood(texts, batch_size, method)
 
 
 def from_pretrained(name_or_path: str | os.PathLike) -> PretrainedElectra:
@@ -236,25 +254,6 @@ def pretrained_of(weights: OpenedWeights) -> PretrainedElectra:
         networks = {name: networks[name] for name in weights.networks}
     variables = variables_of(networks.values())
     assign_weights(variables, weights.arrays, weights.source)
-    return PretrainedElectra(weights.config, weights.tokenizer, networks)
-
-
-def finetuning_encoder(
-    pretrained: PretrainedElectra, dropout: float, load_weights: bool = True
-) -> Encoder:
-    """A copy of the encoder, or a fresh one, that drops at a rate of its own.
-
-    The rate is that of hidden states and attention alike, whatever it was in
-    pre-training (ELECTRA, Table 7).
-    """
-    model = dataclasses.replace(
-        pretrained.config.model,
-        hidden_dropout_prob=dropout,
-        attention_probs_dropout_prob=dropout,
+    return PretrainedElectra(
+        weights.config, weights.tokenizer, networks, scoring=weights.scoring
     )
-    encoder = make_main_encoder(model)
-    encoder.build()
-    if load_weights:
-        arrays = {v.path: v.numpy() for v in pretrained.encoder.variables}
-        assign_weights(encoder.variables, arrays, "the pre-trained encoder")
-    return encoder

@@ -1,4 +1,4 @@
-"""Ranks candidate sentences by an Electric: --help for the format."""
+"""Ranks candidate sentences by a model's scores: --help for the format."""
 
 from electra_tf.cli.weights import score_text
 

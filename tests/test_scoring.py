@@ -1,14 +1,22 @@
-"""Pseudo-log-likelihoods of an Electric, and the command that ranks by them."""
+"""Scores of texts by each method, and the command that ranks by them."""
+
+import dataclasses
+import itertools
 
 import numpy as np
 import pytest
 import tensorflow as tf
 import tiny
+from tiny_pretraining import randomize, tiny_config
 
 import electra_tf
 from electra_tf.cli.weights import read_candidates
+from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError
-from electra_tf.pretrained import from_pretrained
+from electra_tf.modeling.networks import variables_of
+from electra_tf.pretrained import PretrainedElectra, from_pretrained
+from electra_tf.pretraining.factory import make_networks
+from electra_tf.weights import open_weights, save_weights
 
 TEXTS = [
     "the state of the union is strong",
@@ -39,23 +47,117 @@ def model(folder):
     return from_pretrained(folder)
 
 
-def alone(model, text):
-    """-sum of the energies of one text, token by token, without padding."""
-    words = model.tokenizer.tokenize(tf.constant([text])).numpy()[0]
-    ids = [model.tokenizer.cls_id, *words, model.tokenizer.sep_id]
-    ids = tf.constant([ids], tf.int32)
-    network = model.networks["energy"]
-    energies = network(ids, tf.ones_like(ids), tf.zeros_like(ids)).numpy()[0]
-    return -sum(float(energies[t + 1]) for t in range(len(words)))
+SEVEN = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "un", "##do")
 
 
-def test_scores_are_minus_the_energies_whatever_else_is_in_the_batch(model):
-    expected = [alone(model, text) for text in TEXTS]
-    for batch_size in (1, 2, 32):
-        found = model.pseudo_log_likelihood(TEXTS, batch_size)
-        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
-    assert found[-1] == 0
-    assert len(set(np.round(found, 4))) == len(TEXTS)
+def seven(objective, generator="transformer"):
+    """A random model of seven tokens."""
+    config = tiny_config(
+        vocab_size=7, objective=objective, generator=generator, tying="none"
+    )
+    networks = make_networks(config)
+    randomize(variables_of(networks.values()), scale=0.5)
+    return PretrainedElectra(config, Tokenizer(SEVEN), networks)
+
+
+def enumerated(network, method, tokens):
+    """The score by its definition: one row at a time, all in NumPy."""
+
+    def row(pieces):
+        ids = [SEVEN.index(p) for p in ("[CLS]", *pieces, "[SEP]")]
+        ids = tf.constant([ids], tf.int32)
+        return ids, tf.ones_like(ids), tf.zeros_like(ids)
+
+    total = 0.0
+    for t, token in enumerate(tokens):
+        if method in ("electric", "rtd"):
+            value = float(network(*row(tokens))[0, t + 1])
+            chance = 1 / (1 + np.exp(value))  # P(original)
+            total += -value if method == "electric" else np.log(chance)
+            continue
+        shown = list(tokens)
+        shown[t] = "[MASK]"
+        if method == "pll_word":
+            rest = itertools.takewhile(lambda p: p == "##do", tokens[t + 1 :])
+            for place, _ in enumerate(rest, t + 1):
+                shown[place] = "[MASK]"
+        logits = network(*row(shown), tf.constant([[t + 1]]))[0, 0]
+        weights = np.exp(logits.numpy().astype(np.float64))
+        assert len(weights) == len(SEVEN)
+        total += np.log(weights[SEVEN.index(token)] / weights.sum())
+    return total
+
+
+@pytest.mark.parametrize(
+    ("method", "objective", "generator", "name"),
+    [
+        ("electric", "electric", "two_tower", "energy"),
+        ("rtd", "electra", "transformer", "discriminator"),
+        ("pll", "electra", "transformer", "generator"),
+        ("pll", "electra", "two_tower", "generator"),
+        ("pll", "replace_mlm", "transformer", "main"),
+        ("pll_word", "electra", "transformer", "generator"),
+    ],
+)
+def test_every_text_of_seven_tokens(method, objective, generator, name):
+    """Up to four tokens: x is unknown, "undo" is un ##do. Whatever is with it
+    in a batch, a text has one score."""
+    texts = [
+        "".join(parts).strip()
+        for n in range(3)
+        for parts in itertools.product((" un", " undo", " x"), repeat=n)
+    ]
+    pieces = [
+        text.replace("undo", "un ##do").replace("x", "[UNK]").split()
+        for text in texts
+    ]
+    model = seven(objective, generator)
+    network = model.networks[name]
+    expected = [enumerated(network, method, tokens) for tokens in pieces]
+    for size in (5, 128):
+        found = model.pseudo_log_likelihood(texts, size, method)
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    assert found[0] == 0
+    if method == "pll_word":  # else than pll where words have pieces
+        plain = model.pseudo_log_likelihood(texts, 9, "pll")
+        has_pieces = ["undo" in text for text in texts]
+        assert list(np.abs(found - plain) > 1e-5) == has_pieces
+    twice = model.pseudo_log_likelihood([*texts, *map(str.upper, texts)], 7)
+    np.testing.assert_array_equal(*np.split(twice, 2))
+
+
+def test_progress_counts_texts():
+    texts = ["un", "undo un", "un", "", "undo undo", "undo un un un x"]
+    for method in ("rtd", "pll"):
+        for size in (1, 3, 99):
+            told = []
+            seven("electra").scorer(method)(texts, size, told.append)
+            assert sum(told) == len(texts)
+
+
+def test_what_auto_means(tmp_path):
+    weights = open_weights("tiny")
+    for objective, wanted in (("electra", "rtd"), ("mlm", "pll")):
+        assert seven(objective).scorer().method == wanted
+    whole = seven("electra")
+    for name, wanted in (("generator", "pll"), ("discriminator", "rtd")):
+        part = {name: whole.networks[name]}
+        half = PretrainedElectra(whole.config, whole.tokenizer, part)
+        assert half.scorer().method == wanted
+    electric = seven("electric", "two_tower")
+    electric.scoring = "pll"
+    assert electric.scorer().method == "electric"
+    named = dataclasses.replace(weights, scoring="pll_word")
+    save_weights(named, str(tmp_path / "named"))
+    model = from_pretrained(tmp_path / "named")
+    assert model.scorer().method == "pll_word"
+    assert model.scorer("rtd").method == "rtd"
+    assert model.scorer("pll") is model.scorer("pll")
+    config = (tmp_path / "named" / "config.json").read_text()
+    config = config.replace('"pll_word"', '"loudness"')
+    (tmp_path / "named" / "config.json").write_text(config)
+    with pytest.raises(InputError, match=r"must name one of .*'loudness'"):
+        from_pretrained(tmp_path / "named")
 
 
 def test_public_name_takes_a_model_or_a_path(model, folder):
@@ -77,7 +179,11 @@ def test_what_cannot_be_scored(model, tiny_model):
         with pytest.raises(InputError, match="batch_size must be a positive"):
             model.pseudo_log_likelihood(["we"], batch_size)
     with pytest.raises(InputError, match=r"no energy.*objective=electra"):
-        tiny_model.pseudo_log_likelihood(["we"])
+        tiny_model.pseudo_log_likelihood(["we"], method="electric")
+    with pytest.raises(InputError, match=r"method must be one of .*'loud'"):
+        tiny_model.pseudo_log_likelihood(["we"], method="loud")
+    with pytest.raises(InputError, match="no discriminator"):
+        model.pseudo_log_likelihood(["we"], method="rtd")
     with pytest.raises(InputError, match="no discriminator"):
         model.detect(["we"])
 
@@ -117,6 +223,21 @@ def test_only_newlines_end_a_line(tmp_path):
         found = read_candidates(str(path))
         assert [candidate.line for candidate in found] == lines
         assert {candidate.name for candidate in found} == {"a"}
+
+
+def test_scores_by_another_method(tiny_run, tiny_model, tmp_path):
+    path, named = tmp_path / "lines.txt", str(tmp_path / "named")
+    path.write_text("\n".join(TEXTS[:4]))
+    for given, method in (("pll_word", "pll_word"), ("auto", "rtd")):
+        finished = score(tiny_run.folder, path, f"--method={given}")
+        found = [float(r.split("\t")[1]) for r in finished.out.splitlines()]
+        expected = tiny_model.pseudo_log_likelihood(TEXTS[:4], method=method)
+        np.testing.assert_allclose(found, expected, atol=1e-3)
+    convert = ("convert_weights", "--input=tiny", f"--output={named}")
+    assert tiny.command(*convert, "--scoring=pll").code == 0
+    assert from_pretrained(named).scorer().method == "pll"
+    line = tiny.command(*convert, "--scoring=pll", "--to=tf1").error()
+    assert "scoring needs to=electra_tf" in line
 
 
 def test_lists_of_candidates_are_ranked_apart(folder, model, tmp_path):

@@ -16,11 +16,13 @@ from electra_tf.config.finetuning import (
     TrainingOptions,
 )
 from electra_tf.config.pretraining import PretrainingConfig
+from electra_tf.config.scoring import SuiteOptions
 from electra_tf.errors import InputError, require, require_packages
 
 if TYPE_CHECKING:
     from electra_tf.experiments import Comparison, Probe
 
+_ACCEPTABILITY = "acceptability"
 _PACKAGE = pathlib.Path(__file__).parents[1]
 
 
@@ -76,7 +78,9 @@ class CompareOptions(PluginOptions):
         of a name that is there already it adds flags.
       probe: a labelled task and the flags of finetune.py for it: --probe="sst2:
         --data_dir=glue". The name is the task, unless a --task= is among the
-        flags. May be given again, as --system.
+        flags. Of the task acceptability, which needs no training, they are
+        those of evaluate_acceptability.py: --probe="acceptability:
+        --input=pairs.tsv". May be given again, as --system.
       budget: what is equal: num_train_steps, or the train-FLOPs that they cost
         the first system.
       probe_at: fractions of the run at which it is probed, 1 at the end.
@@ -188,9 +192,14 @@ def _read(
 
 
 def _probe(name: str, arguments: Sequence[str]) -> "Probe":
-    from electra_tf.experiments import Probe
+    from electra_tf.experiments import probes
 
     owner = f"probe {name}"
+    judged = f"--task={_ACCEPTABILITY}"
+    if name == _ACCEPTABILITY or judged in arguments:
+        flags = tuple(flag for flag in arguments if flag != judged)
+        values = _read(owner, (SuiteOptions,), flags)
+        return probes.Acceptability(name, flags, SuiteOptions(**values))
     kinds = (FinetuneOptions, TaskOptions, TrainingOptions)
     values = _read(owner, kinds, arguments)
     for flag in ("num_trials", "init_checkpoint", "save_model", "output_dir"):
@@ -204,7 +213,7 @@ def _probe(name: str, arguments: Sequence[str]) -> "Probe":
     rule = f"{owner}: a probe must be one task"
     require(len(tasks) == 1, rule, ", ".join(tasks))
     options = TaskOptions(**own(TaskOptions, values))
-    return Probe(name, tasks[0], options, tuple(arguments))
+    return probes.FineTuned(name, tuple(arguments), tasks[0], options)
 
 
 def _fractions(texts: Sequence[str]) -> tuple[float, ...]:

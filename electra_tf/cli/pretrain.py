@@ -14,6 +14,7 @@ from electra_tf.config.pretraining import (
     flat_values,
     make_config,
 )
+from electra_tf.config.scoring import SCORINGS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,11 +42,12 @@ def pretrain(options: PretrainOptions, given: Mapping[str, Any]) -> int:
         print(summarize(config, _num_records(config)))
         return 0
     # Imported here, so that a mistyped flag is told of at once.
+    from electra_tf.experiments.acceptability.of_runs import measure_of
     from electra_tf.training import run
     from electra_tf.training.loop import Stopped
 
     try:
-        run.pretrain(config, initial_weights(config.run))
+        run.pretrain(config, initial_weights(config.run), measure_of(config))
     except Stopped as stop:
         print(f"stopped; saved at step {stop.step:,}", file=sys.stderr)
         if stop.signum is None:
@@ -112,17 +114,22 @@ class EvaluateOptions(Options):
       data_dir: other records than the run's own (held-out part).
       num_eval_steps: batches at most (default: the run's).
       eval_batch_size: sequences a batch (default: the run's).
+      eval_pairs: minimal pairs to score as well (default: the run's).
+      eval_pairs_method: by which method (default: the run's).
     """
 
     model_dir: str = field("", GIVEN)
     data_dir: str | None = field(None)
     num_eval_steps: int | None = field(None, POSITIVE)
     eval_batch_size: int | None = field(None, POSITIVE)
+    eval_pairs: str | None = field(None)
+    eval_pairs_method: str | None = field(None, choices=SCORINGS)
 
 
 @command(EvaluateOptions)
 def evaluate_pretraining(options: EvaluateOptions) -> None:
     """Evaluates a run's latest checkpoint and prints one JSON object."""
+    from electra_tf.experiments.acceptability.of_runs import measure_of
     from electra_tf.training.console import say
     from electra_tf.training.run import evaluate_run
     from electra_tf.training.run_folder import read_config
@@ -130,4 +137,5 @@ def evaluate_pretraining(options: EvaluateOptions) -> None:
     stored = read_config(options.model_dir)
     given = {n: v for n, v in vars(options).items() if v is not None}
     config = make_config({**flat_values(stored), **given})
-    print(json.dumps(evaluate_run(config, say), indent=2))
+    found = evaluate_run(config, say, measure_of(config))
+    print(json.dumps(found, indent=2))

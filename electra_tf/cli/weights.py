@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from electra_tf.cli.app import command
 from electra_tf.config import GIVEN, POSITIVE, Options, field
+from electra_tf.config.scoring import METHODS, SCORINGS
 from electra_tf.errors import InputError, require
 
 
@@ -23,6 +24,8 @@ class ConvertOptions(Options):
       dtype: how weights are stored.
       generator_checkpoint: where the generator is, if input has a
         discriminator alone.
+      scoring: the method that --method=auto shall be of these weights; is kept
+        in electra_tf's format alone.
       verify: run what was written beside its source, and print the largest
         differences; uses the other library where it is installed.
       dry_run: list every tensor with its source, and write nothing.
@@ -34,6 +37,7 @@ class ConvertOptions(Options):
     to: str = field("electra_tf")
     dtype: str = field("float32", choices=("float32", "float16", "bfloat16"))
     generator_checkpoint: str = field("")
+    scoring: str = field("", choices=("", *METHODS))
     verify: bool = field(False)
     dry_run: bool = field(False)
 
@@ -42,10 +46,17 @@ class ConvertOptions(Options):
 def convert_weights(options: ConvertOptions) -> None:
     """Writes the folder; prints what was read, and what was not there."""
     from electra_tf.weights import open_pair, pairs, save_weights, writable
+    from electra_tf.weights.native import ElectraTFWeights
     from electra_tf.weights.record import OPTIONAL
 
     target = writable(options.to)
     opened = open_pair(options.input, options.generator_checkpoint)
+    if options.scoring:
+        keeps = options.to == ElectraTFWeights.name
+        require(
+            keeps, "scoring needs to=electra_tf, which keeps it", options.to
+        )
+        opened = dataclasses.replace(opened, scoring=options.scoring)
     weights = pairs.complete(opened)  # all weights fit, then
     if options.dry_run:
         for written, path in target.plan(weights):
@@ -100,23 +111,28 @@ class ScoreOptions(Options):
     """Which model, what to read, where to write.
 
     Attributes:
-      model_dir: an Electric: a run's folder, or other weights of one.
+      model_dir: what from_pretrained takes: a name, a run's folder, weights.
       input: lines, or TSV: list, ..., candidate.
+      method: electric: energies of an Electric; rtd: log P(original) of a
+        discriminator; pll: each token masked in turn; pll_word: with what
+        follows it in its word; auto: electric, else pll of a masked LM alone,
+        else what the weights name, else rtd.
       output: TSV to write (default: standard output).
       best: write the best of each list alone.
-      batch_size: candidates a pass.
+      batch_size: rows a pass: candidates, or their masked copies.
     """
 
     model_dir: str = field("", GIVEN)
     input: str = field("", GIVEN)
+    method: str = field("auto", choices=SCORINGS)
     output: str = field("")
     best: bool = field(False)
-    batch_size: int = field(32, POSITIVE)
+    batch_size: int = field(128, POSITIVE)
 
 
 @command(ScoreOptions)
 def score_text(options: ScoreOptions) -> None:
-    """Ranks candidate sentences by an Electric's scores.
+    """Ranks candidate sentences by a model's scores.
 
     Each line of the input is a candidate. Lines with tabs belong to lists:
     the first column names the list (an utterance, a source sentence), the
@@ -124,6 +140,8 @@ def score_text(options: ScoreOptions) -> None:
     list. Written is `rank, score, the line` with tabs between; rank 1 is
     the best of its list.
     """
+    from tqdm import tqdm
+
     from electra_tf.files import try_output, write_text
     from electra_tf.pretrained import from_pretrained
 
@@ -132,7 +150,9 @@ def score_text(options: ScoreOptions) -> None:
     candidates = read_candidates(options.input)
     model = from_pretrained(options.model_dir)
     texts = [candidate.text for candidate in candidates]
-    scores = model.pseudo_log_likelihood(texts, options.batch_size)
+    scorer = model.scorer(options.method)
+    with tqdm(total=len(texts), unit="text", disable=None) as bar:
+        scores = scorer(texts, options.batch_size, bar.update)
     ranks = rank(candidates, scores.tolist())
     rows = zip(ranks, scores, candidates, strict=True)
     lines = [

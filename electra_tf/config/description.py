@@ -80,6 +80,12 @@ DETECTION_FIGURES = (
     score("disc_precision", "Precision at 0.5", _DETECTION, "p"),
     score("disc_recall", "Recall at 0.5", _DETECTION, "r"),
 )
+# Of runs with eval_pairs.
+PAIRS_FIGURES = (
+    score(
+        "acceptability", "Right, in percent", "Minimal pairs", "pairs", ".1f"
+    ),
+)
 
 
 class Refusal(NamedTuple):

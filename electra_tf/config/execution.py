@@ -14,6 +14,7 @@ from electra_tf.config import (
     below,
     field,
 )
+from electra_tf.config.scoring import AUTO, SCORINGS
 from electra_tf.errors import require
 
 # A field that may change when a run goes on.
@@ -38,6 +39,10 @@ class RunConfig(Options):
       eval_every_steps: steps between evaluations (0: at the end only).
       num_eval_steps: batches of an evaluation at most.
       eval_batch_size: sequences an evaluation batch.
+      eval_pairs: minimal pairs that each evaluation scores, as
+        evaluate_acceptability takes them; eval_acceptability is how often the
+        acceptable text wins, in percent.
+      eval_pairs_method: as of score_text.
       save_checkpoints_steps: steps between checkpoints.
       keep_checkpoint_max: checkpoints to keep.
       stop_at_step: save and stop there, with the schedule of num_train_steps
@@ -56,6 +61,8 @@ class RunConfig(Options):
     eval_every_steps: int = _free(1000, NOT_NEGATIVE)
     num_eval_steps: int = _free(100, POSITIVE)
     eval_batch_size: int = _free(128, POSITIVE)
+    eval_pairs: str = _free("")
+    eval_pairs_method: str = _free(AUTO, choices=SCORINGS)
     save_checkpoints_steps: int = _free(1000, POSITIVE)
     keep_checkpoint_max: int = _free(5, POSITIVE)
     stop_at_step: int = _free(0, NOT_NEGATIVE)

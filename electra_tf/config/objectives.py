@@ -13,6 +13,7 @@ from electra_tf.config.description import (
     GENERATORS,
     MASKED_LM_FIGURES,
     MLM,
+    PAIRS_FIGURES,
     PREDICTIONS,
     TOTAL,
     TYINGS,
@@ -246,4 +247,4 @@ def shown_figures() -> tuple[Figure, ...]:
     """Every figure of every objective, each once, in the order to show."""
     own = [each for known in OBJECTIVES.values() for each in known.figures]
     figures = dict.fromkeys((TOTAL, *MASKED_LM_FIGURES, *own))
-    return *figures, *DETECTION_FIGURES
+    return *figures, *DETECTION_FIGURES, *PAIRS_FIGURES

@@ -3,17 +3,18 @@
 <output_dir>/results.json, results.md, *.png
 <output_dir>/systems/<system>/seed_0/run/               of pretrain.py
 <output_dir>/systems/<system>/seed_0/step_300/weights/  of convert_weights.py
-<output_dir>/systems/<system>/seed_0/step_300/<probe>/  of finetune.py
+<output_dir>/systems/<system>/seed_0/step_300/<probe>/  of finetune.py, or of
+                                                evaluate_acceptability.py
 """
 
+import abc
 import dataclasses
 import functools
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
-from electra_tf.config.finetuning import TaskOptions
 from electra_tf.config.pretraining import (
     TOKENIZER_OPTIONS,
     PretrainingConfig,
@@ -59,20 +60,34 @@ class System:
 
 
 @dataclasses.dataclass(frozen=True)
-class Probe:
-    """A labelled task that pre-trained weights are fine-tuned on.
+class Probe(abc.ABC):
+    """What pre-trained weights are measured on.
 
     Attributes:
       name: of its folder and its column.
-      task: as `finetune.py --task` names it.
-      options: what is read.
-      arguments: the flags of `finetune.py` that say all this and how.
+      arguments: flags of the command that measures.
+      has_trials: whether measuring again gives another score.
     """
 
     name: str
-    task: str
-    options: TaskOptions
     arguments: tuple[str, ...]
+    has_trials: ClassVar[bool] = True
+
+    @abc.abstractmethod
+    def metric(self) -> str:
+        """The name of its score.
+
+        Raises:
+          InputError: what it reads is not as it must be.
+        """
+
+    @abc.abstractmethod
+    def scores(self, point: "Point", metric: str) -> list[float]:
+        """What was measured so far, times 100: one a trial."""
+
+    @abc.abstractmethod
+    def command(self, point: "Point", trials: int) -> tuple[str, list[str]]:
+        """The command that measures what is missing, and its flags."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,9 +197,9 @@ class Comparison:
         steps = [max(1, round(part * total)) for part in self.fractions]
         return sorted(set(steps))
 
-    def trial_folder(self, point: Point, probe: Probe) -> str:
-        """Where the trials of a probe lie."""
-        return point.file(probe.name, probe.task.replace("/", "_"))
+    def trials(self, probe: Probe) -> int:
+        """How often a probe measures the same weights."""
+        return self.probe_trials if probe.has_trials else 1
 
 
 def make_systems(

@@ -7,9 +7,10 @@ there, so the same command goes on wherever it was stopped.
 """
 
 import dataclasses
+import functools
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 from tqdm import tqdm
@@ -20,11 +21,9 @@ from electra_tf.config.pretraining import (
     make_config,
 )
 from electra_tf.errors import InputError
-from electra_tf.experiments import Comparison, Point, Probe, results
+from electra_tf.experiments import Comparison, Point, results
 from electra_tf.experiments.processes import Processes
 from electra_tf.files import check_path
-from electra_tf.finetune.run import read_trials
-from electra_tf.finetune.run.trials import open_task
 from electra_tf.training.checkpoints import latest_checkpoint
 from electra_tf.training.console import say
 from electra_tf.training.run_folder import CONFIG, read_config
@@ -66,7 +65,7 @@ def compare(comparison: Comparison, draw: results.Draw) -> str:
     metrics = {}
     for probe in comparison.probes:
         try:
-            metrics[probe.name] = open_task(probe.task, probe.options).metric
+            metrics[probe.name] = probe.metric()
         except InputError as error:
             raise InputError(f"probe {probe.name}: {error}") from None
     folder = check_path("output_dir", comparison.output_dir)
@@ -74,7 +73,7 @@ def compare(comparison: Comparison, draw: results.Draw) -> str:
     with processes.sitting():
         comparison = _with_records(comparison)
         _check_folders(comparison)
-        jobs = missing_jobs(comparison, processes)
+        jobs = missing_jobs(comparison, metrics, processes)
         clock = Clock(jobs)
         for number, job in enumerate(jobs, start=1):
             say(f"[{number}/{len(jobs)}] {job.label} | {clock.left()} left")
@@ -140,7 +139,9 @@ def _latest_step(model_dir: str) -> int:
     return int(latest.rpartition("-")[2]) if latest else 0
 
 
-def missing_jobs(comparison: Comparison, processes: Processes) -> list[Job]:
+def missing_jobs(
+    comparison: Comparison, metrics: Mapping[str, str], processes: Processes
+) -> list[Job]:
     """What is not on disk yet, in the order in which it is to be done."""
     jobs, before = [], 0.0
     for point in comparison.points():
@@ -155,11 +156,13 @@ def missing_jobs(comparison: Comparison, processes: Processes) -> list[Job]:
                 Job("training", label, cost, _training(processes, point, label))
             )
         for probe in comparison.probes:
-            folder = comparison.trial_folder(point, probe)
-            missing = comparison.probe_trials - len(read_trials(folder))
+            trials = comparison.trials(probe)
+            done = probe.scores(point, metrics[probe.name])
+            missing = trials - len(done)
             if missing > 0:
                 label = f"{name}: {probe.name} at step {point.step:,}"
-                run = _probing(processes, point, probe, comparison, label)
+                command, flags = probe.command(point, trials)
+                run = functools.partial(processes.run, command, flags, label)
                 jobs.append(Job(f"probe {probe.name}", label, missing, run))
     return jobs
 
@@ -185,24 +188,6 @@ def _training(
         tf.io.gfile.rename(half, point.weights)
 
     return run
-
-
-def _probing(
-    processes: Processes,
-    point: Point,
-    probe: Probe,
-    comparison: Comparison,
-    label: str,
-) -> Callable[[], None]:
-    flags = [
-        *probe.arguments,
-        f"--task={probe.task}",
-        f"--init_checkpoint={point.weights}",
-        f"--output_dir={point.file(probe.name)}",
-        f"--num_trials={comparison.probe_trials}",
-        "--save_model=false",
-    ]
-    return lambda: processes.run("finetune", flags, label)
 
 
 class Clock:

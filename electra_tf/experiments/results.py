@@ -13,7 +13,6 @@ from electra_tf.config.objectives import describe
 from electra_tf.config.sizes import generator_sizes
 from electra_tf.experiments import Comparison, Point, System
 from electra_tf.files import write_bytes, write_text
-from electra_tf.finetune.run import read_trials
 from electra_tf.training.cost.flops import train_flops
 
 RESULTS, TABLE = "results.json", "results.md"
@@ -61,6 +60,9 @@ def collect(comparison: Comparison, metrics: Mapping[str, str]) -> Results:
     return {
         "budget": comparison.budget,
         "probes": dict(metrics),
+        "without_trials": [
+            probe.name for probe in comparison.probes if not probe.has_trials
+        ],
         "systems": [
             {**_described(system), "points": points.get(system.name, [])}
             for system in comparison.systems
@@ -74,10 +76,9 @@ def _scores(
     """Probe -> the score of each trial; probes without a trial are left out."""
     scores = {}
     for probe in comparison.probes:
-        found = read_trials(comparison.trial_folder(point, probe))
-        values = [trial["metrics"][metrics[probe.name]] for trial in found]
+        values = probe.scores(point, metrics[probe.name])
         if values:
-            scores[probe.name] = values[: comparison.probe_trials]
+            scores[probe.name] = values[: comparison.trials(probe)]
     return scores
 
 
@@ -110,9 +111,10 @@ def values_at(
 ) -> list[float]:
     """Scores of all seeds and trials at a step.
 
-    The average of trial t is over the probes' trials t; it is there where all
-    probes are.
+    The average of trial t is over the probes' trials t, and the one score of
+    a probe without trials; it is there where all probes are.
     """
+    single = results.get("without_trials", [])
     found: list[float] = []
     for point in system["points"]:
         scores = point["scores"]
@@ -121,7 +123,13 @@ def values_at(
         if probe != AVERAGE:
             found += scores.get(probe, [])
         elif all(name in scores for name in results["probes"]):
-            columns = [scores[name] for name in results["probes"]]
+            trials = [len(v) for n, v in scores.items() if n not in single]
+            columns = [
+                scores[name] * min(trials, default=1)
+                if name in single
+                else scores[name]
+                for name in results["probes"]
+            ]
             found += map(statistics.fmean, zip(*columns, strict=False))
     return found
 
@@ -145,7 +153,7 @@ def markdown(results: Results) -> str:
         f"{name} {results['probes'].get(name, '')}".rstrip() for name in probes
     ]
     heads = ["system", "generator", "tying", "steps", "train-FLOPs", *heads]
-    lines = [_row([*heads, "n"]), _row(["---"] * (len(heads) + 1))]
+    lines = [table_row([*heads, "n"]), table_row(["---"] * (len(heads) + 1))]
     for system in results["systems"]:
         columns = [final_values(results, system, name) for name in probes]
         width = system["generator_width"]
@@ -161,16 +169,18 @@ def markdown(results: Results) -> str:
             *map(_shown, columns),
             str(len(columns[-1])),
         ]
-        lines.append(_row(cells))
+        lines.append(table_row(cells))
     return "\n".join(lines) + "\n\n" + _legend(results) + "\n"
 
 
 def _legend(results: Results) -> str:
     equal = {"steps": "training steps", "flops": "train-FLOPs"}
+    once = ", ".join(results.get("without_trials", []))
     return (
         f"Budget: equal {equal[results['budget']]}. Scores on the dev sets, "
         "times 100: mean ± the sample's deviation over n fine-tuning runs "
-        "(seeds x trials). Generator: kind and width."
+        f"(seeds x trials{f'; {once}: seeds alone' if once else ''}). "
+        "Generator: kind and width."
     )
 
 
@@ -181,5 +191,6 @@ def _shown(values: Sequence[float]) -> str:
     return text if deviation is None else f"{text} ± {deviation:.2f}"
 
 
-def _row(cells: Sequence[str]) -> str:
+def table_row(cells: Sequence[str]) -> str:
+    """A row of a table in Markdown."""
     return f"| {' | '.join(cells)} |"

@@ -66,12 +66,18 @@ def _replaced_rate(run: Run) -> Series:
     return steps, tuple(1 - value for value in values)
 
 
-def _half(run: Run) -> Series:
-    steps = [line["step"] for line in (*run.train, *run.evals)]
-    return (min(steps), max(steps)), (0.5, 0.5)
+def _flat(level: float) -> Callable[[Run], Series]:
+    """The same level from a run's first step to its last."""
+
+    def of(run: Run) -> Series:
+        steps = [line["step"] for line in (*run.train, *run.evals)]
+        return (min(steps), max(steps)), (level, level)
+
+    return of
 
 
 LOSSES, DETECTION, PACE = "Losses", "Finding the replaced tokens", "Pace"
+PAIRS = "Minimal pairs"
 
 
 _FIRST = (
@@ -123,7 +129,7 @@ _LAST = (
         "guessing; padding is left out.",
         train="disc_auc",
         held_out="eval_disc_auc",
-        reference=_half,
+        reference=_flat(0.5),
         reference_label="guessing",
     ),
     Chart(
@@ -158,6 +164,16 @@ _LAST = (
         train="disc_recall",
         held_out="eval_disc_recall",
         from_zero=True,
+    ),
+    Chart(
+        "acceptability",
+        PAIRS,
+        "Minimal pairs, right in percent",
+        "How often the acceptable one of two texts has the higher score, mean "
+        "over paradigms. 50 is guessing; equal scores count as wrong.",
+        held_out="eval_acceptability",
+        reference=_flat(50),
+        reference_label="guessing",
     ),
     Chart(
         "learning_rate",

@@ -45,11 +45,15 @@ class Curve:
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A mean score and its deviation."""
+    """A mean score and its deviation.
+
+    Rows of another kind have another mark.
+    """
 
     label: str
     mean: float
     deviation: float
+    kind: int = 0
 
 
 def draw_all(results: Results) -> dict[str, bytes]:
@@ -57,9 +61,14 @@ def draw_all(results: Results) -> dict[str, bytes]:
     found = {}
     for probe in probe_names(results):
         score = f"{probe} {results['probes'].get(probe, 'of all')}"
+        tables = {
+            "systems": (by_system(results, probe), score),
+            "tying": (by_tying(results, probe), f"Tying: {score}"),
+        }
+        for name, (rows, title) in tables.items():
+            if rows:
+                found[f"{name}_{probe}"] = rows_figure(rows, title)
         drawings = {
-            "systems": rows_figure(by_system(results, probe), score),
-            "tying": rows_figure(by_tying(results, probe), f"Tying: {score}"),
             "train_flops": curves_figure(
                 by_flops(results, probe), score, "train-FLOPs"
             ),
@@ -206,10 +215,16 @@ def curves_figure(
     return figure
 
 
-def rows_figure(rows: Sequence[Row], score: str) -> Figure | None:
-    """A mark with whiskers for each row, the first at the top."""
-    if not rows:
-        return None
+def rows_figure(
+    rows: Sequence[Row],
+    score: str,
+    note: str = "",
+    level: float | None = None,
+) -> Figure:
+    """A mark with whiskers for each row, the first at the top.
+
+    A note stands below, and a dotted line at a level to compare with.
+    """
     theme = plots.LIGHT
     with style.context(plots.STYLE):
         figure, axes = plots.titled_axes(score, theme)
@@ -217,6 +232,7 @@ def rows_figure(rows: Sequence[Row], score: str) -> Figure | None:
         axes.grid(visible=False, axis="y")
         axes.grid(axis="x", color=theme.grid, linewidth=0.9)
         axes.set_xlabel("", color=theme.muted)
+        figure.supxlabel(note, x=0.002, ha="left", size=8, color=theme.muted)
         axes.xaxis.set_major_locator(MaxNLocator(6))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
         for index, row in enumerate(rows):
@@ -224,10 +240,14 @@ def rows_figure(rows: Sequence[Row], score: str) -> Figure | None:
                 row.mean,
                 index,
                 xerr=row.deviation or None,
-                color=plots.run_color(0, theme),
-                marker=plots.marker(0),
+                color=plots.run_color(row.kind, theme),
+                marker=plots.marker(row.kind),
                 markersize=5.5,
                 capsize=3,
+            )
+        if level is not None:
+            axes.axvline(
+                level, color=theme.muted, linestyle=plots.DOTTED, zorder=0
             )
         labels = [plots.printable(row.label, _LABEL) for row in rows]
         axes.set_yticks(range(len(rows)), labels, color=theme.text)

@@ -13,6 +13,7 @@ import tensorflow as tf
 from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError
 from electra_tf.files import check_path
+from electra_tf.finetune.encoder import finetuning_encoder
 from electra_tf.finetune.models import TaskModel
 from electra_tf.finetune.models.classifiers import (
     Classifier,
@@ -23,7 +24,7 @@ from electra_tf.finetune.models.classifiers import (
 from electra_tf.finetune.models.span_qa import SpanQA
 from electra_tf.finetune.preprocessor import TextPreprocessor
 from electra_tf.modeling.encoder import Encoder
-from electra_tf.pretrained import PretrainedElectra, finetuning_encoder
+from electra_tf.pretrained import PretrainedElectra
 from electra_tf.serving import IDS, NAMES, Function
 from electra_tf.serving.answer import AnswerModule
 from electra_tf.serving.finetuned import (

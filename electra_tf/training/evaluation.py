@@ -4,7 +4,9 @@ And what the discriminator makes of held-out sentences with a word swapped.
 """
 
 import dataclasses
+from collections.abc import Callable, Mapping
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -16,6 +18,10 @@ from electra_tf.modeling.networks import Discriminator
 from electra_tf.pretraining.pretrainer import Pretrainer
 from electra_tf.training.distribution import Distribution
 from electra_tf.training.sources import Source
+
+# What else an evaluation measures, by name; made of a run's networks.
+Measure = Callable[[], Mapping[str, float]]
+MakeMeasure = Callable[[Mapping[str, keras.Model], Tokenizer], Measure]
 
 _EXAMPLES = 8
 _SENTENCES = 200  # with a word swapped
@@ -39,6 +45,7 @@ class Evaluator:
       source: its held-out split is read, in batches of `eval_batch_size` rows
         at most; the figures do not depend on it.
       distribution: who computes which rows.
+      more: what else is measured.
     """
 
     def __init__(
@@ -46,6 +53,7 @@ class Evaluator:
         pretrainer: Pretrainer,
         source: Source,
         distribution: Distribution,
+        more: Measure = dict,
     ):
         self.pretrainer = pretrainer
         self.records = records = source.held_out
@@ -62,6 +70,7 @@ class Evaluator:
 
         self.batches = distribution.batches(rows_of_worker, size)
         self._measure = tf.function(self._tensors)
+        self._more = more
 
     def _tensors(self, batch, stage):
         # Traced once a stage: the objective computes something else in each.
@@ -92,7 +101,8 @@ class Evaluator:
                 tensors = self._measure(batch, stage)
                 if not examples and tensors:
                     examples = self._examples(tensors)
-        values = {f"eval_{n}": v for n, v in measures.measured().items()}
+        found = {**measures.measured(), **self._more()}
+        values = {f"eval_{n}": v for n, v in found.items()}
         for variable, value in zip(measures.variables, kept, strict=True):
             variable.assign(value)
         return Evaluation(values, examples)

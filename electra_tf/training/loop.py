@@ -21,7 +21,7 @@ from electra_tf.training.console import (
     shown,
 )
 from electra_tf.training.distribution import Distribution
-from electra_tf.training.evaluation import Evaluator
+from electra_tf.training.evaluation import Evaluator, Measure
 from electra_tf.training.run_folder import RunFolder, RunLogs
 from electra_tf.training.sources import Source
 
@@ -53,6 +53,7 @@ class TrainingLoop:
       distribution: who computes which rows.
       folder: where logs and examples go.
       checkpoints: where it goes.
+      more: what else evaluations measure.
     """
 
     source: Source
@@ -60,6 +61,7 @@ class TrainingLoop:
     distribution: Distribution
     folder: RunFolder
     checkpoints: Checkpoints
+    more: Measure = dict
 
     def __post_init__(self) -> None:
         source = self.source
@@ -68,8 +70,9 @@ class TrainingLoop:
         if self.distribution.is_chief:
             self.logs = RunLogs(self.folder.path, self.step)
         if source.held_out is not None:
-            model, devices = self.pretrainer, self.distribution
-            self.evaluate = Evaluator(model, source, devices)
+            self.evaluate = Evaluator(
+                self.pretrainer, source, self.distribution, self.more
+            )
         self._signal: int | None = None
         self._warned = False
         self._steps = tf.function(self._run_steps)

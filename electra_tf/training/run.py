@@ -16,7 +16,12 @@ from electra_tf.pretraining.pretrainer import Pretrainer
 from electra_tf.training.checkpoints import Checkpoints
 from electra_tf.training.console import mute, say, shown
 from electra_tf.training.distribution import Distribution, uses_xla
-from electra_tf.training.evaluation import Evaluator, demonstrate
+from electra_tf.training.evaluation import (
+    Evaluator,
+    MakeMeasure,
+    Measure,
+    demonstrate,
+)
 from electra_tf.training.loop import TrainingLoop
 from electra_tf.training.optimizers import make_optimizer
 from electra_tf.training.run_folder import (
@@ -33,6 +38,7 @@ PLATEAU_AUC = "0.50 - 0.58"
 def pretrain(
     config: PretrainingConfig,
     load_initial: Callable[[Pretrainer], None] | None = None,
+    make_measure: MakeMeasure | None = None,
 ) -> None:
     """Pre-trains to the end, from where the run in `model_dir` stopped.
 
@@ -42,6 +48,7 @@ def pretrain(
     Args:
       config: the run's configuration.
       load_initial: assigns initial weights to a fresh model.
+      make_measure: of what evaluations measure besides the held-out records.
 
     Raises:
       InputError: the configuration, data or folder break a rule.
@@ -66,7 +73,9 @@ def pretrain(
         if distribution.is_chief:
             distribution.agreed(0)
         with distribution.strategy.scope():
-            pretrainer, folder = _train(source, distribution, load_initial)
+            pretrainer, folder = _train(
+                source, distribution, load_initial, make_measure
+            )
             if distribution.is_chief:
                 print(result_text(folder.path))
                 _demonstrate(source, pretrainer)
@@ -76,6 +85,7 @@ def _train(
     source: Source,
     distribution: Distribution,
     load_initial: Callable[[Pretrainer], None] | None,
+    make_measure: MakeMeasure | None,
 ) -> tuple[Pretrainer, RunFolder]:
     config, folder = source.config, RunFolder(source)
     for note in folder.notes:
@@ -92,11 +102,26 @@ def _train(
     distribution.check_same("checkpoint's step (is model_dir shared?)", step)
     digest = zlib.crc32(to_json(config).encode())
     distribution.check_same("configuration, as a checksum", digest)
+    more = _measure(make_measure, source, pretrainer, distribution)
     if distribution.is_chief:
         folder.prepare()
         checkpoints.remove_leftovers()
-    TrainingLoop(source, pretrainer, distribution, folder, checkpoints).run()
+    TrainingLoop(
+        source, pretrainer, distribution, folder, checkpoints, more
+    ).run()
     return pretrainer, folder
+
+
+def _measure(
+    make_measure: MakeMeasure | None,
+    source: Source,
+    pretrainer: Pretrainer,
+    distribution: Distribution,
+) -> Measure:
+    """What is measured besides held-out records, by the chief alone."""
+    if make_measure is None or not distribution.is_chief:
+        return dict
+    return make_measure(pretrainer.networks, source.tokenizer)
 
 
 def _demonstrate(source: Source, pretrainer: Pretrainer) -> None:
@@ -148,9 +173,16 @@ def result_text(model_dir: str) -> str:
 
 
 def evaluate_run(
-    config: PretrainingConfig, say: Callable[[str], None]
+    config: PretrainingConfig,
+    say: Callable[[str], None],
+    make_measure: MakeMeasure | None = None,
 ) -> dict[str, float]:
     """Held-out metrics of the latest checkpoint in `config.run.model_dir`.
+
+    Args:
+      config: the run's configuration.
+      say: told what is made and what cannot be checked.
+      make_measure: as of `pretrain`.
 
     Raises:
       InputError: no checkpoint, or nothing is held out.
@@ -163,7 +195,9 @@ def evaluate_run(
         raise InputError(f"{folder!r} holds no checkpoint yet")
     if source.held_out is None:
         raise InputError("these records hold nothing out to evaluate on")
-    evaluate = Evaluator(pretrainer, source, Distribution())
+    alone = Distribution()
+    more = _measure(make_measure, source, pretrainer, alone)
+    evaluate = Evaluator(pretrainer, source, alone, more)
     step, objective = pretrainer.step, pretrainer.objective
     objective.stage = objective.stage_at(step - 1)  # of the last update
     return {"step": step, **evaluate().values}

@@ -97,7 +97,9 @@ class ElectraTFWeights(WeightsFormat):
 def _without_places(config: PretrainingConfig) -> PretrainingConfig:
     """Weights are for others: where the run stood is not theirs to see."""
     data = dataclasses.replace(config.data, data_dir="", vocab_file="")
-    run = dataclasses.replace(config.run, model_dir="", init_checkpoint="")
+    run = dataclasses.replace(
+        config.run, model_dir="", init_checkpoint="", eval_pairs=""
+    )
     return dataclasses.replace(config, data=data, run=run)
 
 

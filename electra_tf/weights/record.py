@@ -114,6 +114,8 @@ class OpenedWeights:
       result: of the run that made them, whose recipe `config` then is.
       stored_as: variable path -> the tensor that it is read from, where that
         has another name.
+      scoring: the method that suits them best for scores of texts; "" for
+        none named.
     """
 
     config: PretrainingConfig
@@ -128,6 +130,7 @@ class OpenedWeights:
     origin: Mapping[str, str] = dataclasses.field(default_factory=dict)
     result: RunResult | None = None
     stored_as: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    scoring: str = ""
 
 
 # What not all weights have, and not every format keeps.

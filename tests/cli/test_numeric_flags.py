@@ -75,6 +75,11 @@ CASES = [
     ),
     Case("score_text", "--model_dir=x --input={}/text", PRETRAINED),
     Case(
+        "evaluate_acceptability",
+        "--model_dir=x --suite=pairs --input={}/dev.tsv --output_dir={}/out",
+        "electra_tf.experiments.acceptability.pairs.read_pairs",
+    ),
+    Case(
         "export_saved_model",
         "--model_dir=x --output_dir={}/out --for_finetuning",
         "electra_tf.weights.open_weights",
@@ -102,7 +107,9 @@ def begin(*arguments, **named):
 
 
 def command_of(name: str):
-    for module in ("pretrain", "finetune", "records", "weights", "pages"):
+    for module in (
+        "pretrain", "finetune", "records", "weights", "pages", "acceptability",
+    ):  # fmt: skip
         found = importlib.import_module(f"electra_tf.cli.{module}")
         if hasattr(found, name):
             return getattr(found, name)

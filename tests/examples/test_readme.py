@@ -20,6 +20,7 @@ NBEST = "1\twe are glad\n1\tglad we we\n2\tthe union is strong\n"
 SAMPLES = {
     "corpus/addresses.txt": tiny.text(),
     "nbest.tsv": NBEST,
+    "pairs.tsv": "paradigm\tgood\tbad\nnumber\twe are\twe is\n",
     **{f"glue/CoLA/{n}.tsv": COLA for n in ("train", "dev")},
     **{f"glue/SST-2/{n}.tsv": SST2 for n in ("train", "dev")},
 }

@@ -1,6 +1,7 @@
 """Systems, budgets and flagfiles of a comparison."""
 
 import importlib.util
+import json
 import pathlib
 
 import pytest
@@ -8,8 +9,10 @@ import tiny
 
 from electra_tf.cli import finetune as command
 from electra_tf.config.pretraining import flat_values
-from electra_tf.experiments import Comparison, make_systems
-from electra_tf.experiments.compare import Clock, Job
+from electra_tf.errors import InputError
+from electra_tf.experiments import Comparison, make_systems, results
+from electra_tf.experiments.compare import Clock, Job, missing_jobs
+from electra_tf.experiments.processes import Processes
 from electra_tf.training.cost.flops import step_flops, train_flops
 
 CONFIGS = pathlib.Path(__file__).parents[2] / "configs"
@@ -97,6 +100,57 @@ def test_a_probe_reads_what_its_flags_say():
     assert (probe.name, probe.task) == ("mood", "custom")
     assert probe.options.data_dir == "here"
     assert probe.arguments[-1] == "--num_train_epochs=2"
+
+
+def test_pairs_are_a_probe_without_trials(tiny_run, tmp_path, monkeypatch):
+    (tmp_path / "pairs.txt").write_text("we is\nwe are\nthe of\nof the\n")
+    flags = [f"--input={tmp_path}/pairs.txt", "--suite=pairs", "--method=pll"]
+    probe = command._probe("mine", ["--task=acceptability", *flags])
+    assert command._probe("acceptability", flags).suite == probe.suite
+    assert probe.metric() == "pll"
+    found = comparison(
+        base(num_train_steps=2),
+        {"a": {}},
+        probes=[probe],
+        fractions=(1.0,),
+        num_seeds=1,
+        probe_trials=3,
+        output_dir=str(tmp_path / "out"),
+    )
+    [point] = found.points()
+    convert = (f"--input={tiny_run.folder}", f"--output={point.weights}")
+    assert tiny.command("convert_weights", *convert).code == 0
+    metrics = {"mine": "pll"}
+    assert results.collect(found, metrics)["systems"][0]["points"] == []
+    processes = Processes(found.output_dir)
+
+    def run_here(name, arguments, label):
+        finished = tiny.command(name.rpartition(".")[2], *arguments)
+        assert finished.code == 0, finished.err
+
+    monkeypatch.setattr(processes, "run", run_here)
+    [job] = missing_jobs(found, metrics, processes)
+    assert (job.kind, job.cost) == ("probe mine", 1)
+    job.run()
+    assert missing_jobs(found, metrics, processes) == []
+    collected = results.collect(found, metrics)
+    [score] = collected["systems"][0]["points"][0]["scores"]["mine"]
+    path = point.file("mine", "acceptability.json")
+    assert score == json.loads(pathlib.Path(path).read_text())["mean"]
+    assert "mine: seeds alone" in results.markdown(collected)
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--input=x", "--output_dir=y"], "probe acceptability: Unknown"),
+        (["--suite=pairs"], "suite=pairs needs input"),
+        (["--method=loud"], "probe acceptability: method must be one of"),
+    ],
+)
+def test_flags_that_no_probe_of_pairs_has(flags, told):
+    with pytest.raises(InputError, match=told):
+        command._probe("acceptability", flags)
 
 
 def test_missing_matplotlib_is_told_before_anything_is_trained(

@@ -95,6 +95,18 @@ def test_the_table(made):
     assert "equal train-FLOPs" in note
 
 
+def test_one_score_counts_in_each_trials_average(made):
+    made["probes"]["pairs"] = "rtd"
+    made["without_trials"] = ["pairs"]
+    electra = made["systems"][0]
+    for point in electra["points"]:
+        point["scores"]["pairs"] = [60.0]
+    # (80 + 90 + 60) / 3, (83 + 91 + 60) / 3, (86 + 92 + 60) / 3
+    found = results.final_values(made, electra, "average")
+    assert found == pytest.approx([230 / 3, 78, 238 / 3])
+    assert results.final_values(made, electra, "pairs") == [60, 60]
+
+
 def test_one_probe_has_no_average(made):
     del made["probes"]["chunk"]
     assert results.probe_names(made) == ["sst2"]

@@ -10,8 +10,8 @@ import tensorflow as tf
 import tiny
 
 from electra_tf.errors import InputError
+from electra_tf.finetune.encoder import finetuning_encoder
 from electra_tf.finetune.models.optimizer import create_optimizer
-from electra_tf.pretrained import finetuning_encoder
 from electra_tf.serving.export import SavedModelEncoder, export_for_finetuning
 
 STEPS = 20

@@ -10,12 +10,13 @@ import keras
 import tensorflow as tf
 
 from electra_tf.errors import require
+from electra_tf.finetune.encoder import finetuning_encoder
 from electra_tf.finetune.models import rules
 from electra_tf.finetune.models.given import ColumnModel, Inputs
 from electra_tf.finetune.models.stored_heads import stored_arguments
 from electra_tf.finetune.preprocessor import TEXT_NAMES, TextPreprocessor
 from electra_tf.modeling.encoder import Encoder
-from electra_tf.pretrained import finetuning_encoder, pretrained_of
+from electra_tf.pretrained import pretrained_of
 from electra_tf.pretraining.losses import sum_over_replicas
 from electra_tf.weights import open_weights
 from electra_tf.weights.assigning import assign_weights

@@ -149,7 +149,11 @@ def _read_bytes(path: str) -> bytes:
     try:
         with tf.io.gfile.GFile(path, "rb") as file:
             content = file.read()
-    except (tf.errors.NotFoundError, tf.errors.FailedPreconditionError):
+    except (
+        tf.errors.NotFoundError,
+        tf.errors.FailedPreconditionError,
+        tf.errors.InvalidArgumentError,  # a name that is too long
+    ):
         raise InputError(f"a file must exist; received {path!r}") from None
     if path.endswith(".gz"):
         try:

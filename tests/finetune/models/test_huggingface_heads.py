@@ -211,7 +211,7 @@ def test_hf_electra_encoder_alone_says_what_it_lacks():
     for name, ask in (
         ("discriminator", lambda: model.detect(["we"])),
         ("generator", lambda: model.fill_mask("[MASK]")),
-        ("energy", lambda: model.pseudo_log_likelihood(["we"])),
+        ("discriminator", lambda: model.pseudo_log_likelihood(["we"])),
     ):
         with pytest.raises(InputError, match=f"no {name}: it is an encoder"):
             ask()
