@@ -8,6 +8,7 @@ import tiny
 
 from electra_tf.cli import finetune as command
 from electra_tf.config.pretraining import flat_values
+from electra_tf.errors import InputError
 from electra_tf.experiments import Comparison, make_systems
 from electra_tf.experiments.compare import Clock, Job
 from electra_tf.training.cost.flops import step_flops, train_flops
@@ -97,6 +98,8 @@ def test_a_probe_reads_what_its_flags_say():
     assert (probe.name, probe.task) == ("mood", "custom")
     assert probe.options.data_dir == "here"
     assert probe.arguments[-1] == "--num_train_epochs=2"
+    with pytest.raises(InputError, match=r"^probe squad1: qa_head must be "):
+        command._probe("squad1", ["--head=paper", "--qa_head=plain"])
 
 
 def test_missing_matplotlib_is_told_before_anything_is_trained(

@@ -19,9 +19,6 @@ import tensorflow as tf
 import tiny
 
 from electra_tf.config.finetuning import (
-    HEAD_STYLES,
-    HEADS,
-    TaskOptions,
     TrainingOptions,
 )
 from electra_tf.errors import InputError
@@ -371,14 +368,6 @@ def test_the_paper_s_values_by_size(
     assert plan.weight_decay_rate == weight_decay
     assert plan.num_train_epochs == 3
     assert plan.train_batch_size == 32
-
-
-def test_the_heads_named_in_the_flags_are_the_model_s():
-    from electra_tf.finetune.models import span_qa, text_heads
-
-    assert HEADS == span_qa.HEADS
-    assert TaskOptions().qa_head == HEADS[0]
-    assert HEAD_STYLES == text_heads.STYLES
 
 
 def test_a_loss_that_is_no_number_stops_the_command():
