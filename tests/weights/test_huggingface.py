@@ -15,7 +15,7 @@ from electra_tf import Classifier, Regressor, SpanQA, Tagger
 from electra_tf.errors import InputError
 from electra_tf.pretrained import pretrained_of
 from electra_tf.weights import open_weights, pairs, save_weights
-from electra_tf.weights.names import network_names
+from electra_tf.weights.names import encoder_names, head_names
 
 GOLDEN = pathlib.Path(
     os.environ.get(
@@ -96,8 +96,8 @@ def test_hf_electra_answers_as_its_trace(pair, folders, trace):
 
 
 def test_each_variable_has_one_name_everywhere():
-    names = network_names(3, True, "discriminator")
-    names += network_names(3, True, "generator")[-5:]
+    names = encoder_names(3, has_projection=True)
+    names += [*head_names("discriminator"), *head_names("generator")]
     for column in ("ours", "huggingface"):
         found = [getattr(name, column) for name in names]
         assert len(set(found)) == len(found)

@@ -1,8 +1,11 @@
-"""Fine-tuned models' files as weights: what is not whole is refused."""
+"""Fine-tuned models' files as weights: converted, or refused if not whole."""
 
 import json
 import zipfile
 
+import hf_electra
+import keras
+import numpy as np
 import pytest
 import tiny
 import tiny_finetune
@@ -85,3 +88,48 @@ def test_a_file_that_is_no_archive(parts, tmp_path):
     assert "cannot be read (BadZipFile" in finished.error()
     finished = tiny.command("pretrain", f"--init_checkpoint={path}x")
     assert "a fine-tuned model's .keras file; received" in finished.error()
+
+
+def converted(path, to, output, *more):
+    given = [f"--input={path}", f"--output={output}", f"--to={to}", *more]
+    return tiny.command("convert_weights", *given)
+
+
+def test_the_command_converts_a_fine_tuned_model(tmp_path):
+    pretrained = tiny_finetune.write_pretrained(str(tmp_path / "pretrained"))
+    model = electra_tf.Classifier.from_pretrained(
+        pretrained,
+        labels=tiny_finetune.LABELS,
+        max_seq_length=tiny_finetune.LENGTH,
+        head="huggingface",
+    )
+    model.compile(keras.optimizers.SGD(1.0), run_eagerly=True)
+    texts = np.array(tiny_finetune.FOUR_TEXTS)
+    model.fit(texts, tiny_finetune.NAMES, verbose=0)
+    expected = model.predict(texts, verbose=0)
+    assert np.ptp(expected) > 0.01
+    path = str(tmp_path / "model.keras")
+    model.save(path)
+    for to in ("electra_tf", "huggingface"):
+        planned = converted(path, to, tmp_path / to, "--dry_run")
+        finished = converted(path, to, tmp_path / to)
+        assert planned.code == finished.code == 0, finished.err
+        again = electra_tf.Classifier.from_pretrained(
+            tmp_path / to, max_seq_length=tiny_finetune.LENGTH
+        )
+        assert again.labels == tiny_finetune.LABELS
+        found = again.predict(texts, verbose=0)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+        head = {"huggingface": "classifier.dense.weight"}
+        assert head.get(to, "task_head/dense/kernel") in planned.out
+    stored = hf_electra.tensors(tmp_path / "huggingface")
+    kernel = model.head.dense.kernel.numpy().T
+    np.testing.assert_array_equal(stored["classifier.dense.weight"], kernel)
+
+
+@pytest.mark.parametrize("more", [(), ("--dry_run",)])
+def test_a_head_that_the_format_lacks_is_refused(more, parts, tmp_path):
+    path = written(parts, tmp_path / "model.keras")
+    line = converted(path, "huggingface", tmp_path / "out", *more).error()
+    assert "must be of head=huggingface; received 'a regressor" in line
+    assert not (tmp_path / "out").exists()
