@@ -134,4 +134,5 @@ def test_peak_memory_of_a_large_conversion(tmp_path):
     shutil.rmtree(tmp_path / "out")
     assert stored < size < 1.001 * stored
     peak = 1024 * int(done.stdout.split()[-1])
-    assert peak < 1.3 * size, f"{peak / 1e9:.2f} of {size / 1e9:.2f} GB"
+    # Promised is 1.3, which all arrays at once would keep, too; 0.24 is usual.
+    assert peak < 0.5 * size, f"{peak / 1e9:.2f} of {size / 1e9:.2f} GB"
