@@ -10,7 +10,8 @@ tensors get ELECTRA's names, and the ordinary reader opens the folder.
 prints the largest difference of hidden states to transformers' BertModel on
 1,000 lines of the text, and then SST-2 of 10,000 sentences by finetune.py
 beside the same in PyTorch (bert_encoder_pytorch.py), accuracy by seed. The
-same command goes on where it was stopped. Needs torch and transformers.
+same command goes on where it was stopped. Needs torch and transformers; beside
+other work set OMP_WAIT_POLICY=PASSIVE, or PyTorch's threads wait in circles.
 """
 
 import argparse
