@@ -12,6 +12,8 @@ SERVING = ["tensorflow-serving-api>=2.20,<2.22"]
 DEMO = ["starlette>=0.40", "uvicorn>=0.30", "httpx>=0.27", "jinja2>=3.1"]
 # Before 0.4.3 its NumPy interface did not read bfloat16.
 CONVERT = ["safetensors>=0.4.3", "huggingface_hub>=0.20"]
+# Beside convert_weights.py --verify alone.
+VERIFY = ["torch>=2.2", "transformers>=4.40"]
 TEST = [
     "pytest>=8",
     "pytest-xdist>=3.5",
@@ -64,6 +66,7 @@ setup(
         "demo": DEMO,
         "finetune": FINETUNE,
         "convert": CONVERT,
+        "verify": [*CONVERT, *VERIFY],
         "test": [
             *TEST,
             *LINT,

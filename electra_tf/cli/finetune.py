@@ -14,6 +14,7 @@ from electra_tf.config.finetuning import (
     MOST_TRIALS,
     TaskOptions,
     TrainingOptions,
+    check_heads,
 )
 from electra_tf.config.pretraining import PretrainingConfig
 from electra_tf.config.scoring import SuiteOptions
@@ -40,11 +41,14 @@ class FinetuneOptions(Options):
     output_dir: str = field("", GIVEN)
 
 
-@command(FinetuneOptions, TaskOptions, TrainingOptions)
+@command(FinetuneOptions, TrainingOptions, given=TaskOptions)
 def finetune(
-    options: FinetuneOptions, task: TaskOptions, training: TrainingOptions
+    options: FinetuneOptions,
+    training: TrainingOptions,
+    given: Mapping[str, Any],
 ) -> int:
     """Runs the trials that are missing and prints the table of results."""
+    check_heads({**given, "head": training.head})
     import tensorflow as tf
 
     from electra_tf.finetune.run import trials
@@ -58,7 +62,7 @@ def finetune(
     )
     try:
         table = trials.finetune(
-            options.task, task, training, options.output_dir
+            options.task, TaskOptions(**given), training, options.output_dir
         )
     except KeyboardInterrupt:
         print("stopped; the same command goes on", file=sys.stderr)
@@ -186,9 +190,11 @@ def _read(
 ) -> dict[str, Any]:
     """What the flags of a system or a probe give; a mistake names it."""
     try:
-        return given_values(kinds, ["", *arguments])
+        values = given_values(kinds, ["", *arguments])
+        check_heads(values)
     except InputError as error:
         raise InputError(f"{owner}: {error}") from None
+    return values
 
 
 def _probe(name: str, arguments: Sequence[str]) -> "Probe":

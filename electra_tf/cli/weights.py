@@ -4,11 +4,15 @@ import collections
 import dataclasses
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from electra_tf.cli.app import command
 from electra_tf.config import GIVEN, POSITIVE, Options, field
 from electra_tf.config.scoring import METHODS, SCORINGS
 from electra_tf.errors import InputError, require
+
+if TYPE_CHECKING:
+    from electra_tf.weights import OpenedWeights, WeightsFormat
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,24 +49,42 @@ class ConvertOptions(Options):
 @command(ConvertOptions)
 def convert_weights(options: ConvertOptions) -> None:
     """Writes the folder; prints what was read, and what was not there."""
-    from electra_tf.weights import open_pair, pairs, save_weights, writable
-    from electra_tf.weights.native import ElectraTFWeights
-    from electra_tf.weights.record import OPTIONAL
+    from electra_tf.weights import (
+        open_pair,
+        pairs,
+        save_weights,
+        verify,
+        writable,
+    )
 
     target = writable(options.to)
+    sources = [s for s in (options.input, options.generator_checkpoint) if s]
+    if options.verify:
+        verify.check_libraries(options.to, *sources)
+    rule = "scoring needs to=electra_tf, which keeps it"
+    require(not options.scoring or options.to == "electra_tf", rule, options.to)
     opened = open_pair(options.input, options.generator_checkpoint)
     if options.scoring:
-        keeps = options.to == ElectraTFWeights.name
-        require(
-            keeps, "scoring needs to=electra_tf, which keeps it", options.to
-        )
         opened = dataclasses.replace(opened, scoring=options.scoring)
     weights = pairs.complete(opened)  # all weights fit, then
     if options.dry_run:
         for written, path in target.plan(weights):
             print(f"{written}  <-  {weights.stored_as.get(path, path)}")
-    else:
-        save_weights(weights, options.output, options.to, options.dtype)
+        _tell(weights, target)
+        return
+    save_weights(weights, options.output, options.to, options.dtype)
+    _tell(weights, target)
+    print(f"{options.output}: weights in {options.dtype}")
+    if options.verify:
+        found = verify.compare(weights, options.output, options.to, *sources)
+        print(found)
+
+
+def _tell(weights: "OpenedWeights", target: "WeightsFormat") -> None:
+    """What was read, what was not there, and what is left out."""
+    from electra_tf.weights import pairs
+    from electra_tf.weights.record import OPTIONAL
+
     shapes = pairs.expected_shapes(weights).values()
     networks = pairs.networks_of(weights)
     print(
@@ -81,14 +103,8 @@ def convert_weights(options: ConvertOptions) -> None:
     if absent:
         print(f"not there: {', '.join(absent)}")
     if left:
-        print(f"left out, since {options.to} has no place: {', '.join(left)}")
-    if options.dry_run:
-        return
-    print(f"{options.output}: weights in {options.dtype}")
-    if options.verify:
-        from electra_tf.weights.verify import compare
-
-        print(compare(weights, options.output, options.to))
+        places = f"left out, since {target.name} has no place"
+        print(f"{places}: {', '.join(left)}")
 
 
 @dataclasses.dataclass(frozen=True)

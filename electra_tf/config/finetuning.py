@@ -1,6 +1,8 @@
 """The settings of fine-tuning: what is read, and how it is learned."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 from electra_tf.config import (
     FACTOR,
@@ -12,6 +14,7 @@ from electra_tf.config import (
     at_most,
     field,
 )
+from electra_tf.errors import require
 
 LABEL_KINDS = ("class", "number")
 # Those of `SpanQA`; named here, too, so that flags do not wait for TensorFlow.
@@ -119,3 +122,17 @@ class TrainingOptions(Options):
     early_stop_patience: int = field(0, NOT_NEGATIVE)
     save_model: bool = field(True)
     log_every_steps: int = field(50, POSITIVE)
+
+
+def check_heads(given: Mapping[str, Any]) -> None:
+    """Refuses a `head` and a `qa_head` that are not one.
+
+    Args:
+      given: name -> value of the options that a user gave.
+    """
+    head, qa_head = given.get("head"), given.get("qa_head")
+    if head is None or qa_head is None:
+        return
+    same = HEADS[HEAD_STYLES.index(head)]
+    rule = f"qa_head must be {same} with head={head}, or not be given"
+    require(qa_head == same, rule, qa_head)

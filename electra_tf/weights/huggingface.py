@@ -109,7 +109,7 @@ class HuggingFaceWeights(WeightsFormat):
         names = network_names(weights.config.model, _kind(weights))
         rows = [(name.huggingface, name.ours) for name in names]
         if weights.head is not None:
-            tensors = head_tensors(weights.head.kind)
+            tensors = written_head(weights.head)
             rows += [(tensor, "the head") for tensor in tensors]
         return rows
 
@@ -241,4 +241,4 @@ def _as_floats(name: str, array: np.ndarray, source: str) -> np.ndarray:
     is_float = array.dtype.kind == "f" or array.dtype.name == "bfloat16"
     rule = f"{name} in {source} must hold floats"
     require(is_float, rule, array.dtype.name)
-    return array.astype(np.float32)
+    return array.astype(np.float32, copy=False)

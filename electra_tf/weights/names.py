@@ -78,9 +78,8 @@ class Names:
     keras_hub: str = ""
 
     def to_huggingface(self, array: np.ndarray) -> np.ndarray:
-        """As it is stored there: kernels are [out, in]."""
-        is_kernel = self.ours.endswith("/kernel")
-        return np.ascontiguousarray(array.T) if is_kernel else array
+        """As it is stored there: kernels are [out, in]; never a copy."""
+        return array.T if self.ours.endswith("/kernel") else array
 
     from_huggingface = to_huggingface  # transposing is its own way back
 

@@ -46,7 +46,8 @@ def write_npz(
     ):
         for name, holder in arrays.items():
             with parts.open(f"{name}.npy", "w", force_zip64=True) as part:
-                np.lib.format.write_array(part, holder[name].astype(dtype))
+                array = np.asarray(holder[name], dtype, order="C")
+                np.lib.format.write_array(part, array)
 
 
 def read_npz(path: str) -> LazyArrays:

@@ -175,7 +175,10 @@ class WeightsFormat(abc.ABC):
 
     def plan(self, weights: OpenedWeights) -> list[tuple[str, str]]:
         """(name that `write` gives, variable path here) of every tensor."""
-        return [(path, path) for path in weights.arrays]
+        paths = [*weights.arrays]
+        if weights.head is not None and "head" in self.keeps:
+            paths += weights.head.arrays
+        return [(path, path) for path in paths]
 
     @property
     def is_writable(self) -> bool:

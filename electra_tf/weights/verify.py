@@ -1,16 +1,18 @@
 """Converted weights beside their source: the largest differences."""
 
+import os
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from electra_tf.errors import require_packages
+from electra_tf.errors import InputError, require_packages
 from electra_tf.modeling.encoder import Encoder
 from electra_tf.modeling.networks import Discriminator, MaskedLM
 from electra_tf.modeling.tying import make_main_encoder
-from electra_tf.weights import open_weights, pairs
+from electra_tf.weights import NAMES, hub, open_weights, pairs
 from electra_tf.weights.assigning import assign_weights
-from electra_tf.weights.record import OpenedWeights
+from electra_tf.weights.native import ElectraTFWeights
+from electra_tf.weights.record import FORMATS, OpenedWeights
 
 _ROWS, _LENGTH = 3, 32
 
@@ -18,35 +20,73 @@ Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
 Outputs = dict[str, np.ndarray]
 
 
-def compare(weights: OpenedWeights, folder: str, to: str) -> str:
-    """Runs both on random text; a line for each network.
-
-    The other library computes what was written for it; what was written in a
-    format of ours is read back and computed here.
+def check_libraries(to: str, *sources: str) -> None:
+    """Refuses before any work what `compare` could not run.
 
     Args:
-      weights: the source.
-      folder: what was written.
-      to: the format.
+      to: the format that will be written.
+      sources: as of `compare`.
 
     Raises:
       InputError: the library that is needed is not installed.
     """
+    formats = {to, *(_located(source)[0] for source in sources)}
+    if "huggingface" in formats:
+        packages = ("torch", "transformers")
+        require_packages("--verify needs", packages, "verify")
+
+
+def compare(
+    weights: OpenedWeights,
+    folder: str,
+    to: str,
+    source: str,
+    generator: str = "",
+) -> str:
+    """Runs both on random text; a line for each network's output.
+
+    Weights in another library's format are computed by that library, all
+    others, and those of TF1, here.
+
+    Args:
+      weights: as they were read.
+      folder: what was written.
+      to: its format.
+      source: what `open_weights` read.
+      generator: where the generator is, if not there.
+
+    Raises:
+      InputError: a library cannot load its own format.
+    """
     batch = random_batch(weights)
-    theirs = _LIBRARIES.get(to, _ours_again)
     lines = []
     for network in pairs.networks_of(weights) or ("encoder",):
         if network not in ("generator", "discriminator", "encoder"):
-            continue
-        part = weights
-        if network != "encoder":
-            part = pairs.alone(weights, network)
-        expected = outputs_of(part, network, batch)
-        found = theirs(folder, network, batch)
-        for name in found:
+            continue  # no other library has it
+        is_second = generator and network == "generator"
+        kind, path = _located(generator if is_second else source)
+        expected = _computed(kind, path, network, batch)
+        found = _computed(to, folder, network, batch)
+        for name in sorted(expected.keys() & found.keys()):
             difference = np.abs(found[name] - expected[name]).max()
-            lines.append(f"verified {network} {name}: {difference:.1e}")
-    return "\n".join(lines)
+            lines.append(
+                f"verified {network} {name}: {to} beside {kind}, largest "
+                f"difference {difference:.1e}"
+            )
+    return "\n".join(lines) or "verified nothing: no library has its networks"
+
+
+def _located(source: str) -> tuple[str, str]:
+    """The format's name, and the path, of what `open_weights` takes."""
+    path = NAMES.get(source, source)
+    if source.startswith(hub.PREFIX):
+        path, _ = hub.fetch(source)
+    formats = [n for n, each in FORMATS.items() if each.recognises(path)]
+    return (formats or [ElectraTFWeights.name])[0], path
+
+
+def _computed(kind: str, path: str, network: str, batch: Batch) -> Outputs:
+    return _LIBRARIES.get(kind, _ours)(path, network, batch)
 
 
 def random_batch(weights: OpenedWeights) -> Batch:
@@ -87,16 +127,14 @@ def _where_real(array: np.ndarray, batch: Batch) -> np.ndarray:
     return array[batch[1].astype(bool)]
 
 
-def _ours_again(folder: str, network: str, batch: Batch) -> Outputs:
-    opened = open_weights(folder)
+def _ours(path: str, network: str, batch: Batch) -> Outputs:
+    opened = open_weights(path)
     if network != "encoder":
         opened = pairs.alone(opened, network)
     return outputs_of(opened, network, batch)
 
 
 def _transformers(folder: str, network: str, batch: Batch) -> Outputs:
-    packages = ("torch", "transformers")
-    require_packages("--verify needs", packages, "verify")
     import torch
     import transformers
 
@@ -105,8 +143,16 @@ def _transformers(folder: str, network: str, batch: Batch) -> Outputs:
         "generator": transformers.ElectraForMaskedLM,
         "encoder": transformers.ElectraModel,
     }
-    path = folder if network == "encoder" else f"{folder}/{network}"
-    model = classes[network].from_pretrained(path).float().eval()
+    below = os.path.join(folder, network)
+    path = below if os.path.isdir(below) else folder
+    try:
+        model = classes[network].from_pretrained(path).float().eval()
+    except (OSError, ValueError) as error:  # an .h5, a path that is not local
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            "--verify needs weights that transformers loads; received "
+            f"{path!r} ({reason})"
+        ) from None
     ids, mask, segments = (torch.tensor(part).long() for part in batch)
     with torch.no_grad():
         found = model(

@@ -100,6 +100,8 @@ def test_a_probe_reads_what_its_flags_say():
     assert (probe.name, probe.task) == ("mood", "custom")
     assert probe.options.data_dir == "here"
     assert probe.arguments[-1] == "--num_train_epochs=2"
+    with pytest.raises(InputError, match=r"^probe squad1: qa_head must be "):
+        command._probe("squad1", ["--head=paper", "--qa_head=plain"])
 
 
 def test_pairs_are_a_probe_without_trials(tiny_run, tmp_path, monkeypatch):

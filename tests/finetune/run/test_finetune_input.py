@@ -117,6 +117,15 @@ def test_numbers(checkpoint, tmp_path):
         ({"layerwise_lr_decay": 1.1}, "must lie in (0, 1]; received 1.1"),
         ({"hidden_dropout_prob": 1}, "must lie in [0, 1); received 1.0"),
         ({"qa_head": "both"}, "one of joint, plain; received 'both'"),
+        (
+            {"head": "huggingface", "qa_head": "joint"},
+            "qa_head must be plain with head=huggingface, or not be given; "
+            "received 'joint'",
+        ),
+        (
+            {"head": "paper", "qa_head": "plain"},
+            "qa_head must be joint with head=paper",
+        ),
         ({"compat": "bert"}, "one of none, google; received 'bert'"),
         ({"train_file": "a.tsv"}, "use --task=custom"),
         ({"task": "chunk,wnut17", "dev_file": "x"}, "must be of one task"),
