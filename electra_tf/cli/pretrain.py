@@ -5,7 +5,7 @@ import json
 import signal
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from electra_tf.cli.app import command
 from electra_tf.config import GIVEN, POSITIVE, Options, field
@@ -15,6 +15,9 @@ from electra_tf.config.pretraining import (
     make_config,
 )
 from electra_tf.config.scoring import SCORINGS
+
+if TYPE_CHECKING:
+    from electra_tf.training.evaluation import MakeMeasure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,12 +45,11 @@ def pretrain(options: PretrainOptions, given: Mapping[str, Any]) -> int:
         print(summarize(config, _num_records(config)))
         return 0
     # Imported here, so that a mistyped flag is told of at once.
-    from electra_tf.experiments.acceptability.of_runs import measure_of
     from electra_tf.training import run
     from electra_tf.training.loop import Stopped
 
     try:
-        run.pretrain(config, initial_weights(config.run), measure_of(config))
+        run.pretrain(config, initial_weights(config.run), _measure(config))
     except Stopped as stop:
         print(f"stopped; saved at step {stop.step:,}", file=sys.stderr)
         if stop.signum is None:
@@ -56,6 +58,15 @@ def pretrain(options: PretrainOptions, given: Mapping[str, Any]) -> int:
             return 128 + signal.SIGINT
         return config.run.preempted_exit_code
     return 0
+
+
+def _measure(config: PretrainingConfig) -> "MakeMeasure | None":
+    """Of `--eval_pairs`, which alone needs what fine-tuning does."""
+    if not config.run.eval_pairs:
+        return None
+    from electra_tf.experiments.acceptability.of_runs import measure_of
+
+    return measure_of(config)
 
 
 def _num_records(config: PretrainingConfig) -> int | None:
@@ -129,7 +140,6 @@ class EvaluateOptions(Options):
 @command(EvaluateOptions)
 def evaluate_pretraining(options: EvaluateOptions) -> None:
     """Evaluates a run's latest checkpoint and prints one JSON object."""
-    from electra_tf.experiments.acceptability.of_runs import measure_of
     from electra_tf.training.console import say
     from electra_tf.training.run import evaluate_run
     from electra_tf.training.run_folder import read_config
@@ -137,5 +147,5 @@ def evaluate_pretraining(options: EvaluateOptions) -> None:
     stored = read_config(options.model_dir)
     given = {n: v for n, v in vars(options).items() if v is not None}
     config = make_config({**flat_values(stored), **given})
-    found = evaluate_run(config, say, measure_of(config))
+    found = evaluate_run(config, say, _measure(config))
     print(json.dumps(found, indent=2))

@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 import signal
+import sys
 
 import numpy as np
 import pytest
@@ -187,7 +188,13 @@ def test_more_steps_go_on_and_say_that_the_schedule_is_new(
     assert config["optimizer"]["num_train_steps"] == 30
 
 
-def test_initial_weights_alone_start_a_new_run(tiny_run, records_dir, tmp_path):
+def test_initial_weights_alone_start_a_new_run(
+    tiny_run, records_dir, tmp_path, monkeypatch
+):
+    # Nothing of fine-tuning, whose packages are an extra, is asked for.
+    extra = ("electra_tf.finetune", "electra_tf.experiments")
+    for name in {*extra, *(n for n in sys.modules if n.startswith(extra))}:
+        monkeypatch.setitem(sys.modules, name, None)
     folder = str(tmp_path / "run")
     finished = tiny.pretrain(
         model_dir=folder,
