@@ -6,7 +6,6 @@ import pathlib
 import numpy as np
 import pytest
 import tiny
-from cluster import workers
 
 # Of float32's rounding, which sums in another order.
 TOLERANCE = 1e-5
@@ -79,24 +78,6 @@ def test_a_run_is_the_same_however_it_is_shared_out(
     ]
     for ours, theirs in zip(*examples, strict=True):
         assert ours["tokens"] == theirs["tokens"]
-
-
-@pytest.mark.slow
-def test_two_processes_are_the_same_as_one(records_dir, tmp_path, monkeypatch):
-    # oneDNN picks its kernels, and so the order of sums, by the processor.
-    # Adam divides by what may be next to nothing, so that 24 steps show the
-    # rounding: with AVX-512's kernels one run is 1.2e-5 from the other.
-    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
-    folder, alone = str(tmp_path / "run"), str(tmp_path / "alone")
-    flags = {**tiny.FLAGS, "data_dir": records_dir}
-    with workers(1, tmp_path / "log", model_dir=alone, **flags) as one:
-        assert one.wait() == [0], one.text(0)
-    with workers(2, tmp_path / "logs", model_dir=folder, **flags) as two:
-        assert two.wait() == [0, 0], two.text(0) + two.text(1)
-        assert "on each of 2 workers, 2 replicas" in two.text(0)
-        # The chief alone speaks, once it is one of two.
-        assert two.text(1).count("\n") == 1
-    assert_equal_but_for_rounding(folder, alone)
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(records_dir, tmp_path):

@@ -15,7 +15,7 @@ from test_run import stop_at
 pytestmark = pytest.mark.slow
 
 STEPS = 60
-KILLS = 5
+KILLS = 3
 FLAGS = {
     **tiny.FLAGS,
     "num_train_steps": STEPS,
@@ -47,6 +47,7 @@ def test_a_chief_and_a_worker_train_as_one_device(
     flags = {**FLAGS, "data_dir": records_dir, "model_dir": folder}
     with workers(2, tmp_path / "logs", chief=True, **flags) as two:
         assert two.wait() == [0, 0], two.text(0) + two.text(1)
+        assert "on each of 2 workers, 2 replicas" in two.text(0)
         assert f"run: {folder}" in two.text(0)
         assert folder not in two.text(1)
     assert_equal_but_for_rounding(folder, unbroken)
