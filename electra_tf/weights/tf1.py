@@ -36,7 +36,7 @@ from electra_tf.weights.tf1_writer import (
     write_tf1,
 )
 
-_VOCAB = WordPieceTokenizer.file_name
+_VOCAB, _INDEX = WordPieceTokenizer.file_name, ".index"
 # A generator's scope -> what `--generator` calls it.
 _GENERATORS = {"generator": "transformer", "generator_ltr": "two_tower"}
 
@@ -97,12 +97,16 @@ class TF1Checkpoint(WeightsFormat):
 
 
 def _prefix_of(path: str) -> str | None:
-    """A checkpoint's prefix: the path itself, or a folder's latest."""
-    if tf.io.gfile.exists(path + ".index"):
+    """A prefix: the path itself, or a folder's latest or only checkpoint."""
+    if tf.io.gfile.exists(path + _INDEX):
         return path
-    if not tf.io.gfile.exists(os.path.join(path, "checkpoint")):
+    if tf.io.gfile.exists(os.path.join(path, "checkpoint")):
+        return tf.train.latest_checkpoint(path)
+    names = tf.io.gfile.listdir(path) if tf.io.gfile.isdir(path) else []
+    found = [name for name in names if name.endswith(_INDEX)]
+    if len(found) != 1:
         return None
-    return tf.train.latest_checkpoint(path)
+    return os.path.join(path, found[0].removesuffix(_INDEX))
 
 
 def _near(prefix: str, name: str) -> str | None:

@@ -38,13 +38,14 @@ def test_a_tf1_checkpoint_is_written_as_it_was_read(run, tmp_path):
 
 @pytest.mark.parametrize("run", RUNS)
 def test_sizes_are_read_off_the_shapes(run, tmp_path):
-    """As the authors released theirs: no config.json."""
+    """As the authors released theirs: one checkpoint, no config.json."""
     folder = tmp_path / "released"
     save_weights(
         open_weights(GOLDEN / run / "model.ckpt-0"), str(folder), "tf1"
     )
     known = flat_values(open_weights(folder).config)
-    (folder / "config.json").unlink()
+    for name in ("config.json", "checkpoint"):
+        (folder / name).unlink()
     found = flat_values(open_weights(folder).config)
     for name in (
         "vocab_size embedding_size hidden_size num_hidden_layers "
