@@ -169,7 +169,7 @@ class TokenMasker(BaseLayer):
             return noise.uniform(name, rows, self.max_seq_length)[:, :length]
 
         words = words_of(ids, allowed, self.starts_word)
-        scores = tf.where(words.sizes > 0, draws("positions"), -1.0)
+        scores = draws("positions")
         order = tf.argsort(scores, direction="DESCENDING", stable=True)
         if self.spans:
             order = in_spans(words, order, draws("span_lengths"))

@@ -75,7 +75,7 @@ def in_spans(words: Words, order: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
     Args:
       words: of the rows.
       order: int32 [B, L], numbers of the words at which the first span begins,
-        the second, ...
+        the second, ...; those behind the last word anywhere among them.
       draws: float32 [B, L] in [0, 1), of which the spans' lengths are made.
 
     Returns:
@@ -90,13 +90,14 @@ def in_spans(words: Words, order: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
     longer = tf.cast(draws[..., None] >= _BORDERS, tf.int32)
     lengths = 1 + tf.reduce_sum(longer, -1)  # [B, L]
     back = tf.range(SPAN_WORDS)
-    starts = place[:, None] - back  # [L, 10], where a span over a word begins
-    exists, starts = starts >= 0, tf.maximum(starts, 0)
+    # Where a span over a word may begin. Before word 0 that one stands in, and
+    # is asked for a longer span than it needs.
+    starts = tf.maximum(place[:, None] - back, 0)  # [L, 10]
     reaches = tf.gather(lengths, starts, axis=1) > back  # [B, L, 10]
     stretches = words.stretches
     near = tf.gather(stretches, starts, axis=1) == stretches[..., None]
-    covers = exists & reaches & near
-    covering = tf.where(covers, tf.gather(ranks, starts, axis=1), length)
+    ranks = tf.gather(ranks, starts, axis=1)
+    covering = tf.where(reaches & near, ranks, length)
     first = tf.reduce_min(covering, -1)  # [B, L]
     return tf.argsort(first * length + place)
 
