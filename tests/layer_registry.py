@@ -96,10 +96,8 @@ def make_selector() -> Selector:
     return Selector(V, E, make_encoder().sizes)
 
 
-def make_masker(with_replacement: bool = False) -> TokenMasker:
-    return TokenMasker(
-        0.4, L, 4, (0, 2, 3, 4), with_replacement=with_replacement
-    )
+def make_masker(**options) -> TokenMasker:
+    return TokenMasker(0.4, L, 4, (0, 2, 3, 4), **options)
 
 
 REGISTRY = {

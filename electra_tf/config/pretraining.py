@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any, get_type_hints
 
 from electra_tf.config import (
-    INSIDE,
     NOT_NEGATIVE,
     POSITIVE,
     PROBABILITY,
@@ -26,11 +25,8 @@ from electra_tf.config import (
 )
 from electra_tf.config.description import GENERATORS, TYINGS
 from electra_tf.config.execution import ExecutionConfig, RunConfig
-from electra_tf.config.objectives import (
-    OBJECTIVES,
-    describe,
-    has_trained_generator,
-)
+from electra_tf.config.objective_options import ObjectiveConfig
+from electra_tf.config.objectives import describe, has_trained_generator
 from electra_tf.config.sizes import SIZES, NetworkSizes, check_generator_sizes
 from electra_tf.errors import require
 
@@ -69,42 +65,6 @@ class ElectraConfig(NetworkSizes):
             "generator_layers must be 1",
             fractions,
         )
-
-
-@dataclasses.dataclass(frozen=True)
-class ObjectiveConfig(Options):
-    """What is learned: masking, sampling and the weights of the losses.
-
-    Attributes:
-      objective: training system.
-      mask_prob: fraction of the tokens to mask.
-      gen_weight: weight of the masked-LM loss.
-      disc_weight: weight of the detection loss.
-      mws_weight: weight of the multi-word selection loss (teams).
-      two_stage_steps: steps of the generator alone (two_stage).
-      two_stage_init: start the second stage from the generator's weights
-        (two_stage).
-      temperature: of the generator's samples at the start.
-      temperature_end: of the samples towards the end, if
-        temperature_decay_steps.
-      temperature_decay_steps: steps in which the temperature's distance to
-        temperature_end falls to 1/e; 0 keeps the temperature.
-      disallow_correct: never sample the token that stood there.
-      compat: google repeats the authors' code: masks drawn with replacement.
-    """
-
-    objective: str = field("electra", choices=OBJECTIVES)
-    mask_prob: float = field(0.15, INSIDE)
-    gen_weight: float = field(1.0, NOT_NEGATIVE)
-    disc_weight: float = field(50.0, NOT_NEGATIVE)
-    mws_weight: float = field(2.0, NOT_NEGATIVE)
-    two_stage_steps: int = field(0, NOT_NEGATIVE)
-    two_stage_init: bool = field(True)
-    temperature: float = field(1.0, POSITIVE)
-    temperature_end: float = field(1.0, POSITIVE)
-    temperature_decay_steps: int = field(0, NOT_NEGATIVE)
-    disallow_correct: bool = field(False)
-    compat: str = field("none", choices=("none", "google"))
 
 
 @dataclasses.dataclass(frozen=True)

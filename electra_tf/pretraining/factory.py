@@ -9,12 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from electra_tf.config.execution import ExecutionConfig
+from electra_tf.config.objective_options import ObjectiveConfig
 from electra_tf.config.objectives import describe
-from electra_tf.config.pretraining import (
-    ObjectiveConfig,
-    PretrainingConfig,
-    flat_values,
-)
+from electra_tf.config.pretraining import PretrainingConfig, flat_values
 from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.modeling.networks import (
     MaskedLM,
@@ -51,12 +48,15 @@ def make_masker(
     config: ObjectiveConfig, max_seq_length: int, tokenizer: Tokenizer
 ) -> TokenMasker:
     """The masker of a configuration; specials are never masked."""
+    of_words = config.masking != "token"
     return TokenMasker(
         mask_prob=config.mask_prob,
         max_seq_length=max_seq_length,
         mask_id=tokenizer.mask_id,
         never_masked=never_masked(tokenizer),
         with_replacement=config.compat == "google",
+        starts_word=tokenizer.starts_word if of_words else None,
+        spans=config.masking == "span",
     )
 
 

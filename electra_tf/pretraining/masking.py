@@ -1,15 +1,17 @@
 """Which tokens are masked: m of the paper's section 2."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from electra_tf.config.sizes import num_slots
 from electra_tf.errors import require
 from electra_tf.modeling.layers import BaseLayer
 from electra_tf.modeling.noise import Noise, current_noise
+from electra_tf.pretraining.words import fill, in_spans, words_of
 
 
 class MaskedBatch(NamedTuple):
@@ -75,6 +77,11 @@ class TokenMasker(BaseLayer):
     round(n * mask_prob))) are chosen, halves rounded to even, never [CLS],
     [SEP], [MASK] or padding. 85 % of them show [MASK], the others stay.
 
+    With `starts_word` whole words are chosen, in random order, of together at
+    most k tokens: a word that does not fit in what is left is skipped, so that
+    a row has fewer than k where no other word fits. All tokens of a word show
+    [MASK], or all stay. Special tokens and padding end words.
+
     Args:
       mask_prob: fraction of the tokens.
       max_seq_length: L; sets the number of slots M.
@@ -83,12 +90,16 @@ class TokenMasker(BaseLayer):
       with_replacement: draw positions with replacement, as the authors' code
         does (about 7 % of the slots then repeat a position).
       show_prob: probability that a chosen token shows [MASK].
+      starts_word: bool [V], whether a piece begins a word; None masks tokens
+        whatever their words.
+      spans: choose words in spans, as `words.in_spans` draws them.
 
     Call arguments:
       batch: `input_ids`, `input_mask`: int [B, L].
 
     Returns a `MaskedBatch`. A row without candidates has weight 0 throughout.
-    Reference: ELECTRA, section 2; k and 85/15 as in the authors' code.
+    Reference: ELECTRA, section 2; k and 85/15 as in the authors' code; whole
+    words: Cui et al. 2021; spans: Joshi et al. 2020 (SpanBERT), section 3.1.
     """
 
     def __init__(
@@ -99,6 +110,8 @@ class TokenMasker(BaseLayer):
         never_masked: tuple[int, ...],
         with_replacement: bool = False,
         show_prob: float = 0.85,
+        starts_word: Sequence[bool] | np.ndarray | None = None,
+        spans: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -110,6 +123,13 @@ class TokenMasker(BaseLayer):
         self.never_masked = tuple(never_masked)
         self.with_replacement = with_replacement
         self.show_prob = show_prob
+        rule = "with_replacement draws tokens, so starts_word must be None"
+        require(not with_replacement or starts_word is None, rule, "a table")
+        rule = "spans consist of words, so starts_word must be given"
+        require(not spans or starts_word is not None, rule, starts_word)
+        known = starts_word is not None
+        self.starts_word = tuple(map(bool, starts_word)) if known else None
+        self.spans = spans
         self.num_slots = num_slots(mask_prob, max_seq_length)
 
     def call(self, batch: Mapping[str, tf.Tensor]) -> MaskedBatch:
@@ -117,24 +137,52 @@ class TokenMasker(BaseLayer):
         ids = tf.cast(batch["input_ids"], tf.int32)  # [B, L]
         mask = tf.cast(batch["input_mask"], tf.int32)  # [B, L]
         allowed = candidates(ids, mask, self.never_masked)  # [B, L]
-        choose = self._with if self.with_replacement else self._without
-        positions, possible = choose(allowed, noise)  # [B, M], [B, M]
         count = tf.cast(tf.reduce_sum(mask, 1), tf.float32) * self.mask_prob
         count = tf.clip_by_value(tf.round(count), 1.0, self.num_slots)  # [B]
-        slot = tf.range(self.num_slots, dtype=tf.float32)
-        used = (slot < count[:, None]) & possible  # [B, M]
+        choose = self._tokens if self.starts_word is None else self._words
+        positions, used, shown = choose(ids, allowed, count, noise)  # [B, M]
         positions = tf.where(used, positions, 0)
         true_ids = tf.gather(ids, positions, batch_dims=1)
         true_ids = tf.where(used, true_ids, 0)  # [B, M]
-        draws = noise.uniform("show_mask", tf.shape(ids)[0], self.num_slots)
-        shown = used & (draws < self.show_prob)
         masks = tf.fill(tf.shape(positions), self.mask_id)
         return MaskedBatch(
-            input_ids=write_slots(ids, positions, masks, shown),
+            input_ids=write_slots(ids, positions, masks, used & shown),
             positions=positions,
             ids=true_ids,
             weights=tf.cast(used, tf.float32),
         )
+
+    def _tokens(self, ids, allowed, count, noise: Noise):
+        """Positions, which are used, and which show [MASK]: each [B, M]."""
+        choose = self._with if self.with_replacement else self._without
+        positions, possible = choose(allowed, noise)  # [B, M], [B, M]
+        slot = tf.range(self.num_slots, dtype=tf.float32)
+        used = (slot < count[:, None]) & possible
+        draws = noise.uniform("show_mask", tf.shape(ids)[0], self.num_slots)
+        return positions, used, draws < self.show_prob
+
+    def _words(self, ids, allowed, count, noise: Noise):
+        """The same of whole words, from left to right; draws are a word's."""
+        rows, length = tf.unstack(tf.shape(ids))
+
+        def draws(name):
+            return noise.uniform(name, rows, self.max_seq_length)[:, :length]
+
+        words = words_of(ids, allowed, self.starts_word)
+        scores = draws("positions")
+        order = tf.argsort(scores, direction="DESCENDING", stable=True)
+        if self.spans:
+            order = in_spans(words, order, draws("span_lengths"))
+        sizes = tf.gather(words.sizes, order, batch_dims=1)
+        taken = fill(sizes, tf.cast(count, tf.int32))  # [B, L], in order
+        taken = tf.gather(taken, tf.argsort(order), batch_dims=1)
+        numbers = tf.maximum(words.numbers, 0)
+        chosen = allowed & tf.gather(taken, numbers, batch_dims=1)
+        from_left = tf.where(chosen, length - tf.range(length), 0)
+        top, positions = tf.math.top_k(from_left, self.num_slots)
+        numbers = tf.gather(numbers, positions, batch_dims=1)  # [B, M]
+        shown = draws("show_mask") < self.show_prob
+        return positions, top > 0, tf.gather(shown, numbers, batch_dims=1)
 
     def _without(self, candidates, noise: Noise):
         """The M candidates of highest score: a draw without replacement."""

@@ -29,6 +29,7 @@ _RECIPE = (
     "generator",
     "tying",
     "mask_prob",
+    "masking",
     "disc_weight",
     "learning_rate",
     "num_warmup_steps",

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from layer_registry import REGISTRY, built, make_masker, run, weighted_sum
+from layer_registry import REGISTRY, V, built, make_masker, run, weighted_sum
 
 import electra_tf
 from electra_tf.modeling.noise import Noise
@@ -108,8 +108,16 @@ def test_eager_equals_function_equals_xla(name):
     check_three_ways(built(name), REGISTRY[name].arrays())
 
 
-def test_masker_with_replacement_equals_itself_under_xla():
-    check_three_ways(make_masker(True), REGISTRY["TokenMasker"].arrays())
+WORDS = {"starts_word": [number % 3 > 0 for number in range(V)]}
+
+
+@pytest.mark.parametrize(
+    "options", [{"with_replacement": True}, WORDS, {**WORDS, "spans": True}]
+)
+def test_every_way_of_masking_equals_itself_under_xla(options):
+    layer, inputs = make_masker(**options), REGISTRY["TokenMasker"].arrays()
+    check_three_ways(layer, inputs)
+    check_three_ways(type(layer).from_config(layer.get_config()), inputs)
 
 
 def check_three_ways(layer, inputs):
