@@ -37,23 +37,23 @@ def parquet(
     return file.getvalue()
 
 
-def all_forms(text: str) -> dict[str, bytes]:
+def all_forms(text: str, field: str = "text") -> dict[str, bytes]:
     """Name's ending -> content; documents are separated by blank lines."""
     texts = text.strip().split("\n\n")
-    forms = {"txt": text.encode(), "jsonl": json_lines(texts)}
+    forms = {"txt": text.encode(), "jsonl": json_lines(texts, field)}
     for ending in list(forms):
         for name, pack in PACK.items():
             forms[f"{ending}.{name}"] = pack(forms[ending])
-    return {**forms, "parquet": parquet(texts)}
+    return {**forms, "parquet": parquet(texts, field)}
 
 
-def write_spread(text: str, folder: pathlib.Path) -> str:
+def write_spread(text: str, folder: pathlib.Path, field: str = "text") -> str:
     """Shares a text's documents out to files, each of another form."""
     texts = text.strip().split("\n\n")
     forms = list(all_forms(""))
     folder.mkdir()
     for i, ending in enumerate(forms):
         first, last = (len(texts) * n // len(forms) for n in (i, i + 1))
-        part = all_forms("\n\n".join(texts[first:last]))[ending]
+        part = all_forms("\n\n".join(texts[first:last]), field)[ending]
         (folder / f"{i}.{ending}").write_bytes(part)
     return str(folder)

@@ -24,7 +24,7 @@ from electra_tf.errors import InputError, require, require_packages, some
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
-_ROWS_AT_ONCE = 256
+_ROWS_AT_ONCE = 64  # of long documents, too
 _BUFFER_BYTES = 1 << 20
 
 

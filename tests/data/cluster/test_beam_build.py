@@ -240,8 +240,12 @@ def test_what_beam_refuses_is_one_line(
 
 
 def test_the_command(tmp_path, text_file, vocab_file):
+    with open(text_file, encoding="utf-8") as file:
+        text = file.read()
+    spread = corpus_forms.write_spread(text, tmp_path / "spread", "body")
     arguments = [
-        f"--input={text_file}",
+        f"--input={spread}",
+        "--text_field=body",
         f"--vocab_file={vocab_file}",
         "--max_seq_length=16",
         "--num_shards=2",

@@ -115,10 +115,13 @@ def test_the_records_are_the_local_ones(
         address = cluster.scheduler_address
         ours = build(text_file, tmp_path / "dask", tokenizer, address)
         assert_same_records(tmp_path, ours, local)
-        spread = corpus_forms.write_spread(
-            open(text_file).read(), tmp_path / "spread"
+        with open(text_file, encoding="utf-8") as file:
+            spread = corpus_forms.write_spread(
+                file.read(), tmp_path / "spread", "body"
+            )
+        forms = build(
+            spread, tmp_path / "forms", tokenizer, address, text_field="body"
         )
-        forms = build(spread, tmp_path / "forms", tokenizer, address)
         assert forms["fingerprint"] == local["fingerprint"]
         before = tiny.tree(tmp_path)
         with pytest.raises(InputError, match="--overwrite"):

@@ -299,7 +299,7 @@ def test_command(tmp_path, capsys):
         (["--input={}/a.txt", "--vocab_file={}/bad.txt"], "MASK"),
         (
             ["--tfds_name=x", "--runner=y"],
-            "reads text files only.*; received 'x'",
+            "reads files only.*; received 'x'",
         ),
         (
             ["--input={}/a.txt", "--runner=y", "--num_processes=3"],

@@ -6,6 +6,7 @@ import tiny
 from tqdm import tqdm
 
 from electra_tf.data.records import build
+from electra_tf.data.text import embedded_corpus_path, embedded_vocab_path
 from electra_tf.data.tokenizers import Tokenizer
 
 MEGABYTES = 5
@@ -13,8 +14,6 @@ MEGABYTES = 5
 
 def large_text():
     """The embedded corpus, as often as makes that many megabytes."""
-    from electra_tf.data.text import embedded_corpus_path
-
     with open(embedded_corpus_path(), encoding="utf-8") as file:
         documents = file.read().strip()
     times = -(-MEGABYTES * 10**6 // len(documents))
@@ -24,9 +23,7 @@ def large_text():
 @pytest.mark.parametrize(
     "make_text", [tiny.text, pytest.param(large_text, marks=pytest.mark.slow)]
 )
-def test_every_form_gives_one_fingerprint(
-    make_text, tmp_path, vocab_file, monkeypatch
-):
+def test_every_form_gives_one_fingerprint(make_text, tmp_path, monkeypatch):
     bars = []
 
     def spy(size, wanted):
@@ -34,7 +31,7 @@ def test_every_form_gives_one_fingerprint(
         return bars[-1]
 
     monkeypatch.setattr(build, "_progress_bar", spy)
-    tokenizer = Tokenizer.from_file(vocab_file)
+    tokenizer = Tokenizer.from_file(embedded_vocab_path())
     found = {}
     for ending, content in corpus_forms.all_forms(make_text()).items():
         path = tmp_path / f"corpus.{ending}"
@@ -43,7 +40,7 @@ def test_every_form_gives_one_fingerprint(
             [str(path)],
             str(tmp_path / ending),
             tokenizer,
-            32,
+            128,
             num_processes=1,
             progress=False,
         )
