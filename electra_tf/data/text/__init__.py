@@ -19,7 +19,7 @@ from electra_tf.data.text.cutting import (
     read_range,
 )
 from electra_tf.data.text.reading import OnRead
-from electra_tf.errors import InputError
+from electra_tf.errors import InputError, require
 
 _ASSETS = Path(__file__).resolve().parents[2] / "assets"
 
@@ -189,11 +189,14 @@ def tfds_documents(
       text_field: the feature that is the text.
 
     Raises:
-      InputError: as `open_tfds`.
+      InputError: as `open_tfds`; a feature that is no text.
     """
     _, records = open_tfds(name, [text_field], data_dir, split)
     for record in records:
-        text = record[text_field].decode("utf-8", errors="replace")
+        value = record[text_field]
+        rule = f"the feature {text_field!r} of {name} must be a text"
+        require(isinstance(value, bytes), rule, type(value).__name__)
+        text = value.decode("utf-8", errors="replace")
         if lines := lines_of(text):
             yield lines
 
