@@ -8,6 +8,8 @@ REPORT = ["matplotlib>=3.8", "jinja2>=3.1"]
 # Beam before 2.69 caps protobuf below what TensorFlow 2.21 needs.
 BEAM = ["apache-beam>=2.69,<3"]
 DASK = ["distributed>=2025.1"]
+PARQUET = ["pyarrow>=16"]
+ZSTD = ["zstandard>=0.22"]
 SERVING = ["tensorflow-serving-api>=2.20,<2.22"]
 DEMO = ["starlette>=0.40", "uvicorn>=0.30", "httpx>=0.27", "jinja2>=3.1"]
 # Before 0.4.3 its NumPy interface did not read bfloat16.
@@ -62,6 +64,8 @@ setup(
         "report": REPORT,
         "beam": BEAM,
         "dask": DASK,
+        "parquet": PARQUET,
+        "zstd": ZSTD,
         "serving": SERVING,
         "demo": DEMO,
         "finetune": FINETUNE,
@@ -73,6 +77,8 @@ setup(
             *REPORT,
             *BEAM,
             *DASK,
+            *PARQUET,
+            *ZSTD,
             *SERVING,
             *DEMO,
             *FINETUNE,

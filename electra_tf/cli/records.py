@@ -30,8 +30,10 @@ class TextOptions(Options):
     """What text is read, and how.
 
     Attributes:
-      input: text files, globs or directories, with commas between; a blank line
-        ends a document.
+      input: files, globs or directories, with commas between: text, where a
+        blank line ends a document; JSON lines or Parquet, a document a row;
+        packed (gzip, xz, zstd) or not. First bytes tell which, not names.
+      text_field: where rows of JSON lines and Parquet have their text.
       do_lower_case: whether to lower-case text.
       strip_accents: whether to strip accents (default: as --do_lower_case).
       word_borders: where words end: bert: at white space, punctuation and
@@ -40,6 +42,7 @@ class TextOptions(Options):
     """
 
     input: tuple[str, ...] = field(())
+    text_field: str = field("text", GIVEN)
     do_lower_case: bool = field(True)
     strip_accents: bool | None = field(None)
     word_borders: str = field(WORD_BORDERS[0], choices=WORD_BORDERS)
@@ -55,8 +58,9 @@ class BuildOptions(TextOptions, RunnerOptions):
     """Which text becomes which records.
 
     Attributes:
-      tfds_name: in place of --input: a TensorFlow Dataset with a feature
-        "text", such as wikipedia/20230601.en; each record is a document.
+      tfds_name: in place of --input: a TensorFlow Dataset, such as
+        wikipedia/20230601.en; each record is a document, its text the feature
+        of --text_field.
       tfds_data_dir: where prepared TensorFlow Datasets lie.
       vocab_file: WordPiece vocabulary (default: BERT's uncased English one).
       max_seq_length: tokens an example, with [CLS] and [SEP].
@@ -94,7 +98,7 @@ class BuildOptions(TextOptions, RunnerOptions):
             return
         require(
             not self.tfds_name,
-            "--runner reads text files only: --tfds_name must be left out, or "
+            "--runner reads files only: --tfds_name must be left out, or "
             "the dataset written out as text",
             self.tfds_name,
         )
@@ -132,12 +136,21 @@ def build_pretraining_data(options: BuildOptions) -> None:
     output = named("output_dir", "num_shards", "overwrite")
     if options.runner:
         settings = BuildSettings(tokenizer, **examples)
-        options.build_records(options.input, settings, **output)
+        options.build_records(
+            options.input, settings, text_field=options.text_field, **output
+        )
         return
-    name, folder = options.tfds_name, options.tfds_data_dir or None
+    inputs: Any = options.input
+    if options.tfds_name:
+        inputs = tfds_documents(
+            options.tfds_name,
+            options.tfds_data_dir or None,
+            text_field=options.text_field,
+        )
     build_records(
-        tfds_documents(name, folder) if name else options.input,
+        inputs,
         tokenizer=tokenizer,
+        text_field=options.text_field,
         num_processes=options.num_processes or None,
         **examples,
         **output,
@@ -170,8 +183,9 @@ class VocabOptions(TextOptions):
     """Which text gives which vocabulary.
 
     Attributes:
-      input: text files, globs or directories, with commas between; a blank line
-        ends a document.
+      input: files, globs or directories, with commas between: text, where a
+        blank line ends a document; JSON lines or Parquet, a document a row;
+        packed (gzip, xz, zstd) or not. First bytes tell which, not names.
       output: the vocabulary file to write.
       vocab_size: number of pieces, the special ones included.
     """
@@ -189,10 +203,11 @@ def train_vocab(options: VocabOptions) -> None:
     from electra_tf.data.tokenizers.learning import measure_coverage
     from electra_tf.files import try_output, write_bytes
 
+    files = expand_inputs(options.input, options.text_field)
     try_output("output", options.output)
     replaced: Counter[str] = Counter()
     tokenizer, words = KINDS[DEFAULT_KIND].learn(
-        _lines(expand_inputs(options.input), replaced),
+        _lines(files, replaced, options.text_field),
         options.vocab_size,
         log=_log,
         **options.tokenizer,
@@ -213,14 +228,16 @@ def train_vocab(options: VocabOptions) -> None:
     )
 
 
-def _lines(files: list[str], replaced: Counter[str]) -> Iterator[str]:
+def _lines(
+    files: list[str], replaced: Counter[str], text_field: str
+) -> Iterator[str]:
     """All lines of the files; a bar says how far it is."""
     from electra_tf.data.text import read_documents
 
     with tqdm(unit=" lines", mininterval=_SECONDS_BETWEEN_REPORTS) as bar:
         for number, file in enumerate(files, 1):
             bar.set_description(f"{file} ({number} of {len(files)})")
-            for document in read_documents([file], replaced):
+            for document in read_documents([file], replaced, text_field):
                 bar.update(len(document))
                 yield from document
 

@@ -58,7 +58,7 @@ class RunnerOptions(Options):
         settings: "BuildSettings",
         **output: Any,
     ) -> None:
-        """Makes records of text files by the engine that `runner` names."""
+        """Makes records of files by the engine that `runner` names."""
         if self.is_on_dask:
             require_packages("--runner=dask needs", ("distributed",), "dask")
             from electra_tf.data.cluster.dask import build_records_on_dask

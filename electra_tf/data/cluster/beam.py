@@ -33,6 +33,7 @@ from electra_tf.data.cluster.shared import (
 from electra_tf.data.records.build import finish_build
 from electra_tf.data.records.packer import Counted
 from electra_tf.data.records.settings import BuildSettings
+from electra_tf.data.text.cutting import TEXT_FIELD
 from electra_tf.errors import InputError, require
 
 COUNTED = "counted"
@@ -54,6 +55,7 @@ def build_records_on_beam(
     num_shards: int = 8,
     overwrite: bool = False,
     progress: bool = True,
+    text_field: str = TEXT_FIELD,
 ) -> dict[str, Any]:
     """Makes pre-training records of text files by a Beam pipeline.
 
@@ -62,7 +64,7 @@ def build_records_on_beam(
     builder deals examples out in turn.
 
     Args:
-      inputs: paths of text files, globs, or directories, which all workers
+      inputs: paths of files, globs, or directories, which all workers
         can read.
       output_dir: the records folder, which all workers can write.
       settings: what the examples depend on.
@@ -71,6 +73,7 @@ def build_records_on_beam(
       num_shards: files of the train split.
       overwrite: replace records that are in output_dir.
       progress: print what came out.
+      text_field: where rows of JSON lines and Parquet have their text.
 
     Returns:
       The manifest.
@@ -79,7 +82,7 @@ def build_records_on_beam(
       InputError: as `build_records`; a runner or options that Beam refuses.
     """
     options = _parse_options(runner, beam_options)
-    ranges = numbered_ranges(inputs)
+    ranges = numbered_ranges(inputs, text_field)
     with shared_build(output_dir, num_shards, overwrite) as build:
         counts_path = os.path.join(build.scratch, "counts.json")
         shards = BuildShards(settings, build, counts_path)

@@ -31,6 +31,7 @@ from electra_tf.data.cluster.shared import (
 from electra_tf.data.records.build import finish_build
 from electra_tf.data.records.packer import Counted
 from electra_tf.data.records.settings import BuildSettings
+from electra_tf.data.text.cutting import TEXT_FIELD
 from electra_tf.errors import InputError, require
 from electra_tf.files import read_json
 
@@ -53,6 +54,7 @@ def build_records_on_dask(
     num_shards: int = 8,
     overwrite: bool = False,
     progress: bool = True,
+    text_field: str = TEXT_FIELD,
 ) -> dict[str, Any]:
     """Makes pre-training records of text files by the workers of a scheduler.
 
@@ -62,14 +64,12 @@ def build_records_on_dask(
     of them have to be trusted.
 
     Args:
-      inputs: paths of text files, globs, or directories, which all workers
-        can read.
+      inputs: files, globs, or directories, which all workers can read.
       output_dir: the records folder, which all workers can write.
       settings: what the examples depend on.
       scheduler: its address, such as "tcp://host:8786", or the file that it
         wrote for `--scheduler-file`.
-      num_shards: files of the train split.
-      overwrite: replace records that are in output_dir.
+      num_shards, overwrite, text_field: as for `build_records`.
       progress: show bars, and print what came out.
 
     Returns:
@@ -80,7 +80,7 @@ def build_records_on_dask(
         at which worker after worker ends. Nothing half-written is left.
     """
     address = _find_address(scheduler)
-    ranges = numbered_ranges(inputs)
+    ranges = numbered_ranges(inputs, text_field)
     with shared_build(output_dir, num_shards, overwrite) as build:
         # Closed before the folder is: what has not begun never will.
         with _connect(address) as client, _naming_losses(client, address):

@@ -66,14 +66,16 @@ def shared_build(
         yield SharedBuild(folder, splits, scratch)
 
 
-def numbered_ranges(inputs: Sequence[str]) -> list[NumberedRange]:
-    """The ranges of text files, in order, for workers to read.
+def numbered_ranges(
+    inputs: Sequence[str], text_field: str
+) -> list[NumberedRange]:
+    """The ranges of files, in order, for workers to read.
 
     Raises:
-      InputError: inputs that are missing.
+      InputError: as `expand_inputs`.
     """
-    files = [_path_anywhere(file) for file in expand_inputs(inputs)]
-    return list(enumerate(cut_files(files, RANGE_BYTES)))
+    files = map(_path_anywhere, expand_inputs(inputs, text_field))
+    return list(enumerate(cut_files(list(files), RANGE_BYTES, text_field)))
 
 
 def _path_anywhere(path: str) -> str:

@@ -25,6 +25,8 @@ from electra_tf.data.records.settings import (
     warn_of_replaced,
 )
 from electra_tf.data.text import expand_inputs, read_documents
+from electra_tf.data.text.cutting import TEXT_FIELD
+from electra_tf.data.text.reading import OnRead
 from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.endings import start_child
 from electra_tf.errors import InputError, require
@@ -50,15 +52,16 @@ def build_records(
     split_long_lines: bool = True,
     overwrite: bool = False,
     progress: bool = True,
+    text_field: str = TEXT_FIELD,
 ) -> dict[str, Any]:
     """Makes pre-training records of text.
 
-    What is written depends on the text, the tokenizer, max_seq_length, seed,
-    eval_fraction, num_shards and split_long_lines alone.
+    What is written depends on the documents, the tokenizer, max_seq_length,
+    seed, eval_fraction, num_shards and split_long_lines alone.
 
     Args:
-      inputs: paths of text files, globs, or directories (documents are
-        separated by blank lines); or documents, each a list of lines.
+      inputs: paths of files, globs, or directories, of which `read_range`
+        says what their documents are; or documents, each a list of lines.
       output_dir: the records folder.
       tokenizer: its settings and vocabulary are kept in the folder.
       max_seq_length: tokens an example, with [CLS] and [SEP].
@@ -69,6 +72,7 @@ def build_records(
       split_long_lines: see `ExampleBuilder`.
       overwrite: replace records that are in output_dir.
       progress: show a bar, and print what came out.
+      text_field: where rows of JSON lines and Parquet have their text.
 
     Returns:
       The manifest; its "stats" hold what was counted.
@@ -84,18 +88,17 @@ def build_records(
     require(holds, "num_processes must be at least 1", num_processes)
     shards = {"train": num_shards, "eval": 1}
     counted = Counted.nothing(tokenizer.vocab_size)
-    documents, size = _open_inputs(inputs, counted.replaced)
+    read, size = _open_inputs(inputs, text_field)
+    processes = num_processes or _processes_for(size)
     with RecordWriter(output_dir, shards, overwrite) as writer:
-        head = list(itertools.islice(documents, HEAD))
-        tasks = settings.tasks(itertools.chain(head, documents), len(head))
-        packed = ordered_map(
-            settings.pack_function, tasks, num_processes or _processes_for(size)
-        )
         with _progress_bar(size, progress) as bar:
+            documents = read(replaced=counted.replaced, on_read=bar.update)
+            head = list(itertools.islice(documents, HEAD))
+            tasks = settings.tasks(itertools.chain(head, documents), len(head))
+            packed = ordered_map(settings.pack_function, tasks, processes)
             for part in packed:
                 writer.write(part)
                 counted.add(part.counted)
-                bar.update(part.counted.stats.bytes)
         return finish_build(writer, settings, counted, progress)
 
 
@@ -131,21 +134,34 @@ def _progress_bar(size: int | None, wanted: bool) -> tqdm:
 
 
 def _open_inputs(
-    inputs: Sequence[str] | Iterable[Sequence[str]],
-    replaced: collections.Counter[str],
-) -> tuple[Iterator[Sequence[str]], int | None]:
-    """(documents, bytes of text or None where that is unknown)."""
+    inputs: Sequence[str] | Iterable[Sequence[str]], text_field: str
+) -> tuple[Callable[..., Iterator[Sequence[str]]], int | None]:
+    """(what reads the documents, bytes to be read or None if unknown)."""
     if isinstance(inputs, str):
         inputs = [inputs]
     if not isinstance(inputs, Sequence):
-        return iter(inputs), None
+        return functools.partial(_read_given, inputs), None
     if not all(isinstance(item, str) for item in inputs):
-        return iter(inputs), sum(
-            len(line.encode()) for document in inputs for line in document
-        )
-    files = expand_inputs(inputs)
+        size = sum(map(_size, inputs))
+        return functools.partial(_read_given, inputs), size
+    files = expand_inputs(inputs, text_field)
     size = sum(tf.io.gfile.stat(file).length for file in files)
-    return read_documents(files, replaced), size
+    read = functools.partial(read_documents, files, text_field=text_field)
+    return read, size
+
+
+def _read_given(
+    documents: Iterable[Sequence[str]],
+    replaced: collections.Counter[str],
+    on_read: OnRead,
+) -> Iterator[Sequence[str]]:
+    for document in documents:
+        on_read(_size(document))
+        yield document
+
+
+def _size(document: Sequence[str]) -> int:
+    return sum(len(line.encode()) for line in document)
 
 
 def _processes_for(size: int | None) -> int:

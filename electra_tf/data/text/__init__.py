@@ -1,5 +1,6 @@
 """What a user names as text: files, or TensorFlow Datasets, as documents."""
 
+import functools
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,11 +10,17 @@ from typing import Any
 
 import tensorflow as tf
 
-from electra_tf.data.text.cutting import TextRange, check_is_text, read_range
-from electra_tf.errors import InputError
+from electra_tf.data.text.cutting import (
+    FILES_AT_ONCE,
+    TEXT_FIELD,
+    TextRange,
+    check_file,
+    lines_of,
+    read_range,
+)
+from electra_tf.data.text.reading import OnRead
+from electra_tf.errors import InputError, require
 
-TEXT_FEATURE = "text"
-_FILES_AT_ONCE = 16  # remote ones answer slowly
 _ASSETS = Path(__file__).resolve().parents[2] / "assets"
 
 
@@ -27,19 +34,23 @@ def embedded_vocab_path() -> str:
     return str(_ASSETS / "bert_uncased" / "vocab.txt")
 
 
-def expand_inputs(patterns: Sequence[str]) -> list[str]:
+def expand_inputs(
+    patterns: Sequence[str], text_field: str = TEXT_FIELD
+) -> list[str]:
     """Finds the files that patterns stand for.
 
     Args:
       patterns: files, globs, or directories (all files in and below them, but
         for names that begin with a dot).
+      text_field: that rows of JSON lines and Parquet must have.
 
     Returns:
       the paths, sorted, each once.
 
     Raises:
       InputError: there is no pattern, one of them matches no file, or a file
-        is none of text (compressed, Parquet, PDF, ...).
+        has no documents, as far as that shows at once (zip, PDF, ..., a
+        missing field, a damaged end).
     """
     if isinstance(patterns, str):
         raise InputError(
@@ -59,8 +70,9 @@ def expand_inputs(patterns: Sequence[str]) -> list[str]:
                 f"{pattern!r}, which matches none"
             )
         files.update(found)
-    with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
-        list(pool.map(check_is_text, sorted(files)))
+    with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
+        check = functools.partial(check_file, text_field=text_field)
+        list(pool.map(check, sorted(files)))
     return sorted(files)
 
 
@@ -95,16 +107,22 @@ def _is_hidden(path: str) -> bool:
 
 
 def read_documents(
-    files: Sequence[str], replaced: Counter[str] | None = None
+    files: Sequence[str],
+    replaced: Counter[str] | None = None,
+    text_field: str = TEXT_FIELD,
+    on_read: OnRead | None = None,
 ) -> Iterator[list[str]]:
-    """Reads text files as documents; see `read_range`.
+    """Reads files as documents; see `read_range`.
 
     Args:
       files: paths, as `expand_inputs` returns them.
       replaced: counts, for each file, the lines with replaced bytes.
+      text_field: where rows of JSON lines and Parquet have their text.
+      on_read: told the bytes of the files as they are read.
     """
     for file in files:
-        yield from read_range(TextRange(file), replaced)
+        whole = TextRange(file, text_field=text_field)
+        yield from read_range(whole, replaced, on_read)
 
 
 def open_tfds(
@@ -159,22 +177,28 @@ def open_tfds(
 
 
 def tfds_documents(
-    name: str, data_dir: str | None = None, split: str = "train"
+    name: str,
+    data_dir: str | None = None,
+    split: str = "train",
+    text_field: str = TEXT_FIELD,
 ) -> Iterator[list[str]]:
-    """Yields the lines of each record's "text", one document a record.
+    """Yields the lines of each record's text, one document a record.
 
     Args:
       name, data_dir, split: see `open_tfds`.
+      text_field: the feature that is the text.
 
     Raises:
-      InputError: as `open_tfds`.
+      InputError: as `open_tfds`; a feature that is no text.
     """
-    _, records = open_tfds(name, [TEXT_FEATURE], data_dir, split)
+    _, records = open_tfds(name, [text_field], data_dir, split)
     for record in records:
-        text = record[TEXT_FEATURE].decode("utf-8", errors="replace")
-        lines = [line.strip() for line in text.split("\n")]
-        if any(lines):
-            yield [line for line in lines if line]
+        value = record[text_field]
+        rule = f"the feature {text_field!r} of {name} must be a text"
+        require(isinstance(value, bytes), rule, type(value).__name__)
+        text = value.decode("utf-8", errors="replace")
+        if lines := lines_of(text):
+            yield lines
 
 
 def _require(

@@ -1,33 +1,27 @@
 """Where text may be cut: files between documents, lines between sentences."""
 
-import contextlib
+import functools
+import itertools
 import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import tensorflow as tf
 
-from electra_tf.errors import InputError
+from electra_tf.data.text.formats import (
+    TEXT,
+    Format,
+    check_ending,
+    find_format,
+)
+from electra_tf.data.text.reading import OnRead, decode, read_lines
+from electra_tf.data.text.rows import check_rows, read_texts
 
-_READ_BYTES = 1 << 22
-_UTF8_MARK = b"\xef\xbb\xbf"
-# First bytes of what is no text as it stands -> its name, what to do.
-_OTHER_FORMATS = {
-    b"\xff\xfe": ("UTF-16", "convert it"),
-    b"\xfe\xff": ("UTF-16", "convert it"),
-    b"\x1f\x8b": ("gzip", "unpack it"),
-    b"BZh91AY&SY": ("bzip2", "unpack it"),
-    b"\xfd7zXZ\0": ("xz", "unpack it"),
-    b"\x28\xb5\x2f\xfd": ("zstd", "unpack it"),
-    b"\x04\x22\x4d\x18": ("lz4", "unpack it"),
-    b"7z\xbc\xaf\x27\x1c": ("7z", "unpack it"),
-    b"PK\x03\x04": ("zip", "unpack it, or save a document as text"),
-    b"PAR1\x15": ("Parquet", "write its column of text to a file"),
-    b"ARROW1\0\0": ("Arrow", "write its column of text to a file"),
-    b"%PDF-": ("PDF", "save its text, as pdftotext does"),
-}
+TEXT_FIELD = "text"
+FILES_AT_ONCE = 16  # remote ones answer slowly
 # Titles and the like: the full stop behind them never ends a sentence.
 _ABBREVIATIONS = frozenset(
     "mr mrs ms messrs dr prof rev hon st mt gen col capt maj lt sgt adm gov "
@@ -62,70 +56,106 @@ class TextRange(NamedTuple):
 
     Both borders stand for the first blank line that begins there or later. So
     ranges that cover the bytes of a file share out its documents whole, and
-    in order, wherever the borders lie.
+    in order, wherever the borders lie. Rows of JSON lines and Parquet have
+    their text in `text_field`.
     """
 
     file: str
     start: int = 0
     end: int = sys.maxsize
+    text_field: str = TEXT_FIELD
 
 
-def cut_files(files: Sequence[str], range_bytes: int) -> list[TextRange]:
-    """Ranges of at most `range_bytes`, file by file; at least one a file."""
+def cut_files(
+    files: Sequence[str], range_bytes: int, text_field: str = TEXT_FIELD
+) -> list[TextRange]:
+    """Ranges that cover files, in order; at least one a file.
+
+    Args:
+      files: paths, as `expand_inputs` returns them.
+      range_bytes: the most of a range of text. What is packed, and rows, are
+        read from the beginning only: they are one range a file.
+      text_field: see `TextRange`.
+    """
+    cut = functools.partial(
+        _cut, range_bytes=range_bytes, text_field=text_field
+    )
+    with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
+        return list(itertools.chain.from_iterable(pool.map(cut, files)))
+
+
+def _cut(file: str, range_bytes: int, text_field: str) -> list[TextRange]:
+    if find_format(file) != Format(TEXT):
+        return [TextRange(file, text_field=text_field)]
+    length = tf.io.gfile.stat(file).length
     return [
-        TextRange(file, start, start + range_bytes)
-        for file in files
-        for start in range(
-            0, max(1, tf.io.gfile.stat(file).length), range_bytes
-        )
+        TextRange(file, start, start + range_bytes, text_field)
+        for start in range(0, max(1, length), range_bytes)
     ]
 
 
-def check_is_text(file: str) -> None:
-    """Refuses a file whose first bytes are those of another format.
+def check_file(file: str, text_field: str = TEXT_FIELD) -> None:
+    """Refuses a file that has no documents, as far as that shows at once.
 
     Raises:
-      InputError: it is one that is known, with its name; or is missing.
+      InputError: it is of another format, with its name; is missing, or seen
+        to be damaged; or its rows lack the field.
     """
-    with _naming_read_errors(file), tf.io.gfile.GFile(file, "rb") as f:
-        _refuse_other_formats(file, f.read(max(map(len, _OTHER_FORMATS))))
-
-
-def _refuse_other_formats(file: str, beginning: bytes) -> None:
-    for mark, (name, remedy) in _OTHER_FORMATS.items():
-        if beginning.startswith(mark):
-            raise InputError(
-                f"text must be UTF-8; received {file!r}, which is {name}: "
-                f"{remedy}"
-            )
+    form = find_format(file)
+    check_ending(file, form.packing)
+    if form.content != TEXT:
+        check_rows(file, form, text_field)
 
 
 def read_range(
-    part: TextRange, replaced: Counter[str] | None = None
+    part: TextRange,
+    replaced: Counter[str] | None = None,
+    on_read: OnRead | None = None,
 ) -> Iterator[list[str]]:
     """Reads the documents of a range.
 
-    A blank line, or the end of a file, ends a document. Text is UTF-8; bytes
-    that are not are replaced by U+FFFD, which the tokenizer leaves out.
+    A blank line, or the end of a file, ends a document of text; of JSON lines
+    and Parquet each row is a document. Text is UTF-8; bytes that are not are
+    replaced by U+FFFD, which the tokenizer leaves out.
 
     Args:
-      part: of a text file.
+      part: of a file.
       replaced: counts, for each file, the lines with replaced bytes.
+      on_read: told the bytes of the file as they are read.
 
     Yields:
       the lines of a document, stripped, none empty; no document is empty.
 
     Raises:
-      InputError: the file is missing, or is no text (see `check_is_text`).
+      InputError: the file is missing, damaged or has no documents (see
+        `check_file`, `read_texts`).
     """
+    # A range that begins further on is of text that is not packed.
+    form = Format(TEXT) if part.start else find_format(part.file)
+    if form.content == TEXT:
+        yield from _read_text(part, form.packing, replaced, on_read)
+        return
+    for text in read_texts(
+        part.file, form, part.text_field, replaced, on_read=on_read
+    ):
+        if lines := lines_of(text):
+            yield lines
+
+
+def _read_text(
+    part: TextRange,
+    packing: str,
+    replaced: Counter[str] | None,
+    on_read: OnRead | None,
+) -> Iterator[list[str]]:
     document: list[str] = []
     inside = not part.start  # past the blank line that begins the range
-    for place, raw in _read_lines(part.file, part.start):
-        line = raw.decode("utf-8", errors="replace").strip()
+    for place, raw in read_lines(
+        part.file, packing, part.start, on_read=on_read
+    ):
+        line = decode(raw, part.file, replaced if inside else None).strip()
         if line and inside:
             document.append(line)
-            if replaced is not None and "\ufffd" in line and not _is_utf8(raw):
-                replaced[part.file] += 1
             continue
         if document:
             yield document
@@ -137,62 +167,10 @@ def read_range(
         yield document
 
 
-def _read_lines(file: str, start: int) -> Iterator[tuple[int, bytes]]:
-    """Lines that begin at `start` or later, each with where it begins.
-
-    Only "\\n" ends a line, as in the authors' reader.
-    """
-    with _naming_read_errors(file), tf.io.gfile.GFile(file, "rb") as f:
-        if not start:
-            yield from _split_lines(f, 0)
-            return
-        # From the byte before, to see whether a line begins at `start`.
-        f.seek(start - 1)
-        lines = _split_lines(f, start - 1)
-        next(lines)
-        yield from lines
-
-
-@contextlib.contextmanager
-def _naming_read_errors(file: str) -> Iterator[None]:
-    try:
-        yield
-    except tf.errors.NotFoundError:
-        raise InputError(
-            f"inputs must be files; received {file!r}, which does not exist"
-        ) from None
-    except tf.errors.OpError as error:
-        reason = error.message.splitlines()[0]
-        raise InputError(
-            f"inputs must be readable; received {file!r}: {reason}"
-        ) from None
-
-
-def _split_lines(
-    f: tf.io.gfile.GFile, place: int
-) -> Iterator[tuple[int, bytes]]:
-    """Lines from `place` on, where the file stands."""
-    rest = f.read(_READ_BYTES)
-    if not place:
-        _refuse_other_formats(f.name, rest)
-        place = len(rest) - len(rest.removeprefix(_UTF8_MARK))
-        rest = rest[place:]
-    while block := f.read(_READ_BYTES):
-        *lines, rest = (rest + block).split(b"\n")
-        for line in lines:
-            yield place, line
-            place += len(line) + 1
-    for line in rest.split(b"\n"):
-        yield place, line
-        place += len(line) + 1
-
-
-def _is_utf8(raw: bytes) -> bool:
-    try:
-        raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
+def lines_of(text: str) -> list[str]:
+    """The lines of a document given as one text: stripped, none empty."""
+    lines = (line.strip() for line in text.split("\n"))
+    return [line for line in lines if line]
 
 
 def split_sentences(text: str) -> list[str]:

@@ -5,6 +5,7 @@ import json
 import os
 import sys
 
+import corpus_forms
 import numpy as np
 import pytest
 import tiny
@@ -52,7 +53,7 @@ def write(path, texts, newline="\n", between="\n"):
 
 @pytest.fixture
 def few(tmp_path):
-    """Fewer documents than `HeldOut` treats singly; every oddity of text."""
+    """Fewer documents than `HeldOut` treats singly; every oddity, any form."""
     folder = tmp_path / "few"
     write(folder / "b.txt", documents(7, 1), "\r\n", " \t\r\n\r\n")
     write(folder / "a.txt", documents(9, 2), between="\n\n\n")
@@ -61,6 +62,8 @@ def few(tmp_path):
     (folder / "e.txt").write_bytes("\ufeff\u3000\nthe mat\n\n\nran".encode())
     # One document longer than a range, without a blank line.
     write(folder / "f.txt", [itertools.chain(*documents(60, 3))])
+    text = "\n\n".join(map("\n".join, documents(18, 4)))
+    corpus_forms.write_spread(text, folder / "g")
     return str(folder)
 
 
@@ -139,7 +142,7 @@ def test_few_documents(
 ):
     manifests = both(few, tmp_path, tokenizer, num_shards, eval_fraction=0.3)
     assert_same_records(tmp_path, *manifests)
-    assert manifests[0]["stats"]["documents"] == 21
+    assert manifests[0]["stats"]["documents"] == 21 + 18
     names = os.listdir(tmp_path / "beam")
     assert sorted(names) == sorted(os.listdir(tmp_path / "local"))
     counts = verify_records(str(tmp_path / "beam"))
@@ -182,7 +185,7 @@ def test_many_documents(
 def test_a_worker_that_fails_leaves_nothing(tmp_path, few, tokenizer):
     with open(f"{few}/utf16.txt", "w", encoding="utf-16") as f:
         f.write("one\n\ntwo\n")
-    with pytest.raises(InputError, match=r"^text must be UTF-8;.*t it$"):
+    with pytest.raises(InputError, match=r"^inputs must be UTF-8 text.*t it$"):
         build_on_beam(few, tmp_path / "out", tokenizer)
     assert sorted(os.listdir(tmp_path)) == ["few"]
 
@@ -237,8 +240,12 @@ def test_what_beam_refuses_is_one_line(
 
 
 def test_the_command(tmp_path, text_file, vocab_file):
+    with open(text_file, encoding="utf-8") as file:
+        text = file.read()
+    spread = corpus_forms.write_spread(text, tmp_path / "spread", "body")
     arguments = [
-        f"--input={text_file}",
+        f"--input={spread}",
+        "--text_field=body",
         f"--vocab_file={vocab_file}",
         "--max_seq_length=16",
         "--num_shards=2",

@@ -10,12 +10,12 @@ import threading
 import types
 from concurrent.futures import CancelledError
 
+import corpus_forms
 import numpy as np
 import pytest
 import tiny
 
 pytest.importorskip("distributed", reason="pip install 'electra_tf[dask]'")
-
 from distributed import KilledWorker, LocalCluster
 from distributed.comm.core import CommClosedError
 
@@ -115,13 +115,21 @@ def test_the_records_are_the_local_ones(
         address = cluster.scheduler_address
         ours = build(text_file, tmp_path / "dask", tokenizer, address)
         assert_same_records(tmp_path, ours, local)
+        with open(text_file, encoding="utf-8") as file:
+            spread = corpus_forms.write_spread(
+                file.read(), tmp_path / "spread", "body"
+            )
+        forms = build(
+            spread, tmp_path / "forms", tokenizer, address, text_field="body"
+        )
+        assert forms["fingerprint"] == local["fingerprint"]
         before = tiny.tree(tmp_path)
         with pytest.raises(InputError, match="--overwrite"):
             build(text_file, tmp_path / "dask", tokenizer, address)
         utf16 = tmp_path / "utf16.txt"
         utf16.write_text("one\n\ntwo\n", encoding="utf-16")
         for folder in ("dask", "new"):
-            with pytest.raises(InputError, match=r"^text must be UTF-8;"):
+            with pytest.raises(InputError, match=r"^inputs must be UTF-8"):
                 build(
                     utf16, tmp_path / folder, tokenizer, address, overwrite=True
                 )
@@ -172,7 +180,7 @@ def test_paths_hold_wherever_a_worker_was_started(
     tmp_path, text_file, monkeypatch
 ):
     monkeypatch.chdir(pathlib.Path(text_file).parent)
-    [(_, found)] = shared.numbered_ranges(["addresses.txt"])
+    [(_, found)] = shared.numbered_ranges(["addresses.txt"], "text")
     assert found.file == text_file
     monkeypatch.chdir(tmp_path)
     with shared.shared_build("out", 2, overwrite=False) as under_way:

@@ -299,7 +299,7 @@ def test_command(tmp_path, capsys):
         (["--input={}/a.txt", "--vocab_file={}/bad.txt"], "MASK"),
         (
             ["--tfds_name=x", "--runner=y"],
-            "reads text files only.*; received 'x'",
+            "reads files only.*; received 'x'",
         ),
         (
             ["--input={}/a.txt", "--runner=y", "--num_processes=3"],
@@ -339,11 +339,11 @@ def test_a_dataset_of_tfds(tmp_path):
         name="small_wikipedia",
         version="1.0.0",
         features=tfds.features.FeaturesDict(
-            {"title": tfds.features.Text(), "text": tfds.features.Text()}
+            {"year": tf.int64, "text": tfds.features.Text()}
         ),
         split_datasets={
             "train": tf.data.Dataset.from_tensor_slices(
-                {"title": ["x"] * 6, "text": texts}
+                {"year": [1961] * 6, "text": texts}
             )
         },
         data_dir=str(tmp_path),
@@ -352,3 +352,9 @@ def test_a_dataset_of_tfds(tmp_path):
     found = list(tfds_documents("small_wikipedia:1.0.0", str(tmp_path)))
     expected = [[f"Title {i}", "The text.", f"é{i}"] for i in range(5)]
     assert found == expected
+    with pytest.raises(InputError, match=r"'year' of small_wik.* be a text"):
+        list(
+            tfds_documents(
+                "small_wikipedia:1.0.0", str(tmp_path), text_field="year"
+            )
+        )

@@ -124,7 +124,7 @@ def test_files_larger_than_a_block(tmp_path, monkeypatch):
     path = tmp_path / "long.txt"
     path.write_text("\n".join(lines), encoding="utf-8")
     for size in (3, 16, 1000):
-        monkeypatch.setattr("electra_tf.data.text.cutting._READ_BYTES", size)
+        monkeypatch.setattr("electra_tf.data.text.reading._READ_BYTES", size)
         assert list(read_documents([str(path)])) == [lines]
 
 

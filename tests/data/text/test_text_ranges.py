@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from electra_tf.data.text import cutting
+from electra_tf.data.text import reading
 from electra_tf.data.text.cutting import TextRange, cut_files, read_range
 from electra_tf.errors import InputError
 
@@ -38,7 +38,7 @@ def test_every_document_is_in_one_range(tmp_path, name, monkeypatch):
     expected = expected_documents(TEXTS[name])
     bad_lines = 2 if name == "not UTF-8" else 0
     for block in (5, 1 << 22):
-        monkeypatch.setattr(cutting, "_READ_BYTES", block)
+        monkeypatch.setattr(reading, "_READ_BYTES", block)
         for size in (*range(1, 12), 25, 1000):
             ranges = cut_files([str(path)], size)
             assert len(ranges) == max(1, -(-len(TEXTS[name]) // size))
@@ -52,8 +52,8 @@ def test_a_range_stops_reading_behind_its_documents(tmp_path, monkeypatch):
     """No range reads on to the end of a file that is not its own."""
     path = tmp_path / "text.txt"
     path.write_bytes(b"one\n\n" + b"a long document\n" * 1000)
-    monkeypatch.setattr(cutting, "_READ_BYTES", 16)
-    split_lines = cutting._split_lines
+    monkeypatch.setattr(reading, "_READ_BYTES", 16)
+    split_lines = reading._split_lines
     read = []
 
     def spy(*arguments):
@@ -61,7 +61,7 @@ def test_a_range_stops_reading_behind_its_documents(tmp_path, monkeypatch):
             read.append(line)
             yield line
 
-    monkeypatch.setattr(cutting, "_split_lines", spy)
+    monkeypatch.setattr(reading, "_split_lines", spy)
     assert not list(read_range(TextRange(str(path), 100, 200)))
     assert 0 < len(read) < 10
 
