@@ -124,7 +124,9 @@ def test_a_vocabulary_the_embedded_corpus_cannot_give(tmp_path, monkeypatch):
     from electra_tf.data.tokenizers import WordPieceTokenizer
 
     learnt = WordPieceTokenizer(tiny.vocab()), Counter()
-    monkeypatch.setattr(WordPieceTokenizer, "learn", lambda *arguments: learnt)
+    monkeypatch.setattr(
+        WordPieceTokenizer, "learn", lambda *_, **options: learnt
+    )
     size = len(tiny.vocab())
     finished = tiny.pretrain(
         model_dir=str(tmp_path / "run"), vocab_size=size + 1
