@@ -31,6 +31,7 @@ from electra_tf.config.objectives import (
     describe,
     has_trained_generator,
 )
+from electra_tf.config.optimization import OptimizerConfig
 from electra_tf.config.sizes import SIZES, NetworkSizes, check_generator_sizes
 from electra_tf.errors import require
 
@@ -105,32 +106,6 @@ class ObjectiveConfig(Options):
     temperature_decay_steps: int = field(0, NOT_NEGATIVE)
     disallow_correct: bool = field(False)
     compat: str = field("none", choices=("none", "google"))
-
-
-@dataclasses.dataclass(frozen=True)
-class OptimizerConfig(Options):
-    """How it is learned: AdamW and its schedule.
-
-    Attributes:
-      learning_rate: peak learning rate.
-      num_train_steps: steps of the run.
-      num_warmup_steps: steps of linear warm-up.
-      lr_decay_power: power of the polynomial decay.
-      weight_decay_rate: decoupled decay, not on LayerNorm and biases.
-      clip_norm: global norm the gradients are clipped to.
-      adam_bias_correction: correct Adam's moments for their zero start (paper:
-        no).
-      train_batch_size: sequences a step, over all replicas.
-    """
-
-    learning_rate: float = field(5e-4, POSITIVE)
-    num_train_steps: int = field(1_000_000, POSITIVE)
-    num_warmup_steps: int = field(10_000, NOT_NEGATIVE)
-    lr_decay_power: float = field(1.0, NOT_NEGATIVE)
-    weight_decay_rate: float = field(0.01, NOT_NEGATIVE)
-    clip_norm: float = field(1.0, POSITIVE)
-    adam_bias_correction: bool = field(False)
-    train_batch_size: int = field(128, POSITIVE)
 
 
 WORD_BORDERS = ("bert", "punctuation", "spaces")

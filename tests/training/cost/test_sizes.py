@@ -107,7 +107,7 @@ def test_generator_of_each_size(size):
 
 
 def test_optimizer_constants():
-    from electra_tf.training.optimizers import AdamW
+    from electra_tf.training.adamw import AdamW
 
     parameters = inspect.signature(AdamW).parameters
     expected = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-6}
@@ -198,6 +198,7 @@ BREACHES = [
         for name in (
             "model_size",
             "objective",
+            "optimizer",
             "tying",
             "position_init",
             "word_borders",
@@ -347,6 +348,7 @@ def _another(name: str, value):
     special = {
         "model_size": "small_released",
         "objective": "mlm",
+        "optimizer": "lamb",
         "tying": "none",
         "generator": "two_tower",
         "position_init": "sinusoidal",
