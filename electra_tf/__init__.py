@@ -64,7 +64,9 @@ _STORED = {
     "Selector": "electra_tf.modeling.networks",
     "Sinusoid": "electra_tf.modeling.layers",
     "TwoTowerCloze": "electra_tf.modeling.two_tower",
+    "WarmupCosineDecay": "electra_tf.training.schedules",
     "WarmupPolynomialDecay": "electra_tf.training.schedules",
+    "WarmupStableDecay": "electra_tf.training.schedules",
 }
 
 

@@ -2,9 +2,17 @@
 
 import dataclasses
 
-from electra_tf.config import NOT_NEGATIVE, POSITIVE, Options, field
+from electra_tf.config import (
+    NOT_NEGATIVE,
+    POSITIVE,
+    PROBABILITY,
+    Options,
+    field,
+)
+from electra_tf.errors import require
 
 OPTIMIZERS = ("adam", "lamb")
+SCHEDULES = ("polynomial", "warmup_stable_decay", "cosine")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,7 +25,14 @@ class OptimizerConfig(Options):
       learning_rate: peak learning rate.
       num_train_steps: steps of the run.
       num_warmup_steps: steps of linear warm-up.
-      lr_decay_power: power of the polynomial decay.
+      lr_schedule: polynomial: falls from the first step to the last, the
+        paper's; warmup_stable_decay: stays at its peak until num_decay_steps
+        before the end; cosine: falls after the warm-up to min_lr_ratio.
+      lr_decay_power: power of the decay, but of cosine; 1 is linear.
+      num_decay_steps: steps at the end in which the rate falls to 0
+        (warmup_stable_decay).
+      min_lr_ratio: what is left of the learning rate at the end, a fraction of
+        it (cosine).
       weight_decay_rate: decoupled decay, not on LayerNorm and biases.
       clip_norm: global norm the gradients are clipped to.
       adam_bias_correction: correct Adam's moments for their zero start (paper:
@@ -29,8 +44,25 @@ class OptimizerConfig(Options):
     learning_rate: float = field(5e-4, POSITIVE)
     num_train_steps: int = field(1_000_000, POSITIVE)
     num_warmup_steps: int = field(10_000, NOT_NEGATIVE)
+    lr_schedule: str = field("polynomial", choices=SCHEDULES)
     lr_decay_power: float = field(1.0, NOT_NEGATIVE)
+    num_decay_steps: int = field(0, NOT_NEGATIVE)
+    min_lr_ratio: float = field(0.0, PROBABILITY)
     weight_decay_rate: float = field(0.01, NOT_NEGATIVE)
     clip_norm: float = field(1.0, POSITIVE)
     adam_bias_correction: bool = field(False)
     train_batch_size: int = field(128, POSITIVE)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        steps, total = self.num_decay_steps, self.num_train_steps
+        if self.lr_schedule == "warmup_stable_decay":
+            rule = f"lie in [1, num_train_steps] ([1, {total}])"
+            needed = f"num_decay_steps of warmup_stable_decay must {rule}"
+            require(1 <= steps <= total, needed, steps)
+        else:
+            rule = "num_decay_steps needs lr_schedule=warmup_stable_decay"
+            require(not steps, rule, self.lr_schedule)
+        if self.min_lr_ratio:
+            rule = "min_lr_ratio needs lr_schedule=cosine"
+            require(self.lr_schedule == "cosine", rule, self.lr_schedule)

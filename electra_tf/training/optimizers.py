@@ -3,10 +3,10 @@
 import keras
 
 from electra_tf.config.optimization import OptimizerConfig
-from electra_tf.training import schedules
 from electra_tf.training.adamw import AdamW
 from electra_tf.training.lamb import Lamb
 from electra_tf.training.loss_scaling import LossScaled
+from electra_tf.training.schedules import make_schedule
 
 
 @keras.saving.register_keras_serializable("electra_tf")
@@ -34,16 +34,10 @@ def make_optimizer(
       config: rates and schedule.
       precision: mixed_float16 scales the loss.
     """
-    schedule = schedules.WarmupPolynomialDecay(
-        peak=config.learning_rate,
-        num_train_steps=config.num_train_steps,
-        num_warmup_steps=config.num_warmup_steps,
-        power=config.lr_decay_power,
-    )
     kind = KINDS[config.optimizer][precision == "mixed_float16"]
     always_corrects = config.optimizer == "lamb"
     return kind(
-        schedule,
+        make_schedule(config),
         decay_rate=config.weight_decay_rate,
         clip_norm=config.clip_norm,
         bias_correction=always_corrects or config.adam_bias_correction,

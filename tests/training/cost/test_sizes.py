@@ -170,6 +170,7 @@ BREACHES = [
             "gen_weight",
             "disc_weight",
             "lr_decay_power",
+            "min_lr_ratio",
             "weight_decay_rate",
         )
         for value in (-0.5, float("nan"))
@@ -178,6 +179,7 @@ BREACHES = [
         ({name: -1}, name, -1)
         for name in (
             "num_warmup_steps",
+            "num_decay_steps",
             "generator_num_attention_heads",
             "generator_intermediate_size",
             "seed",
@@ -197,6 +199,7 @@ BREACHES = [
         ({name: "other"}, name, "other")
         for name in (
             "model_size",
+            "lr_schedule",
             "objective",
             "optimizer",
             "tying",
@@ -225,6 +228,22 @@ BREACHES = [
         129,
     ),
     ({"generator_layers": 0.01}, "generator_layers", 0.01),
+    (
+        {"lr_schedule": "warmup_stable_decay"},
+        "num_decay_steps of warmup_stable_decay must lie in [1,",
+        0,
+    ),
+    (
+        {
+            "lr_schedule": "warmup_stable_decay",
+            "num_train_steps": 9,
+            "num_decay_steps": 10,
+        },
+        "[1, 9]",
+        10,
+    ),
+    ({"num_decay_steps": 9}, "lr_schedule=warmup_stable_decay", "polynomial"),
+    ({"min_lr_ratio": 0.1}, "lr_schedule=cosine", "polynomial"),
     ({"strategy": "tpu"}, "strategy=tpu needs tpu_name", ""),
     (
         {"strategy": "mirrored", "tpu_name": "local"},
@@ -343,12 +362,24 @@ def test_sharing_all_refuses_a_smaller_generator(given):
     make_config({"tying": "all", **dict.fromkeys(given, 1.0)})
 
 
+# What a field goes with.
+COMPANIONS = {
+    "num_decay_steps": {
+        "lr_schedule": "warmup_stable_decay",
+        "num_decay_steps": 9,
+    },
+    "min_lr_ratio": {"lr_schedule": "cosine"},
+}
+
+
 def _another(name: str, value):
     """A valid value of the field that differs from `value`."""
     special = {
         "model_size": "small_released",
         "objective": "mlm",
         "optimizer": "lamb",
+        "lr_schedule": "cosine",
+        "min_lr_ratio": 0.1,
         "tying": "none",
         "generator": "two_tower",
         "position_init": "sinusoidal",
@@ -382,8 +413,9 @@ def test_json_round_trip_of_sizes(size):
 @pytest.mark.parametrize("name", all_fields())
 def test_json_round_trip_of_every_field(name):
     plain = make_config({})
+    companions = COMPANIONS.get(name, {})
     value = _another(name, flat_values(plain)[name])
-    config = make_config({name: value})
+    config = make_config({**companions, name: value})
     assert config != plain
     assert from_json(to_json(config)) == config
     assert flat_values(make_config(flat_values(config))) == flat_values(config)
@@ -454,7 +486,7 @@ MAY_CHANGE = {
 
 @pytest.mark.parametrize("name", all_fields())
 def test_differences_are_those_that_define_the_run(name):
-    plain = make_config({})
+    plain = make_config(COMPANIONS.get(name, {}))
     old = flat_values(plain)
     # Alone, without what follows from it (a size's values, accents).
     group = next(
