@@ -79,6 +79,8 @@ class ObjectiveConfig(Options):
     Attributes:
       objective: training system.
       mask_prob: fraction of the tokens to mask.
+      mask_prob_end: fraction at the end of the run, linear in the step; 0
+        keeps mask_prob. Evaluations always have mask_prob.
       gen_weight: weight of the masked-LM loss.
       disc_weight: weight of the detection loss.
       mws_weight: weight of the multi-word selection loss (teams).
@@ -96,6 +98,7 @@ class ObjectiveConfig(Options):
 
     objective: str = field("electra", choices=OBJECTIVES)
     mask_prob: float = field(0.15, INSIDE)
+    mask_prob_end: float = field(0.0, PROBABILITY)
     gen_weight: float = field(1.0, NOT_NEGATIVE)
     disc_weight: float = field(50.0, NOT_NEGATIVE)
     mws_weight: float = field(2.0, NOT_NEGATIVE)

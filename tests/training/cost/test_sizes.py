@@ -195,6 +195,7 @@ BREACHES = [
         for value in (-0.1, 1.0, 1.5, float("nan"))
     ),
     *(({"mask_prob": v}, "mask_prob", v) for v in (0.0, 1.0, -0.1, 1.5)),
+    *(({"mask_prob_end": v}, "mask_prob_end", v) for v in (1.0, -0.1)),
     *(
         ({name: "other"}, name, "other")
         for name in (
@@ -380,6 +381,7 @@ def _another(name: str, value):
         "optimizer": "lamb",
         "lr_schedule": "cosine",
         "min_lr_ratio": 0.1,
+        "mask_prob_end": 0.3,
         "tying": "none",
         "generator": "two_tower",
         "position_init": "sinusoidal",
