@@ -1,6 +1,7 @@
 """How a run learns: optimizer, learning rate, batch size."""
 
 import dataclasses
+from typing import NamedTuple
 
 from electra_tf.config import (
     NOT_NEGATIVE,
@@ -13,6 +14,20 @@ from electra_tf.errors import require
 
 OPTIMIZERS = ("adam", "lamb")
 SCHEDULES = ("polynomial", "warmup_stable_decay", "cosine")
+
+
+class BatchStage(NamedTuple):
+    """Steps with one batch size.
+
+    Attributes:
+      first_step: the first of them.
+      batch_size: sequences of each.
+      first_example: examples of all steps before.
+    """
+
+    first_step: int
+    batch_size: int
+    first_example: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +53,10 @@ class OptimizerConfig(Options):
       adam_bias_correction: correct Adam's moments for their zero start (paper:
         no); lamb always does.
       train_batch_size: sequences a step, over all replicas.
+      train_batch_size_start: sequences of the first steps, doubled until they
+        are train_batch_size; 0 has that from the first step on.
+      batch_warmup_steps: steps until then, as many with each batch size
+        (train_batch_size_start).
     """
 
     optimizer: str = field("adam", choices=OPTIMIZERS)
@@ -52,9 +71,15 @@ class OptimizerConfig(Options):
     clip_norm: float = field(1.0, POSITIVE)
     adam_bias_correction: bool = field(False)
     train_batch_size: int = field(128, POSITIVE)
+    train_batch_size_start: int = field(0, NOT_NEGATIVE)
+    batch_warmup_steps: int = field(0, NOT_NEGATIVE)
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self._check_schedule()
+        self._check_batch_warmup()
+
+    def _check_schedule(self) -> None:
         steps, total = self.num_decay_steps, self.num_train_steps
         if self.lr_schedule == "warmup_stable_decay":
             rule = f"lie in [1, num_train_steps] ([1, {total}])"
@@ -66,3 +91,43 @@ class OptimizerConfig(Options):
         if self.min_lr_ratio:
             rule = "min_lr_ratio needs lr_schedule=cosine"
             require(self.lr_schedule == "cosine", rule, self.lr_schedule)
+
+    def _check_batch_warmup(self) -> None:
+        start, steps = self.train_batch_size_start, self.batch_warmup_steps
+        if not start:
+            rule = "batch_warmup_steps needs train_batch_size_start"
+            require(not steps, rule, start)
+            return
+        doubled = [start * 2**n for n in range(1, 33)]
+        rule = f"train_batch_size_start ({start}) doubled once or more often"
+        size = self.train_batch_size
+        require(size in doubled, f"train_batch_size must be {rule}", size)
+        least = 1 + doubled.index(size)
+        rule = "batch_warmup_steps must give each smaller batch size a step, "
+        require(steps >= least, f"{rule}so be at least {least}", steps)
+
+    def batch_stages(self) -> list[BatchStage]:
+        """The batch sizes of the run, in their order.
+
+        With W steps of warm-up and n doublings, size number i begins at step
+        floor(i W / n). What makes up batch t so follows from t alone.
+        """
+        size = self.train_batch_size_start or self.train_batch_size
+        count = (self.train_batch_size // size).bit_length() - 1
+        stages = [BatchStage(0, size, 0)]
+        for number in range(1, count + 1):
+            first = number * self.batch_warmup_steps // count
+            before, size, examples = stages[-1]
+            examples += (first - before) * size
+            stages.append(BatchStage(first, 2 * size, examples))
+        return stages
+
+    def batch_stage(self, step: int) -> BatchStage:
+        """The stage that a step (from 0) belongs to."""
+        begun = [s for s in self.batch_stages() if s.first_step <= step]
+        return begun[-1]
+
+    def examples_before(self, step: int) -> int:
+        """Examples of the first `step` steps."""
+        first_step, size, examples = self.batch_stage(step)
+        return examples + (step - first_step) * size

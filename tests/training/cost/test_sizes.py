@@ -180,6 +180,8 @@ BREACHES = [
         for name in (
             "num_warmup_steps",
             "num_decay_steps",
+            "train_batch_size_start",
+            "batch_warmup_steps",
             "generator_num_attention_heads",
             "generator_intermediate_size",
             "seed",
@@ -245,6 +247,24 @@ BREACHES = [
     ),
     ({"num_decay_steps": 9}, "lr_schedule=warmup_stable_decay", "polynomial"),
     ({"min_lr_ratio": 0.1}, "lr_schedule=cosine", "polynomial"),
+    ({"batch_warmup_steps": 9}, "needs train_batch_size_start", 0),
+    *(
+        (
+            {"train_batch_size": size, "train_batch_size_start": 16},
+            "train_batch_size must be train_batch_size_start (16) doubled",
+            size,
+        )
+        for size in (8, 16, 48, 100)
+    ),
+    (
+        {
+            "train_batch_size": 64,
+            "train_batch_size_start": 16,
+            "batch_warmup_steps": 1,
+        },
+        "so be at least 2",
+        1,
+    ),
     ({"strategy": "tpu"}, "strategy=tpu needs tpu_name", ""),
     (
         {"strategy": "mirrored", "tpu_name": "local"},
@@ -370,6 +390,15 @@ COMPANIONS = {
         "num_decay_steps": 9,
     },
     "min_lr_ratio": {"lr_schedule": "cosine"},
+    "train_batch_size_start": {
+        "train_batch_size": 16,
+        "train_batch_size_start": 1,
+        "batch_warmup_steps": 9,
+    },
+    "batch_warmup_steps": {
+        "train_batch_size_start": 16,
+        "batch_warmup_steps": 9,
+    },
 }
 
 
@@ -416,7 +445,7 @@ def test_json_round_trip_of_sizes(size):
 def test_json_round_trip_of_every_field(name):
     plain = make_config({})
     companions = COMPANIONS.get(name, {})
-    value = _another(name, flat_values(plain)[name])
+    value = _another(name, flat_values(make_config(companions))[name])
     config = make_config({**companions, name: value})
     assert config != plain
     assert from_json(to_json(config)) == config
