@@ -1,5 +1,7 @@
 """Runs whose batch size, mask rate and learning rate all move, by LAMB."""
 
+import shutil
+
 import pytest
 import tiny
 from test_replicas import assert_equal_but_for_rounding
@@ -18,6 +20,7 @@ MOVING = {
     "num_hidden_layers": 1,
     "num_train_steps": 12,
     "eval_every_steps": 0,
+    "save_checkpoints_steps": 8,
 }
 
 
@@ -28,7 +31,7 @@ def pretrain(folder, records_dir, **changed):
     return finished, str(folder)
 
 
-def test_a_run_that_stopped_within_a_stage_comes_to_the_same_bits(
+def test_a_run_that_goes_on_within_a_stage_comes_to_the_same_bits(
     records_dir, tmp_path
 ):
     finished, whole = pretrain(tmp_path / "whole", records_dir)
@@ -37,12 +40,17 @@ def test_a_run_that_stopped_within_a_stage_comes_to_the_same_bits(
     assert (first["step"], last["step"]) == (5, 12)
     assert first["tokens_seen"] == 5 * 4 * tiny.LENGTH
     assert last["tokens_seen"] == (5 * 4 + 7 * 8) * tiny.LENGTH
-    for step, note in ((8, ""), (12, "from the checkpoint of step 8 of 12")):
-        part, folder = pretrain(
-            tmp_path / "parts", records_dir, stop_at_step=step
-        )
-        assert part.code == 0, part.err
-        assert note in part.err
+    # As a kill behind step 8 leaves it.
+    killed = tmp_path / "killed"
+    shutil.copytree(whole, killed)
+    for path in killed.glob("checkpoints/step-12.*"):
+        path.unlink()
+    (killed / "checkpoints/checkpoint").write_text(
+        'model_checkpoint_path: "step-8"\n'
+    )
+    finished, folder = pretrain(killed, records_dir)
+    assert finished.code == 0, finished.err
+    assert "from the checkpoint of step 8 of 12" in finished.err
     tiny.assert_same_end(folder, whole)
 
 
