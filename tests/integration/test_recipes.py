@@ -6,6 +6,8 @@ import pytest
 import tiny
 from test_replicas import assert_equal_but_for_rounding
 
+from electra_tf.data.records import batches
+
 # One network of one block and two batch sizes, as each is traced anew: 4 from
 # step 0, 8 from step 5.
 MOVING = {
@@ -31,8 +33,22 @@ def pretrain(folder, records_dir, **changed):
     return finished, str(folder)
 
 
+@pytest.fixture
+def first_places(monkeypatch):
+    """Batch size -> place of the first example that was read for it."""
+    found, numbers_of = {}, batches.record_numbers
+
+    def note(positions, *rest):
+        first = int(positions[0])
+        found[len(positions)] = min(first, found.get(len(positions), first))
+        return numbers_of(positions, *rest)
+
+    monkeypatch.setattr(batches, "record_numbers", note)
+    return found
+
+
 def test_a_run_that_goes_on_within_a_stage_comes_to_the_same_bits(
-    records_dir, tmp_path
+    first_places, records_dir, tmp_path
 ):
     finished, whole = pretrain(tmp_path / "whole", records_dir)
     assert finished.code == 0, finished.err
@@ -40,6 +56,8 @@ def test_a_run_that_goes_on_within_a_stage_comes_to_the_same_bits(
     assert (first["step"], last["step"]) == (5, 12)
     assert first["tokens_seen"] == 5 * 4 * tiny.LENGTH
     assert last["tokens_seen"] == (5 * 4 + 7 * 8) * tiny.LENGTH
+    assert first_places == {4: 0, 8: 5 * 4}
+    first_places.clear()
     # As a kill behind step 8 leaves it.
     killed = tmp_path / "killed"
     shutil.copytree(whole, killed)
@@ -52,6 +70,7 @@ def test_a_run_that_goes_on_within_a_stage_comes_to_the_same_bits(
     assert finished.code == 0, finished.err
     assert "from the checkpoint of step 8 of 12" in finished.err
     tiny.assert_same_end(folder, whole)
+    assert first_places == {8: 5 * 4 + 3 * 8}
 
 
 @pytest.mark.slow
