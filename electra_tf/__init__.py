@@ -54,15 +54,19 @@ _STORED = {
     "Dropout": "electra_tf.modeling.layers",
     "HuggingFaceHead": "electra_tf.finetune.models.text_heads",
     "JointSpanHead": "electra_tf.finetune.models.span_heads",
+    "Lamb": "electra_tf.training.lamb",
     "LayerNorm": "electra_tf.modeling.layers",
     "LayerwiseAdamW": "electra_tf.finetune.models.optimizer",
     "LossScaledAdamW": "electra_tf.training.optimizers",
+    "LossScaledLamb": "electra_tf.training.optimizers",
     "PlainSpanHead": "electra_tf.finetune.models.span_heads",
     "SelectionHead": "electra_tf.modeling.heads",
     "Selector": "electra_tf.modeling.networks",
     "Sinusoid": "electra_tf.modeling.layers",
     "TwoTowerCloze": "electra_tf.modeling.two_tower",
+    "WarmupCosineDecay": "electra_tf.training.schedules",
     "WarmupPolynomialDecay": "electra_tf.training.schedules",
+    "WarmupStableDecay": "electra_tf.training.schedules",
 }
 
 

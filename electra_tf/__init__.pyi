@@ -33,6 +33,6 @@ from electra_tf.serving.export import (
     SavedModelEncoder as SavedModelEncoder,
 )
 from electra_tf.serving.export import export_finetuned as export_finetuned
-from electra_tf.training.optimizers import AdamW as AdamW
+from electra_tf.training.adamw import AdamW as AdamW
 
 __version__: str

@@ -6,6 +6,7 @@ from electra_tf.config import (
     INSIDE,
     NOT_NEGATIVE,
     POSITIVE,
+    PROBABILITY,
     Options,
     field,
 )
@@ -22,6 +23,8 @@ class ObjectiveConfig(Options):
     Attributes:
       objective: training system.
       mask_prob: fraction of the tokens to mask.
+      mask_prob_end: fraction at the end of the run, linear in the step; 0
+        keeps mask_prob. Evaluations always have mask_prob.
       masking: what is masked together: token: each token by itself; whole_word:
         all pieces of a word; span: spans of up to 10 whole words.
       gen_weight: weight of the masked-LM loss.
@@ -41,6 +44,7 @@ class ObjectiveConfig(Options):
 
     objective: str = field("electra", choices=OBJECTIVES)
     mask_prob: float = field(0.15, INSIDE)
+    mask_prob_end: float = field(0.0, PROBABILITY)
     masking: str = field(MASKINGS[0], choices=MASKINGS)
     gen_weight: float = field(1.0, NOT_NEGATIVE)
     disc_weight: float = field(50.0, NOT_NEGATIVE)

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any, get_type_hints
 
 from electra_tf.config import (
-    NOT_NEGATIVE,
     POSITIVE,
     PROBABILITY,
     Field,
@@ -27,6 +26,7 @@ from electra_tf.config.description import GENERATORS, TYINGS
 from electra_tf.config.execution import ExecutionConfig, RunConfig
 from electra_tf.config.objective_options import ObjectiveConfig
 from electra_tf.config.objectives import describe, has_trained_generator
+from electra_tf.config.optimization import OptimizerConfig
 from electra_tf.config.sizes import SIZES, NetworkSizes, check_generator_sizes
 from electra_tf.errors import require
 
@@ -65,32 +65,6 @@ class ElectraConfig(NetworkSizes):
             "generator_layers must be 1",
             fractions,
         )
-
-
-@dataclasses.dataclass(frozen=True)
-class OptimizerConfig(Options):
-    """How it is learned: AdamW and its schedule.
-
-    Attributes:
-      learning_rate: peak learning rate.
-      num_train_steps: steps of the run.
-      num_warmup_steps: steps of linear warm-up.
-      lr_decay_power: power of the polynomial decay.
-      weight_decay_rate: decoupled decay, not on LayerNorm and biases.
-      clip_norm: global norm the gradients are clipped to.
-      adam_bias_correction: correct Adam's moments for their zero start (paper:
-        no).
-      train_batch_size: sequences a step, over all replicas.
-    """
-
-    learning_rate: float = field(5e-4, POSITIVE)
-    num_train_steps: int = field(1_000_000, POSITIVE)
-    num_warmup_steps: int = field(10_000, NOT_NEGATIVE)
-    lr_decay_power: float = field(1.0, NOT_NEGATIVE)
-    weight_decay_rate: float = field(0.01, NOT_NEGATIVE)
-    clip_norm: float = field(1.0, POSITIVE)
-    adam_bias_correction: bool = field(False)
-    train_batch_size: int = field(128, POSITIVE)
 
 
 WORD_BORDERS = ("bert", "punctuation", "spaces")

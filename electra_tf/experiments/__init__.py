@@ -36,6 +36,8 @@ _SHARED = (
     *TOKENIZER_OPTIONS,
     "max_seq_length",
     "train_batch_size",
+    "train_batch_size_start",
+    "batch_warmup_steps",
     "num_train_steps",
     "seed",
     "model_dir",

@@ -9,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 
 from electra_tf.config.execution import ExecutionConfig
-from electra_tf.config.objective_options import ObjectiveConfig
 from electra_tf.config.objectives import describe
 from electra_tf.config.pretraining import PretrainingConfig, flat_values
 from electra_tf.data.tokenizers import Tokenizer
@@ -44,19 +43,20 @@ NEVER = -1e9
 _PLAIN = ExecutionConfig()
 
 
-def make_masker(
-    config: ObjectiveConfig, max_seq_length: int, tokenizer: Tokenizer
-) -> TokenMasker:
+def make_masker(config: PretrainingConfig, tokenizer: Tokenizer) -> TokenMasker:
     """The masker of a configuration; specials are never masked."""
-    of_words = config.masking != "token"
+    options = config.objective
+    of_words = options.masking != "token"
     return TokenMasker(
-        mask_prob=config.mask_prob,
-        max_seq_length=max_seq_length,
+        mask_prob=options.mask_prob,
+        max_seq_length=config.data.max_seq_length,
         mask_id=tokenizer.mask_id,
         never_masked=never_masked(tokenizer),
-        with_replacement=config.compat == "google",
+        with_replacement=options.compat == "google",
+        mask_prob_end=options.mask_prob_end,
+        num_train_steps=config.optimizer.num_train_steps,
         starts_word=tokenizer.starts_word if of_words else None,
-        spans=config.masking == "span",
+        spans=options.masking == "span",
     )
 
 
@@ -145,7 +145,7 @@ def build_pretrainer(
         networks = make_networks(config)
     objective = class_of(options.objective).from_values(
         flat_values(config),
-        make_masker(options, config.data.max_seq_length, tokenizer),
+        make_masker(config, tokenizer),
         make_generator(config, networks, tokenizer, unigram_log_probs),
         Sampler(
             options.temperature,

@@ -69,13 +69,34 @@ def marked(input_ids: tf.Tensor, masked: MaskedBatch) -> tf.Tensor:
     return write_slots(nowhere, masked.positions, ones, masked.weights > 0)
 
 
+def mask_rate(
+    step: int | tf.Tensor, start: float, end: float = 0.0, num_steps: int = 0
+) -> float | tf.Tensor:
+    """The fraction to mask at a step: linear from `start` to `end`.
+
+    Args:
+      step: updates made so far; evaluations, all at step 0, stay at the start.
+      start: at step 0.
+      end: from `num_steps` on; 0 keeps the start.
+      num_steps: of the run.
+
+    Reference: Yang et al. 2023, "Learning Better Masking for Better Language
+    Model Pre-training", the linear masking ratio decay.
+    """
+    if not end:
+        return start
+    done = tf.minimum(tf.cast(step, tf.float32) / num_steps, 1.0)
+    return start + (end - start) * done
+
+
 @keras.saving.register_keras_serializable("electra_tf")
 class TokenMasker(BaseLayer):
     """Masks a fraction of the tokens, anew at every step.
 
     Of a row with n tokens (counting [CLS] and [SEP]) k = max(1, min(M,
-    round(n * mask_prob))) are chosen, halves rounded to even, never [CLS],
-    [SEP], [MASK] or padding. 85 % of them show [MASK], the others stay.
+    round(n * p))) are chosen, halves rounded to even, never [CLS], [SEP],
+    [MASK] or padding; p is the step's `mask_rate`. 85 % of them show [MASK],
+    the others stay.
 
     With `starts_word` whole words are chosen, in random order, of together at
     most k tokens: a word that does not fit in what is left is skipped, so that
@@ -83,13 +104,15 @@ class TokenMasker(BaseLayer):
     [MASK], or all stay. Special tokens and padding end words.
 
     Args:
-      mask_prob: fraction of the tokens.
-      max_seq_length: L; sets the number of slots M.
+      mask_prob: fraction of the tokens, at the start.
+      max_seq_length: L; with the larger fraction it sets the number of slots M.
       mask_id: id of [MASK].
       never_masked: ids that are left alone.
       with_replacement: draw positions with replacement, as the authors' code
         does (about 7 % of the slots then repeat a position).
       show_prob: probability that a chosen token shows [MASK].
+      mask_prob_end: fraction at the end; 0 keeps the start's.
+      num_train_steps: steps until then.
       starts_word: bool [V], whether a piece begins a word; None masks tokens
         whatever their words.
       spans: choose words in spans, as `words.in_spans` draws them.
@@ -110,6 +133,8 @@ class TokenMasker(BaseLayer):
         never_masked: tuple[int, ...],
         with_replacement: bool = False,
         show_prob: float = 0.85,
+        mask_prob_end: float = 0.0,
+        num_train_steps: int = 0,
         starts_word: Sequence[bool] | np.ndarray | None = None,
         spans: bool = False,
         **kwargs,
@@ -130,14 +155,20 @@ class TokenMasker(BaseLayer):
         known = starts_word is not None
         self.starts_word = tuple(map(bool, starts_word)) if known else None
         self.spans = spans
-        self.num_slots = num_slots(mask_prob, max_seq_length)
+        self.mask_prob_end = mask_prob_end
+        self.num_train_steps = num_train_steps
+        largest = max(mask_prob, mask_prob_end)
+        self.num_slots = num_slots(largest, max_seq_length)
 
     def call(self, batch: Mapping[str, tf.Tensor]) -> MaskedBatch:
         noise = current_noise()
         ids = tf.cast(batch["input_ids"], tf.int32)  # [B, L]
         mask = tf.cast(batch["input_mask"], tf.int32)  # [B, L]
         allowed = candidates(ids, mask, self.never_masked)  # [B, L]
-        count = tf.cast(tf.reduce_sum(mask, 1), tf.float32) * self.mask_prob
+        rate = mask_rate(
+            noise.step, self.mask_prob, self.mask_prob_end, self.num_train_steps
+        )
+        count = tf.cast(tf.reduce_sum(mask, 1), tf.float32) * rate
         count = tf.clip_by_value(tf.round(count), 1.0, self.num_slots)  # [B]
         choose = self._tokens if self.starts_word is None else self._words
         positions, used, shown = choose(ids, allowed, count, noise)  # [B, M]

@@ -16,7 +16,7 @@ from electra_tf.files import (
     write_bytes,
 )
 from electra_tf.pretraining.pretrainer import Pretrainer
-from electra_tf.training.optimizers import LOSS_SCALE, LossScaledAdamW
+from electra_tf.training.loss_scaling import LOSS_SCALE, LossScaled
 
 FOLDER = "checkpoints"
 _POINTER = "checkpoint"
@@ -76,7 +76,7 @@ class Checkpoints:
         return True
 
     def _has_other_precision(self, latest: str) -> bool:
-        ours = isinstance(self.pretrainer.optimizer, LossScaledAdamW)
+        ours = isinstance(self.pretrainer.optimizer, LossScaled)
         names, _ = open_checkpoint(latest)
         return ours != any(LOSS_SCALE in name for name in names)
 

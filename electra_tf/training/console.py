@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from tqdm import tqdm
 
 from electra_tf.config.objectives import shown_figures
+from electra_tf.config.optimization import OptimizerConfig
 
 _is_muted = False
 
@@ -32,15 +33,12 @@ class Progress:
     Where standard error is no terminal, a plain line at each log step.
     """
 
-    def __init__(
-        self, num_train_steps: int, step: int, batch_size: int, length: int
-    ):
-        self.batch_size = batch_size
-        self.tokens_a_step = batch_size * length
-        self.total = num_train_steps
+    def __init__(self, optimizer: OptimizerConfig, step: int, length: int):
+        self.optimizer, self.length = optimizer, length
+        self.total = optimizer.num_train_steps
         self.is_terminal = sys.stderr.isatty() and not _is_muted
         self.bar = tqdm(
-            total=num_train_steps,
+            total=self.total,
             initial=step,
             unit="step",
             disable=not self.is_terminal,
@@ -56,13 +54,13 @@ class Progress:
         self, step: int, values: Mapping[str, float], speed: float
     ) -> None:
         """Shows the values since the last log step."""
-        seen = step * self.tokens_a_step
-        tokens = f"{tqdm.format_sizeof(seen)} tokens"
+        seen = self.optimizer.examples_before(step)
+        tokens = f"{tqdm.format_sizeof(seen * self.length)} tokens"
         text = f"{shown(values)} | {speed:.1f} seq/s | {tokens}"
         if self.is_terminal:
             self.bar.set_postfix_str(text)
         else:
-            sequences = (self.total - step) * self.batch_size
+            sequences = self.optimizer.examples_before(self.total) - seen
             left = tqdm.format_interval(sequences / max(speed, 1e-9))
             say(f"step {step:,}/{self.total:,} | {text} | {left} left")
 

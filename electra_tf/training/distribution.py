@@ -54,10 +54,11 @@ class Distribution:
             text += f" on each of {count} workers, {self.num_replicas} replicas"
         return text + _unused_gpu()
 
-    def check_batch(self, batch_size: int, parts: int) -> None:
+    def check_batch(self, name: str, batch_size: int, parts: int) -> None:
         """Refuses a global batch that replicas and parts cannot share.
 
         Args:
+          name: of the field.
           batch_size: rows of a global batch.
           parts: micro-batches of each replica.
 
@@ -68,7 +69,7 @@ class Distribution:
         nearest = (2 * batch_size + divisor) // (2 * divisor) * divisor
         require(
             batch_size % divisor == 0,
-            f"train_batch_size must be a multiple of {divisor} "
+            f"{name} must be a multiple of {divisor} "
             f"({self.num_replicas} replicas x {parts} accumulation steps), "
             f"the nearest is {nearest or divisor}",
             batch_size,

@@ -99,17 +99,9 @@ class TrainingLoop:
         """
         run, total = self.config.run, self.config.optimizer.num_train_steps
         stop = run.stop_at_step or total
-        batch, first = self.config.optimizer.train_batch_size, self.step
-
-        def rows_of_worker(row, count):
-            return train_batches(
-                self.records, batch, run.seed, first, None, row, count
-            )
-
-        batches = iter(self.distribution.batches(rows_of_worker, batch))
-        progress = Progress(
-            total, first, batch, self.config.data.max_seq_length
-        )
+        length = self.config.data.max_seq_length
+        progress = Progress(self.config.optimizer, self.step, length)
+        entered = batches = None
         with (
             contextlib.closing(progress),
             self._listening(),
@@ -118,8 +110,23 @@ class TrainingLoop:
             while self.step < total:
                 if self.step >= stop:
                     raise Stopped(None, self.step)
+                stage = self.config.optimizer.batch_stage(self.step)
+                if stage != entered:
+                    entered, batches = stage, self._batches(stage.batch_size)
                 self._advance(batches, progress)
                 self._events(progress)
+
+    def _batches(self, size: int):
+        """The batches from this step on, of a stage with this batch size."""
+        seed, first = self.config.run.seed, self.step
+        place = self.config.optimizer.examples_before(first)
+
+        def rows_of_worker(row, count):
+            return train_batches(
+                self.records, size, seed, first, None, row, count, place
+            )
+
+        return iter(self.distribution.batches(rows_of_worker, size))
 
     def _advance(self, batches, progress: Progress) -> None:
         first, objective, run = (
@@ -132,7 +139,9 @@ class TrainingLoop:
             self.config.optimizer.num_train_steps,
             first + self.config.execution.iterations_per_loop,
         ]
-        stops = (*objective.boundaries, run.stop_at_step)
+        stages = self.config.optimizer.batch_stages()
+        stops = [*objective.boundaries, run.stop_at_step]
+        stops += [stage.first_step for stage in stages]
         ends += [step for step in stops if step > first]
         intervals = (
             run.log_every_steps,
@@ -167,7 +176,7 @@ class TrainingLoop:
         optimizer, measures = self.config.optimizer, self.pretrainer.measures
         values = measures.measured()
         values["learning_rate"] = float(self.pretrainer.optimizer.learning_rate)
-        rows = step * optimizer.train_batch_size
+        rows = optimizer.examples_before(step)
         values["tokens_seen"] = rows * self.config.data.max_seq_length
         values["epoch"] = rows / self.records.num_records
         measures.reset_state()
@@ -187,9 +196,12 @@ class TrainingLoop:
         before, then = self._mark
         now = time.time()
         self._mark = (step, now)
-        steps = (step - before) / max(now - then, 1e-9)
-        sequences = steps * self.config.optimizer.train_batch_size
-        return {"sequences_per_second": sequences, "steps_per_second": steps}
+        seen = self.config.optimizer.examples_before
+        seconds = max(now - then, 1e-9)
+        return {
+            "sequences_per_second": (seen(step) - seen(before)) / seconds,
+            "steps_per_second": (step - before) / seconds,
+        }
 
     def _evaluate(self, step: int) -> None:
         before = time.time()

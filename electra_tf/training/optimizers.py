@@ -1,258 +1,44 @@
-"""AdamW as the authors' code has it, and with a scaled loss for float16."""
-
-import math
-import re
-from collections.abc import Sequence
+"""The optimizers of pre-training runs, by name and precision."""
 
 import keras
-import numpy as np
-import tensorflow as tf
 
-from electra_tf.config.pretraining import OptimizerConfig
-from electra_tf.modeling.layers import arguments_of
-from electra_tf.training import schedules
-
-# The usual 2**15, less what the loss is larger than usual: detection has a
-# weight of 50.
-INITIAL_SCALE = 2.0**10
-STEPS_TO_DOUBLE = 2000
-LOSS_SCALE = "loss_scale"
-NO_DECAY = r"LayerNorm|layer_norm|bias"
-
-
-def decay_groups(
-    variables: Sequence[keras.Variable], no_decay: str = NO_DECAY
-) -> dict[str, list[keras.Variable]]:
-    """Splits variables into "decayed" and "not_decayed" by their full path.
-
-    Keras' own `exclude_from_weight_decay` sees the last name alone, so that
-    "LayerNorm" would exclude nothing.
-    """
-    groups: dict[str, list] = {"decayed": [], "not_decayed": []}
-    for variable in variables:
-        free = re.search(no_decay, variable.path)
-        groups["not_decayed" if free else "decayed"].append(variable)
-    return groups
-
-
-def _rounding_of_v(beta_2: float) -> float:
-    """By what factor float32 makes sqrt(v) too small, near 1 - 6e-6.
-
-    The fused operation takes 1 - beta_2 in float32, where 0.999 leaves
-    0.00099999. The same factor on rate and epsilon takes it out of the update.
-    """
-    rounded = np.float32(1) - np.float32(beta_2)
-    return math.sqrt(float(rounded) / (1 - beta_2))
+from electra_tf.config.optimization import OptimizerConfig
+from electra_tf.training.adamw import AdamW
+from electra_tf.training.lamb import Lamb
+from electra_tf.training.loss_scaling import LossScaled
+from electra_tf.training.schedules import make_schedule
 
 
 @keras.saving.register_keras_serializable("electra_tf")
-class AdamW(keras.optimizers.Optimizer):
-    """Adam with decoupled weight decay and a global norm clipped once.
-
-    m <- b1 m + (1 - b1) g;  v <- b2 v + (1 - b2) g^2
-    theta <- theta - rate * (m / (sqrt(v) + eps) + decay * theta)
-
-    Gradients are summed over replicas before their global norm is clipped, so
-    that N replicas take the step that one would. Moments are not corrected
-    for their start at zero unless `bias_correction` is set: the paper's
-    results have none.
-
-    Args:
-      learning_rate: float or schedule.
-      decay_rate: of the variables whose path does not match `no_decay`.
-      clip_norm: largest global norm of the gradients, None for no limit.
-      bias_correction: divide m by 1 - b1^t and v by 1 - b2^t.
-      beta_1, beta_2, epsilon: as in the paper's Table 6.
-      no_decay: regular expression searched in variables' full paths.
-
-    Reference: ELECTRA, Table 6; Loshchilov and Hutter 2019, Algorithm 2.
-    """
-
-    def __init__(
-        self,
-        learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
-        decay_rate: float = 0.01,
-        clip_norm: float | None = 1.0,
-        bias_correction: bool = False,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-6,
-        no_decay: str = NO_DECAY,
-        name: str = "adamw",
-        **kwargs,
-    ):
-        super().__init__(learning_rate=learning_rate, name=name, **kwargs)
-        self.decay_rate = decay_rate
-        self.clip_norm = clip_norm
-        self.bias_correction = bias_correction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.no_decay = no_decay
-
-    def build(self, variables):
-        if self.built:
-            return
-        super().build(variables)
-        slot = self.add_variable_from_reference
-        self.adam_m = [slot(v, name="adam_m") for v in variables]
-        self.adam_v = [slot(v, name="adam_v") for v in variables]
-        decayed = decay_groups(variables, self.no_decay)["decayed"]
-        decayed = {id(v) for v in decayed}
-        self._decay_rates = [
-            self.decay_rate if id(v) in decayed else 0.0 for v in variables
-        ]
-
-    def _backend_update_step(self, grads, trainable_variables, learning_rate):
-        # Keras clips each replica's own gradient; here they are summed first.
-        variables = [
-            v.value if isinstance(v, keras.Variable) else v
-            for v in trainable_variables
-        ]
-        # Norms of sparse gradients count repeated rows apart: make all dense.
-        grads = [tf.convert_to_tensor(g) for g in grads]
-        pairs = list(zip(grads, variables, strict=True))
-        pairs = self._all_reduce_sum_gradients(pairs)
-        grads = self.unscaled([gradient for gradient, _ in pairs])
-        if self.clip_norm is not None:
-            grads, _ = tf.clip_by_global_norm(grads, self.clip_norm)
-        tf.__internal__.distribute.interim.maybe_merge_call(
-            self._distributed_tf_update_step,
-            tf.distribute.get_strategy(),
-            list(zip(grads, variables, strict=True)),
-            learning_rate,
-        )
-
-    def unscaled(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
-        """Gradients of the loss itself, of those of what `scale_loss` gave."""
-        return gradients
-
-    def betas(self) -> tuple[float | tf.Tensor, float | tf.Tensor]:
-        """Decay of the first and second moment at this step."""
-        return self.beta_1, self.beta_2
-
-    def update_step(self, gradient, variable, learning_rate):
-        index = self._get_variable_index(variable)
-        m, v = self.adam_m[index].value, self.adam_v[index].value
-        rate = tf.cast(learning_rate, variable.dtype)
-        if self._decay_rates[index]:
-            variable.assign(variable * (1 - rate * self._decay_rates[index]))
-        # One fused pass. The operation's own powers correct the bias; at 0
-        # they correct nothing. It adds epsilon to the uncorrected sqrt(v).
-        power_1, power_2 = self._powers(variable.dtype)
-        rounding = _rounding_of_v(self.beta_2)
-        beta_1, beta_2 = self.betas()
-        tf.raw_ops.ResourceApplyAdam(
-            var=variable.handle,
-            m=m.handle,
-            v=v.handle,
-            beta1_power=power_1,
-            beta2_power=power_2,
-            lr=rate * rounding,
-            beta1=tf.cast(beta_1, variable.dtype),
-            beta2=tf.cast(beta_2, variable.dtype),
-            epsilon=self.epsilon * rounding * tf.sqrt(1 - power_2),
-            grad=gradient,
-        )
-
-    def _powers(self, dtype):
-        if not self.bias_correction:
-            return tf.zeros([], dtype), tf.zeros([], dtype)
-        step = tf.cast(self.iterations.value + 1, dtype)
-        return self.beta_1**step, self.beta_2**step
-
-    def apply(self, grads, trainable_variables=None):
-        super().apply(grads, trainable_variables)
-        if tf.executing_eagerly():
-            schedules.warn_of_lost_steps(self._learning_rate, self.iterations)
-
-    def finalize_variable_values(self, var_list):
-        # `fit` calls it at its end; a step that XLA compiled can say nothing.
-        super().finalize_variable_values(var_list)
-        schedules.warn_of_lost_steps(self._learning_rate, self.iterations)
-
-    def get_config(self):
-        return {**arguments_of(self, AdamW), **super().get_config()}
+class LossScaledAdamW(LossScaled, AdamW):
+    """AdamW under mixed_float16."""
 
 
 @keras.saving.register_keras_serializable("electra_tf")
-class LossScaledAdamW(AdamW):
-    """AdamW with a dynamic loss scale, so that small gradients do not vanish.
+class LossScaledLamb(LossScaled, Lamb):
+    """LAMB under mixed_float16."""
 
-    The loss is multiplied by the scale, the gradients, summed over replicas
-    and parts of the batch, are divided by it. A step whose gradients are not
-    finite counts as a step but changes neither weights nor moments, and
-    halves the scale; `STEPS_TO_DOUBLE` finite ones in a row double it. Every
-    replica sees the sum, so all of them skip the same steps.
 
-    Args: as `AdamW`. Reference: Micikevicius et al. 2018, section 3.2.
-    """
-
-    def build(self, variables):
-        if self.built:
-            return
-        super().build(variables)
-        self.loss_scale = self._scalar(LOSS_SCALE, INITIAL_SCALE)
-        self.finite_steps = self._scalar("finite_steps", 0.0)
-        self.is_finite = self._scalar("is_finite", 1.0)
-
-    def _scalar(self, name: str, value: float) -> keras.Variable:
-        return self.add_variable(
-            (),
-            keras.initializers.Constant(value),
-            name=name,
-            aggregation="only_first_replica",
-        )
-
-    def scale_loss(self, loss):
-        return loss * tf.convert_to_tensor(self.loss_scale)
-
-    def unscaled(self, gradients):
-        scale = tf.convert_to_tensor(self.loss_scale)
-        gradients = [gradient / scale for gradient in gradients]
-        finite = tf.math.is_finite(tf.linalg.global_norm(gradients))
-        self._follow(finite, scale)
-        return [tf.where(finite, g, tf.zeros_like(g)) for g in gradients]
-
-    def _follow(self, finite: tf.Tensor, scale: tf.Tensor) -> None:
-        steps = tf.convert_to_tensor(self.finite_steps) + 1
-        doubles = finite & (steps >= STEPS_TO_DOUBLE)
-        grown = tf.where(doubles, 2 * scale, scale)
-        fallen = tf.maximum(scale / 2, 1.0)
-        self.loss_scale.value.assign(tf.where(finite, grown, fallen))
-        restart = doubles | ~finite
-        self.finite_steps.value.assign(tf.where(restart, 0.0, steps))
-        self.is_finite.value.assign(tf.cast(finite, tf.float32))
-
-    def betas(self):
-        # With betas of 1 the moments stay, with rate 0 the weights do.
-        is_finite = tf.convert_to_tensor(self.is_finite) > 0
-        return tuple(tf.where(is_finite, beta, 1.0) for beta in super().betas())
-
-    def update_step(self, gradient, variable, learning_rate):
-        rate = learning_rate * tf.convert_to_tensor(self.is_finite)
-        super().update_step(gradient, variable, rate)
+KINDS: dict[str, tuple[type[AdamW], type[AdamW]]] = {
+    "adam": (AdamW, LossScaledAdamW),
+    "lamb": (Lamb, LossScaledLamb),
+}
 
 
 def make_optimizer(
     config: OptimizerConfig, precision: str = "float32"
 ) -> AdamW:
-    """AdamW with warm-up and polynomial decay, for pre-training.
+    """The optimizer of a pre-training run, with its schedule.
 
     Args:
       config: rates and schedule.
       precision: mixed_float16 scales the loss.
     """
-    schedule = schedules.WarmupPolynomialDecay(
-        peak=config.learning_rate,
-        num_train_steps=config.num_train_steps,
-        num_warmup_steps=config.num_warmup_steps,
-        power=config.lr_decay_power,
-    )
-    kind = LossScaledAdamW if precision == "mixed_float16" else AdamW
+    kind = KINDS[config.optimizer][precision == "mixed_float16"]
+    always_corrects = config.optimizer == "lamb"
     return kind(
-        schedule,
+        make_schedule(config),
         decay_rate=config.weight_decay_rate,
         clip_norm=config.clip_norm,
-        bias_correction=config.adam_bias_correction,
+        bias_correction=always_corrects or config.adam_bias_correction,
     )

@@ -65,7 +65,9 @@ def pretrain(
             mute()
         say(f"devices: {distribution}")
         parts = config.execution.gradient_accumulation_steps
-        distribution.check_batch(config.optimizer.train_batch_size, parts)
+        for name in ("train_batch_size", "train_batch_size_start"):
+            size = getattr(config.optimizer, name)
+            distribution.check_batch(name, size, parts)
         # Records that are not there yet are built by the chief alone.
         if not distribution.is_chief:
             distribution.agreed(0)

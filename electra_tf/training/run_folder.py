@@ -90,10 +90,13 @@ class RunFolder:
         if steps and steps[1] < steps[0]:
             changed["num_train_steps"] = steps
         elif steps:
-            self.notes.append(
+            note = (
                 f"num_train_steps is raised from {steps[0]:,} to "
                 f"{steps[1]:,}: the learning-rate schedule is the new one"
             )
+            if self.source.config.objective.mask_prob_end:
+                note += ", and so is that of mask_prob_end"
+            self.notes.append(note)
         saved = Tokenizer.from_folder(self.path).settings()
         now = self.source.tokenizer.settings()
         for name in saved | now:

@@ -63,6 +63,20 @@ def test_noise_contrastive_loss():
     assert float(disc.count) == mask.sum()
 
 
+def test_the_odds_are_those_of_the_step_s_rate():
+    """log(p / (1 - p)) where p falls from 0.2 to 0.1: at step 7 of 10, 0.13."""
+    pretrainer, _ = built(generator="two_tower", mask_prob_end=0.1)
+    still, _ = built(generator="two_tower")
+    logits = []
+    for objective in (pretrainer.objective, still.objective):
+        objective.masker = still.objective.masker  # the same samples
+        with NOISE.scope():
+            outcome = objective(batch(), training=False)
+        logits.append(outcome.detection.logits.numpy())
+    moved = math.log(0.13 / 0.87) - math.log(0.2 / 0.8)
+    np.testing.assert_allclose(logits[0] - logits[1], moved, atol=1e-5)
+
+
 def test_a_sample_that_equals_the_token_is_noise_all_the_same():
     pretrainer, _ = built(generator="two_tower")
     true = batch(lengths=(16,) * 8)

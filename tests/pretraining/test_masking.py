@@ -55,6 +55,24 @@ def test_number_of_masked_tokens(prob, length):
         assert k == min(expected, n - 2), n
 
 
+@pytest.mark.parametrize(("start", "end"), [(0.3, 0.1), (0.15, 0.4)])
+def test_the_rate_moves_from_start_to_end(start, end):
+    """k of a step's own rate, in the slots of the larger one; linear in t."""
+    lengths = range(2, 61)
+    batch = rows(lengths=lengths, length=60)
+    layer = masker(60, start, mask_prob_end=end, num_train_steps=40)
+    slots = num_slots(max(start, end), 60)
+    assert layer.num_slots == slots
+    for step in (0, 1, 13, 20, 39, 40, 50):
+        result = masked(layer, batch, Noise(1, step))
+        assert result["positions"].shape[1] == slots
+        rate = start + (end - start) * min(step, 40) / 40
+        for n, k in zip(lengths, result["weights"].sum(1), strict=True):
+            if abs(n * rate % 1 - 0.5) > 1e-4:  # float32 decides on halves
+                assert k == min(max(1, min(slots, round(n * rate))), n - 2)
+    assert TokenMasker.from_config(layer.get_config()).num_slots == slots
+
+
 def test_halves_are_rounded_to_even():
     counts = used(0.15, 128)
     halves = {10: 2, 30: 4, 50: 8, 70: 10, 90: 14, 110: 16}

@@ -68,6 +68,27 @@ def test_fit_under_replicas_is_fit_on_one_device(whole):
     assert history["loss"][-1] == pytest.approx(whole[0]["loss"], rel=1e-5)
 
 
+def test_lamb_in_parts_on_replicas_is_lamb():
+    """Norms of the trust ratio are of whole variables and whole gradients."""
+    settings = {"optimizer": "lamb"}
+    pretrainer = compiled(settings)
+    start = [v.numpy() for v in pretrainer.trainable_variables]
+    update = tf.function(pretrainer.update)
+    for rows in data():
+        update(rows)
+    whole = end(pretrainer)
+    strategy = tf.distribute.MirroredStrategy(
+        ["CPU:0", "CPU:1"], tf.distribute.ReductionToOneDevice()
+    )
+    with strategy.scope():
+        pretrainer = compiled(settings, gradient_accumulation_steps=2)
+    pretrainer.fit(data(), epochs=1, verbose=0)
+    assert_same(end(pretrainer), whole)
+    assert all(
+        np.abs(a - b).max() > 0 for a, b in zip(start, whole[1], strict=True)
+    )
+
+
 @pytest.mark.parametrize(
     "precision",
     ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)],

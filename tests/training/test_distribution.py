@@ -62,11 +62,13 @@ def test_xla_is_for_those_who_ask_on_a_cpu(option, expected):
 def test_the_nearest_batch_is_named(batch, parts, divisor, nearest):
     found = make_distribution(ExecutionConfig(num_virtual_devices=4))
     with pytest.raises(InputError) as caught:
-        found.check_batch(batch, parts)
-    assert f"multiple of {divisor} " in str(caught.value)
+        found.check_batch("train_batch_size", batch, parts)
+    assert f"train_batch_size must be a multiple of {divisor} " in str(
+        caught.value
+    )
     told = f"the nearest is {nearest}; received {batch}"
     assert str(caught.value).endswith(told)
-    found.check_batch(nearest, parts)
+    found.check_batch("train_batch_size", nearest, parts)
 
 
 def test_replica_r_gets_the_rth_part_of_every_batch():

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from electra_tf.training import optimizers
-from electra_tf.training.optimizers import INITIAL_SCALE, AdamW, LossScaledAdamW
+from electra_tf.training import loss_scaling
+from electra_tf.training.loss_scaling import INITIAL_SCALE
+from electra_tf.training.optimizers import KINDS
 
 START = np.array([[0.5, -1.0], [2.0, 0.25]], np.float32)
 GRADIENT = np.array([[0.1, -0.2], [0.05, 0.4]], np.float32)
@@ -20,9 +21,10 @@ def made(kind):
     return optimizer, variable
 
 
-def test_the_update_is_that_of_the_plain_loss():
-    plain, expected = made(AdamW)
-    scaled, variable = made(LossScaledAdamW)
+@pytest.mark.parametrize("kinds", KINDS.values(), ids=KINDS)
+def test_the_update_is_that_of_the_plain_loss(kinds):
+    plain, expected = made(kinds[0])
+    scaled, variable = made(kinds[1])
     assert float(scaled.scale_loss(tf.constant(3.0))) == 3 * INITIAL_SCALE
     for _ in range(3):
         plain.apply([tf.constant(GRADIENT)], [expected])
@@ -32,9 +34,10 @@ def test_the_update_is_that_of_the_plain_loss():
     assert not np.allclose(variable, START)
 
 
+@pytest.mark.parametrize("kinds", KINDS.values(), ids=KINDS)
 @pytest.mark.parametrize("bad", [np.inf, np.nan])
-def test_a_step_that_is_not_finite_changes_nothing_but_the_scale(bad):
-    optimizer, variable = made(LossScaledAdamW)
+def test_a_step_that_is_not_finite_changes_nothing_but_the_scale(bad, kinds):
+    optimizer, variable = made(kinds[1])
     optimizer.apply([tf.constant(GRADIENT * INITIAL_SCALE)], [variable])
     kept = [v.numpy() for v in (variable, *optimizer.adam_m, *optimizer.adam_v)]
     gradient = GRADIENT.copy()
@@ -51,8 +54,8 @@ def test_a_step_that_is_not_finite_changes_nothing_but_the_scale(bad):
 
 
 def test_the_scale_doubles_after_enough_finite_steps(monkeypatch):
-    monkeypatch.setattr(optimizers, "STEPS_TO_DOUBLE", 3)
-    optimizer, variable = made(LossScaledAdamW)
+    monkeypatch.setattr(loss_scaling, "STEPS_TO_DOUBLE", 3)
+    optimizer, variable = made(KINDS["adam"][1])
     scales = []
     for step in range(8):
         gradient = np.full_like(GRADIENT, np.inf if step == 4 else 1.0)

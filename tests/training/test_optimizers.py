@@ -11,7 +11,8 @@ import tensorflow as tf
 from electra_tf.config.pretraining import make_config
 from electra_tf.modeling.networks import Discriminator, MaskedLM
 from electra_tf.modeling.tying import make_encoders
-from electra_tf.training.optimizers import AdamW, decay_groups, make_optimizer
+from electra_tf.training.adamw import AdamW, decay_groups
+from electra_tf.training.optimizers import make_optimizer
 from electra_tf.training.schedules import WarmupPolynomialDecay
 
 SHAPES = {

@@ -50,6 +50,7 @@ def train_batches(
     num_steps: int | None = None,
     first_row: int = 0,
     num_rows: int | None = None,
+    first_place: int | None = None,
 ) -> tf.data.Dataset:
     """Shuffled batches for the steps from `first_step` on.
 
@@ -61,6 +62,8 @@ def train_batches(
       num_steps: how many batches, or None for no end.
       first_row: first row of each global batch that is read here.
       num_rows: how many rows are read, R; None reads to the end.
+      first_place: examples of the steps before; None where all of them had
+        this batch size.
 
     Returns:
       Elements {"input_ids", "input_mask", "segment_ids"}: int32 [R, L].
@@ -68,9 +71,11 @@ def train_batches(
       `naming_bad_records`.
     """
     rows = _rows(batch_size, first_row, num_rows)
+    if first_place is None:
+        first_place = first_step * batch_size
 
     def read(step):
-        positions = step * np.int64(batch_size) + rows
+        positions = first_place + (step - first_step) * batch_size + rows
         return records.read(
             record_numbers(positions, records.num_records, seed)
         )

@@ -9,7 +9,7 @@ import numpy as np
 
 from electra_tf.data.columns import WHOLE
 from electra_tf.errors import require
-from electra_tf.training.optimizers import AdamW
+from electra_tf.training.adamw import AdamW
 from electra_tf.training.schedules import WarmupPolynomialDecay
 
 _EMBEDDINGS = re.compile(r"(^|/)electra/embeddings(_project)?/")

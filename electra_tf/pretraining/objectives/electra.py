@@ -1,14 +1,21 @@
 """ELECTRA, joint training, and what differs from it in one place."""
 
+import functools
 import math
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
 
 from electra_tf.config.objectives import describe
+from electra_tf.modeling.noise import current_noise
 from electra_tf.modeling.tying import DELTA
 from electra_tf.pretraining.generators import Proposal
-from electra_tf.pretraining.masking import MaskedBatch, marked
+from electra_tf.pretraining.masking import (
+    MaskedBatch,
+    marked,
+    mask_rate,
+)
 from electra_tf.pretraining.objectives import Objective, Outcome, register
 
 
@@ -113,29 +120,40 @@ class Electric(Electra):
     Args: as for `Objective`, and
       generator: q; it must know `log_prob`.
       energy: E among the networks, with a value a token.
-      mask_prob: p.
+      rate: p at a step.
 
     Reference: Electric, sections 2 and 3; log(p / (1 - p)) as in the authors'
     code, where the paper has log(k / n).
     """
 
-    def __init__(self, *parts, mask_prob: float, **rest):
+    def __init__(self, *parts, rate: Callable, **rest):
         super().__init__(*parts, **rest)
-        self.log_odds = math.log(mask_prob / (1 - mask_prob))
+        self.rate = rate
 
     @classmethod
     def from_values(cls, values, *parts):
-        p = values["mask_prob"]
-        return super().from_values(values, *parts, mask_prob=p)
+        rate = functools.partial(
+            mask_rate,
+            start=values["mask_prob"],
+            end=values["mask_prob_end"],
+            num_steps=values["num_train_steps"],
+        )
+        return super().from_values(values, *parts, rate=rate)
 
     def detect(self, batch, masked, proposal, training):
         corrupted = self.corrupt(batch, masked, proposal)
         energy = self.read(batch, corrupted, training)  # [B, L]
         log_q = tf.stop_gradient(proposal.log_prob(corrupted.input_ids))
-        logits = tf.cast(energy, tf.float32) + log_q + self.log_odds
+        log_odds = _log_odds(self.rate(current_noise().step))
+        logits = tf.cast(energy, tf.float32) + log_q + log_odds
         is_noise = marked(batch["input_ids"], masked)  # [B, L]
         nce = self.detection(batch, masked, logits, is_noise)
         return self.outcome(batch, masked, proposal, corrupted, nce)
+
+
+def _log_odds(p: float | tf.Tensor) -> float | tf.Tensor:
+    log = tf.math.log if tf.is_tensor(p) else math.log
+    return log(p / (1 - p))
 
 
 def copy_encoder(source: keras.layers.Layer, target: keras.layers.Layer):

@@ -164,8 +164,27 @@ def network_flops(
 def stages(
     config: PretrainingConfig, output_fraction: float = OUTPUT_FRACTION
 ) -> list[tuple[int, float]]:
-    """(steps, FLOPs of a step) of each stage of the run."""
-    total, first = config.optimizer.num_train_steps, 0
+    """(steps, FLOPs of a step) of each stretch of steps that cost the same.
+
+    These are the stages of the objective, cut where the batch size changes.
+    """
+    optimizer, found, first = config.optimizer, [], 0
+    sizes = optimizer.batch_stages()
+    for end, each in _objective_stages(config, output_fraction):
+        cuts = [s.first_step for s in sizes if first < s.first_step < end]
+        for cut in (*cuts, end):
+            size = optimizer.batch_stage(first).batch_size
+            share = size / optimizer.train_batch_size
+            found.append((cut - first, share * each))
+            first = cut
+    return found
+
+
+def _objective_stages(
+    config: PretrainingConfig, output_fraction: float
+) -> list[tuple[int, float]]:
+    """(last step, FLOPs of a step on the whole batch) of each stage."""
+    total = config.optimizer.num_train_steps
     flops = network_flops(config, output_fraction)
     description = describe(config.objective.objective)
     if not description.stages:
@@ -176,8 +195,7 @@ def stages(
         each = sum(flops[name] for name in stage.learns)
         # What is only read from costs its forward pass.
         each += sum(flops[name] / 2 for name in stage.reads)
-        found.append((end - first, each))
-        first = end
+        found.append((end, each))
     return found
 
 
@@ -215,8 +233,9 @@ def flops_until(config: PretrainingConfig, step: int) -> float:
 def steps_within(config: PretrainingConfig, flops: float) -> int:
     """The most steps that cost no more than `flops`.
 
-    The steps of the generator alone (two_stage) stay as they are; the steps
-    of the last stage grow or shrink, to below 1 where nothing is left.
+    The steps of the generator alone (two_stage) and those of a batch size's
+    warm-up stay as they are; the steps of the last stage grow or shrink, to
+    below 1 where nothing is left.
     """
     steps, left = config.optimizer.num_train_steps, flops - train_flops(config)
     return steps + math.floor(left / step_flops(config))

@@ -140,7 +140,8 @@ def activation_bytes(config: PretrainingConfig) -> int:
 
 def _head_values(config: PretrainingConfig, parts: dict[str, Network]) -> int:
     length = config.data.max_seq_length
-    slots = num_slots(config.objective.mask_prob, length)
+    masked = config.objective
+    slots = num_slots(max(masked.mask_prob, masked.mask_prob_end), length)
     main = describe(config.objective.objective).main
     # Places at which each network scores the vocabulary.
     scored = {"generator": slots, TOWERS[0]: length}

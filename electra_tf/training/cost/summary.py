@@ -31,7 +31,8 @@ class Summary:
       train_flops: of the whole run.
       fraction_of_small: of the paper's ELECTRA-Small, 1.29e18.
       weight_bytes, activation_bytes: what a step holds in memory.
-      tokens_a_step, total_tokens: places, padding included.
+      tokens_a_step, total_tokens: places, padding included; a step's are those
+        of train_batch_size, as its FLOPs and bytes are.
       steps_an_epoch, epochs: None where the number of records is not known.
     """
 
@@ -48,11 +49,12 @@ class Summary:
         self.weight_bytes = weight_bytes(config)
         self.activation_bytes = activation_bytes(config)
         self.tokens_a_step = batch_size * config.data.max_seq_length
-        self.total_tokens = steps * self.tokens_a_step
+        examples = config.optimizer.examples_before(steps)
+        self.total_tokens = examples * config.data.max_seq_length
         self.steps_an_epoch = self.epochs = None
         if num_records:
             self.steps_an_epoch = num_records / batch_size
-            self.epochs = steps / self.steps_an_epoch
+            self.epochs = examples / num_records
 
 
 def summarize(config: PretrainingConfig, num_records: int | None) -> str:
@@ -121,6 +123,8 @@ def _memory_rows(found: Summary) -> list[Row]:
 def _length_rows(found: Summary) -> list[Row]:
     optimizer, length = found.config.optimizer, found.config.data.max_seq_length
     shape = f"{optimizer.train_batch_size:,} x {length:,}"
+    if optimizer.train_batch_size_start:
+        shape = f"{optimizer.train_batch_size_start:,} to {shape}"
     steps = f"{optimizer.num_train_steps:,}"
     note, an_epoch, epochs = "number of records not known", "-", "-"
     if found.num_records:

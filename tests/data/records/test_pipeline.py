@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from electra_tf.config.optimization import OptimizerConfig
 from electra_tf.data.records import open_records
 from electra_tf.data.records.batches import (
     eval_batches,
@@ -74,6 +75,24 @@ def test_stream_from_a_step_is_the_tail(records):
     endless = train_batches(records, 5, 3, 13).take(7)
     np.testing.assert_array_equal(ids(endless), whole[13:])
     assert not np.array_equal(ids(train_batches(records, 5, 4, 0, 20)), whole)
+
+
+def test_batches_that_grow_go_on_where_smaller_ones_ended(records):
+    """Over epochs' ends; entered anew at a step within a stage, too."""
+    plain = ids(train_batches(records, 1, 3, 0, 75)).reshape(-1)
+    optimizer = OptimizerConfig(
+        train_batch_size=8, train_batch_size_start=2, batch_warmup_steps=9
+    )
+    found = []
+    for first, end in ((0, 3), (3, 4), (4, 7), (7, 9), (9, 13)):
+        size = optimizer.batch_stage(first).batch_size
+        place, count = optimizer.examples_before(first), end - first
+        batches = train_batches(
+            records, size, 3, first, count, first_place=place
+        )
+        found += [*ids(batches).reshape(-1)]
+    assert len(found) == optimizer.examples_before(13) == 4 * 2 + 5 * 4 + 4 * 8
+    np.testing.assert_array_equal(found, plain[: len(found)])
 
 
 def test_slices_join_to_the_whole_batch(records):

@@ -107,7 +107,7 @@ def test_generator_of_each_size(size):
 
 
 def test_optimizer_constants():
-    from electra_tf.training.optimizers import AdamW
+    from electra_tf.training.adamw import AdamW
 
     parameters = inspect.signature(AdamW).parameters
     expected = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-6}
@@ -170,6 +170,7 @@ BREACHES = [
             "gen_weight",
             "disc_weight",
             "lr_decay_power",
+            "min_lr_ratio",
             "weight_decay_rate",
         )
         for value in (-0.5, float("nan"))
@@ -178,6 +179,9 @@ BREACHES = [
         ({name: -1}, name, -1)
         for name in (
             "num_warmup_steps",
+            "num_decay_steps",
+            "train_batch_size_start",
+            "batch_warmup_steps",
             "generator_num_attention_heads",
             "generator_intermediate_size",
             "seed",
@@ -193,11 +197,14 @@ BREACHES = [
         for value in (-0.1, 1.0, 1.5, float("nan"))
     ),
     *(({"mask_prob": v}, "mask_prob", v) for v in (0.0, 1.0, -0.1, 1.5)),
+    *(({"mask_prob_end": v}, "mask_prob_end", v) for v in (1.0, -0.1)),
     *(
         ({name: "other"}, name, "other")
         for name in (
             "model_size",
+            "lr_schedule",
             "objective",
+            "optimizer",
             "tying",
             "position_init",
             "word_borders",
@@ -226,6 +233,40 @@ BREACHES = [
         129,
     ),
     ({"generator_layers": 0.01}, "generator_layers", 0.01),
+    (
+        {"lr_schedule": "warmup_stable_decay"},
+        "num_decay_steps of warmup_stable_decay must lie in [1,",
+        0,
+    ),
+    (
+        {
+            "lr_schedule": "warmup_stable_decay",
+            "num_train_steps": 9,
+            "num_decay_steps": 10,
+        },
+        "[1, 9]",
+        10,
+    ),
+    ({"num_decay_steps": 9}, "lr_schedule=warmup_stable_decay", "polynomial"),
+    ({"min_lr_ratio": 0.1}, "lr_schedule=cosine", "polynomial"),
+    ({"batch_warmup_steps": 9}, "needs train_batch_size_start", 0),
+    *(
+        (
+            {"train_batch_size": size, "train_batch_size_start": 16},
+            "train_batch_size must be train_batch_size_start (16) doubled",
+            size,
+        )
+        for size in (8, 16, 48, 100)
+    ),
+    (
+        {
+            "train_batch_size": 64,
+            "train_batch_size_start": 16,
+            "batch_warmup_steps": 1,
+        },
+        "so be at least 2",
+        1,
+    ),
     ({"strategy": "tpu"}, "strategy=tpu needs tpu_name", ""),
     (
         {"strategy": "mirrored", "tpu_name": "local"},
@@ -344,11 +385,34 @@ def test_sharing_all_refuses_a_smaller_generator(given):
     make_config({"tying": "all", **dict.fromkeys(given, 1.0)})
 
 
+# What a field goes with.
+COMPANIONS = {
+    "num_decay_steps": {
+        "lr_schedule": "warmup_stable_decay",
+        "num_decay_steps": 9,
+    },
+    "min_lr_ratio": {"lr_schedule": "cosine"},
+    "train_batch_size_start": {
+        "train_batch_size": 16,
+        "train_batch_size_start": 1,
+        "batch_warmup_steps": 9,
+    },
+    "batch_warmup_steps": {
+        "train_batch_size_start": 16,
+        "batch_warmup_steps": 9,
+    },
+}
+
+
 def _another(name: str, value):
     """A valid value of the field that differs from `value`."""
     special = {
         "model_size": "small_released",
         "objective": "mlm",
+        "optimizer": "lamb",
+        "lr_schedule": "cosine",
+        "min_lr_ratio": 0.1,
+        "mask_prob_end": 0.3,
         "tying": "none",
         "generator": "two_tower",
         "position_init": "sinusoidal",
@@ -383,8 +447,9 @@ def test_json_round_trip_of_sizes(size):
 @pytest.mark.parametrize("name", all_fields())
 def test_json_round_trip_of_every_field(name):
     plain = make_config({})
-    value = _another(name, flat_values(plain)[name])
-    config = make_config({name: value})
+    companions = COMPANIONS.get(name, {})
+    value = _another(name, flat_values(make_config(companions))[name])
+    config = make_config({**companions, name: value})
     assert config != plain
     assert from_json(to_json(config)) == config
     assert flat_values(make_config(flat_values(config))) == flat_values(config)
@@ -455,7 +520,7 @@ MAY_CHANGE = {
 
 @pytest.mark.parametrize("name", all_fields())
 def test_differences_are_those_that_define_the_run(name):
-    plain = make_config({})
+    plain = make_config(COMPANIONS.get(name, {}))
     old = flat_values(plain)
     # Alone, without what follows from it (a size's values, accents).
     group = next(
