@@ -18,7 +18,7 @@ CONVERT = ["safetensors>=0.4.3", "huggingface_hub>=0.20"]
 VERIFY = ["torch>=2.2", "transformers>=4.40"]
 TEST = [
     "pytest>=8",
-    "pytest-xdist>=3.5",
+    "pytest-xdist>=3.7",
     "hypothesis>=6",
     "pandas>=2.2",
     "selenium>=4",

@@ -254,6 +254,7 @@ def test_a_truncated_shard_without_manifest(
     assert str(shard) in refused(tmp_path, pattern, vocab_file=vocab_file)
 
 
+@pytest.mark.slow
 def test_a_corrupt_shard_is_named_when_a_batch_meets_it(
     copied_records, tmp_path
 ):

@@ -172,6 +172,7 @@ def test_the_same_command_after_the_end_prints_the_result(
     tiny.assert_same_end(copied_run, tiny_run.folder)
 
 
+@pytest.mark.slow
 def test_more_steps_go_on_and_say_that_the_schedule_is_new(
     tiny_run, copied_run, records_dir
 ):

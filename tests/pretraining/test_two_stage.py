@@ -183,7 +183,13 @@ def assert_same(ours, theirs):
         np.testing.assert_allclose(a, b, atol=1e-5, err_msg=a.path)
 
 
-@pytest.mark.parametrize("runs", [[(0, 6)], [(0, BOUNDARY), (BOUNDARY, 6)]])
+@pytest.mark.parametrize(
+    "runs",
+    [
+        pytest.param([(0, 6)], marks=pytest.mark.slow),
+        [(0, BOUNDARY), (BOUNDARY, 6)],
+    ],
+)
 def test_fit_goes_from_stage_to_stage(runs):
     """At once or in two calls: the weights are those of the loop."""
     loop, fitted = trained(6), built()

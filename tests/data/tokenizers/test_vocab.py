@@ -137,6 +137,7 @@ def test_rare_characters_do_not_crowd_out():
     assert not set(rare) & set(vocab)
 
 
+@pytest.mark.slow
 def test_other_process_and_hash_seed_give_the_same(words, learn):
     script = (
         "import hashlib, sys\n"

@@ -130,6 +130,7 @@ def test_tensorboard_has_a_point_for_each_metric(cola):
     assert found == {"dev/accuracy", "dev/f1", "dev/mcc"}
 
 
+@pytest.mark.slow
 def test_only_missing_trials_are_run_and_are_the_same(
     cola, checkpoint, task_files, tmp_path
 ):
