@@ -203,8 +203,8 @@ def train_vocab(options: VocabOptions) -> None:
     from electra_tf.data.tokenizers.learning import measure_coverage
     from electra_tf.files import try_output, write_bytes
 
-    files = expand_inputs(options.input, options.text_field)
     try_output("output", options.output)
+    files = expand_inputs(options.input, options.text_field)
     replaced: Counter[str] = Counter()
     tokenizer, words = KINDS[DEFAULT_KIND].learn(
         _lines(files, replaced, options.text_field),

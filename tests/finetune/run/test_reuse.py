@@ -78,9 +78,13 @@ def test_a_model_that_is_asked_for_later_is_the_best_trial_s(
     assert model.exists()
     best = max(trials(tmp_path / "out"), key=lambda t: t["metrics"]["mcc"])
     assert best["has_model"]
-    assert trained == [0, 1, best["seed"]]
+    # Once; or twice, where rounding made the other one the best.
+    assert trained[:2] == [0, 1]
+    assert trained[-1] == best["seed"]
+    count = len(trained)
+    assert count in (3, 4)
     assert "all 2 trials are there" in finetune(*given).err
-    assert len(trained) == 3
+    assert len(trained) == count
 
 
 def test_a_model_that_cannot_be_saved_costs_no_result(
