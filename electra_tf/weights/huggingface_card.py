@@ -40,6 +40,8 @@ _RECIPE = (
     "max_seq_length",
     "seed",
 )
+# Told where they are set: what moves over the run.
+_MOVING = ("mask_prob_end", "train_batch_size_start", "batch_warmup_steps")
 _SIZES = (
     "vocab_size",
     "embedding_size",
@@ -94,6 +96,7 @@ def _run(weights: OpenedWeights, result: RunResult) -> list[str]:
     values = flat_values(weights.config)
     recipe = [("updates", f"{result.step:,}")]
     recipe += [(name, values[name]) for name in _RECIPE]
+    recipe += [(name, values[name]) for name in _MOVING if values[name]]
     data = ((name, f"{n:,}") for name, n in result.records.items())
     parts = [_section("Pre-training", recipe)]
     if result.records:
