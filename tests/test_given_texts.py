@@ -55,6 +55,7 @@ def test_what_are_no_texts_is_one_short_line(given, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_lone_surrogate_is_the_replacement_character(tiny_model):
     """In places, too: what stands behind it does not move."""
     broken, whole = "we \ud83d\ude00 the\udc00", "we \ufffd\ufffd the\ufffd"

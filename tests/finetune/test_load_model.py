@@ -85,6 +85,7 @@ def test_every_class_that_a_file_may_hold_is_promised():
     assert set(electra_tf._STORED.items()) <= found
 
 
+@pytest.mark.slow
 def test_promises_are_enough_for_a_model_and_its_optimizer(saved, monkeypatch):
     model, path = saved
     for name, module in (electra_tf._MODULES | electra_tf._STORED).items():

@@ -43,6 +43,7 @@ def probabilities(model):
     return [t.probability for found in model.detect(texts) for t in found]
 
 
+@pytest.mark.slow
 def test_weights_of_a_disentangled_run_hold_the_sums(disentangled, tmp_path):
     end = "/.ATTRIBUTES/VARIABLE_VALUE"
     stored = {

@@ -66,6 +66,7 @@ def plugin(tmp_path, monkeypatch):
         found.update(before)
 
 
+@pytest.mark.slow
 def test_an_objective_of_a_plugin(plugin, records_dir, tmp_path):
     folder = str(tmp_path / "run")
     finished = tiny.pretrain(

@@ -57,6 +57,7 @@ def test_a_batch_in_parts_is_the_whole_batch(parts, whole):
     assert_same(end(pretrainer), whole)
 
 
+@pytest.mark.slow
 def test_fit_under_replicas_is_fit_on_one_device(whole):
     strategy = tf.distribute.MirroredStrategy(
         ["CPU:0", "CPU:1"], tf.distribute.ReductionToOneDevice()
@@ -68,6 +69,7 @@ def test_fit_under_replicas_is_fit_on_one_device(whole):
     assert history["loss"][-1] == pytest.approx(whole[0]["loss"], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_lamb_in_parts_on_replicas_is_lamb():
     """Norms of the trust ratio are of whole variables and whole gradients."""
     settings = {"optimizer": "lamb"}

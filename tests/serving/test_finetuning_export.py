@@ -137,6 +137,7 @@ def test_the_loss_falls_and_every_variable_moves(elsewhere):
             assert moved[name] > 1e-3, name
 
 
+@pytest.mark.slow
 def test_its_gradients_are_the_encoders(exported, tiny_model):
     """The written-out gradients of GELU and LayerNorm came along."""
     encoder = finetuning_encoder(tiny_model, dropout=0.0)
@@ -198,6 +199,7 @@ class Losses(keras.callbacks.Callback):
         self.model.losses_seen.append(loss)
 
 
+@pytest.mark.slow
 def test_the_layer_trains_under_fit(fitted, tiny_model):
     model, start, losses = fitted
     assert len(losses) == STEPS

@@ -81,6 +81,7 @@ def convert(plugin, source, place, to):
     return finished.out.splitlines()
 
 
+@pytest.mark.slow
 def test_a_plugin_s_format_is_written_and_read(plugin, tmp_path):
     path, back = str(tmp_path / "tiny.doubled"), str(tmp_path / "back")
     told = convert(plugin, "tiny", path, "doubled")

@@ -86,6 +86,7 @@ def test_text_is_split_its_way(kind, words):
         assert copy.settings() == tokenizer.settings()
 
 
+@pytest.mark.slow
 def test_its_files_are_found_and_tell_the_kind(run, kind, words):
     for name in ("records", "run"):
         folder = str(run / name)
@@ -96,6 +97,7 @@ def test_its_files_are_found_and_tell_the_kind(run, kind, words):
         assert Tokenizer.from_file(path).vocab == tuple(words)
 
 
+@pytest.mark.slow
 def test_its_model_detects_at_home_and_exported(run, kind):
     model = from_pretrained(str(run / "run"))
     assert type(model.tokenizer) is kind
@@ -120,6 +122,7 @@ def test_its_model_detects_at_home_and_exported(run, kind):
     )
 
 
+@pytest.mark.slow
 def test_a_folder_of_a_kind_that_is_not_there(run):
     """Nothing that a folder says is imported."""
     code = (
