@@ -15,10 +15,10 @@ def test_a_killed_run_ends_as_one_that_was_not(records_dir, tmp_path):
     # Long enough to be hit, with a checkpoint every few steps.
     values = {
         **tiny.FLAGS,
-        "num_train_steps": 1500,
+        "num_train_steps": 400,
         "log_every_steps": 10,
         "save_checkpoints_steps": 7,
-        "eval_every_steps": 500,
+        "eval_every_steps": 200,
         "data_dir": records_dir,
     }
     done = subprocess.run(
@@ -27,7 +27,7 @@ def test_a_killed_run_ends_as_one_that_was_not(records_dir, tmp_path):
             str(ROOT / "benchmarks" / "kill_and_resume.py"),
             f"--work_dir={tmp_path / 'kill'}",
             "--kills=3",
-            "--last_step=1500",
+            "--last_step=400",
             "--",
             *(f"--{name}={value}" for name, value in values.items()),
         ],

@@ -1,29 +1,15 @@
 """One text, whatever form it comes in: one fingerprint, from every form."""
 
 import corpus_forms
-import pytest
 import tiny
 from tqdm import tqdm
 
 from electra_tf.data.records import build
-from electra_tf.data.text import embedded_corpus_path, embedded_vocab_path
+from electra_tf.data.text import embedded_vocab_path
 from electra_tf.data.tokenizers import Tokenizer
 
-MEGABYTES = 5
 
-
-def large_text():
-    """The embedded corpus, as often as makes that many megabytes."""
-    with open(embedded_corpus_path(), encoding="utf-8") as file:
-        documents = file.read().strip()
-    times = -(-MEGABYTES * 10**6 // len(documents))
-    return "\n\n".join([documents] * times)
-
-
-@pytest.mark.parametrize(
-    "make_text", [tiny.text, pytest.param(large_text, marks=pytest.mark.slow)]
-)
-def test_every_form_gives_one_fingerprint(make_text, tmp_path, monkeypatch):
+def test_every_form_gives_one_fingerprint(tmp_path, monkeypatch):
     bars = []
 
     def spy(size, wanted):
@@ -33,7 +19,7 @@ def test_every_form_gives_one_fingerprint(make_text, tmp_path, monkeypatch):
     monkeypatch.setattr(build, "_progress_bar", spy)
     tokenizer = Tokenizer.from_file(embedded_vocab_path())
     found = {}
-    for ending, content in corpus_forms.all_forms(make_text()).items():
+    for ending, content in corpus_forms.all_forms(tiny.text()).items():
         path = tmp_path / f"corpus.{ending}"
         path.write_bytes(content)
         manifest = build.build_records(
