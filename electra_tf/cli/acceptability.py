@@ -11,8 +11,7 @@ from electra_tf.config.scoring import SuiteOptions
 from electra_tf.errors import require_packages
 
 if TYPE_CHECKING:
-    from electra_tf.experiments.acceptability import Scored
-    from electra_tf.experiments.acceptability.baselines import Scores
+    from electra_tf.experiments.acceptability import Scored, Scores
     from electra_tf.pretrained import PretrainedElectra
 
 _NAME = "acceptability"
@@ -76,8 +75,8 @@ def evaluate_acceptability(
             **known,
             "published": published,
         }
-        _write(options.output_dir, found, scored)
         page = markdown(found)
+        _write(options.output_dir, found, page, scored)
     print(page.partition("\n## ")[0])
 
 
@@ -124,8 +123,9 @@ def _baselines(
     return baselines, {"left_out": "", "num_tokens": num_tokens}
 
 
-def _write(folder: str, found: dict[str, Any], scored: "Scored") -> None:
-    from electra_tf.experiments.acceptability.page import markdown
+def _write(
+    folder: str, found: dict[str, Any], page: str, scored: "Scored"
+) -> None:
     from electra_tf.files import filling, write_bytes, write_text
     from electra_tf.report.acceptability_plot import draw
 
@@ -137,6 +137,6 @@ def _write(folder: str, found: dict[str, Any], scored: "Scored") -> None:
     last = f"{_NAME}.json"
     with filling(folder, last=last) as whole:
         write_text(os.path.join(whole, "scores.tsv"), "".join(lines))
-        write_text(os.path.join(whole, f"{_NAME}.md"), markdown(found))
+        write_text(os.path.join(whole, f"{_NAME}.md"), page)
         write_bytes(os.path.join(whole, f"{_NAME}.png"), draw(found))
         write_text(os.path.join(whole, last), text)

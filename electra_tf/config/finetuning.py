@@ -20,6 +20,9 @@ LABEL_KINDS = ("class", "number")
 # Those of `SpanQA`; named here, too, so that flags do not wait for TensorFlow.
 HEADS = ("joint", "plain")
 HEAD_STYLES = ("paper", "huggingface")
+# What `SpanQA` calls the styles of its head, and the other way round.
+SPAN_STYLES = dict(zip(HEADS, HEAD_STYLES, strict=True))
+SPAN_HEADS = dict(zip(HEAD_STYLES, HEADS, strict=True))
 # Each has a folder, which is looked for before any work.
 MOST_TRIALS = 10_000
 
@@ -133,6 +136,6 @@ def check_heads(given: Mapping[str, Any]) -> None:
     head, qa_head = given.get("head"), given.get("qa_head")
     if head is None or qa_head is None:
         return
-    same = HEADS[HEAD_STYLES.index(head)]
+    same = SPAN_HEADS[head]
     rule = f"qa_head must be {same} with head={head}, or not be given"
     require(qa_head == same, rule, qa_head)

@@ -1,7 +1,9 @@
 """From a configuration to a pre-training model."""
 
 import contextlib
+import functools
 import random
+import types
 from collections.abc import Iterator, Mapping, Sequence
 
 import keras
@@ -92,12 +94,16 @@ def make_networks(
         return {**networks, **class_of(name).make_networks(main, encoders)}
 
 
-def network_shapes(config: PretrainingConfig) -> dict[str, tuple[int, ...]]:
+@functools.lru_cache(maxsize=4)  # a command asks for each several times
+def network_shapes(
+    config: PretrainingConfig,
+) -> Mapping[str, tuple[int, ...]]:
     """Paths and shapes of all networks' variables, without their memory."""
     with tf.Graph().as_default():  # where nothing is computed
         networks = make_networks(config, merged=True)
         variables = variables_of(networks.values())
-        return {v.path: tuple(v.shape) for v in variables}
+        shapes = {v.path: tuple(v.shape) for v in variables}
+    return types.MappingProxyType(shapes)
 
 
 def make_generator(

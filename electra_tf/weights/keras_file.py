@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from electra_tf.config.finetuning import SPAN_STYLES
 from electra_tf.config.pretraining import PretrainingConfig
 from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError, require
@@ -23,7 +24,6 @@ from electra_tf.modeling.embeddings import Embeddings
 from electra_tf.modeling.encoder import Encoder
 from electra_tf.weights.pairs import config_of_sizes
 from electra_tf.weights.record import (
-    SPAN_STYLES,
     Head,
     LazyArrays,
     OpenedWeights,

@@ -50,7 +50,7 @@ def networks_of(weights: OpenedWeights) -> tuple[str, ...]:
     return ("generator", *parts) if trained else tuple(parts)
 
 
-def expected_shapes(weights: OpenedWeights) -> dict[str, tuple[int, ...]]:
+def expected_shapes(weights: OpenedWeights) -> Mapping[str, tuple[int, ...]]:
     """Paths and shapes of the variables that a record's networks have."""
     shapes = network_shapes(weights.config)
     if weights.networks is None or len(weights.networks) > 1:

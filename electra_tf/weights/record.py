@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
-from electra_tf.config.finetuning import HEAD_STYLES, HEADS
 from electra_tf.config.pretraining import PretrainingConfig
 from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError
@@ -37,10 +36,6 @@ class LazyArrays(Mapping[str, np.ndarray]):
 
     def __len__(self) -> int:
         return len(self._paths)
-
-
-# What `SpanQA` calls the styles of its head.
-SPAN_STYLES = dict(zip(HEADS, HEAD_STYLES, strict=True))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

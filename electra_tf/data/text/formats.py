@@ -8,6 +8,7 @@ import tensorflow as tf
 from electra_tf.data.text.reading import (
     GZIP,
     UNPACKED,
+    UTF8_MARK,
     XZ,
     ZSTD,
     damaged,
@@ -18,7 +19,6 @@ from electra_tf.errors import InputError
 
 TEXT, JSON_LINES, PARQUET = "text", "JSON lines", "Parquet"
 _HEAD_BYTES = 512
-_UTF8_MARK = b"\xef\xbb\xbf"
 _XZ_FOOTER = b"YZ"
 
 _PACKINGS = {
@@ -38,7 +38,7 @@ _TABLE = "write it as Parquet or JSON lines"
 _OTHERS = {
     rb"\xff\xfe\0\0|\0\0\xfe\xff": ("UTF-32", "convert it"),
     rb"\xff\xfe|\xfe\xff": ("UTF-16", "convert it"),
-    rb"\x1f\x8b|\xfd7zXZ\0|\x28\xb5\x2f\xfd": ("packed twice", _UNPACK),
+    b"|".join(_PACKINGS.values()): ("packed twice", _UNPACK),
     rb"BZh[1-9]1AY&SY": ("bzip2", _UNPACK),
     rb"\x04\x22\x4d\x18": ("lz4", _UNPACK),
     rb"7z\xbc\xaf\x27\x1c": ("7z", _UNPACK),
@@ -108,7 +108,7 @@ def find_format(file: str) -> Format:
     if not packing and re.match(_PARQUET, head):
         return Format(PARQUET)
     _refuse_others(file, head[:_HEAD_BYTES], packing)
-    is_json = re.match(_JSON_OBJECT, head.removeprefix(_UTF8_MARK))
+    is_json = re.match(_JSON_OBJECT, head.removeprefix(UTF8_MARK))
     return Format(JSON_LINES if is_json else TEXT, packing)
 
 

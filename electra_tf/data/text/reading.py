@@ -23,7 +23,7 @@ _READ_BYTES = 1 << 22
 _PIECE_BYTES = 1 << 10
 _GZIP_FORMAT = 31  # zlib's wbits: a gzip header, and the largest window
 _LARGEST_WINDOW = 1 << 31  # of `zstd --long=31`
-_UTF8_MARK = b"\xef\xbb\xbf"
+UTF8_MARK = b"\xef\xbb\xbf"
 
 
 def read_blocks(
@@ -157,7 +157,7 @@ def _split_lines(
     """Lines from `place` on, where the blocks begin."""
     rest = next(blocks, b"")
     if not place:
-        place = len(rest) - len(rest.removeprefix(_UTF8_MARK))
+        place = len(rest) - len(rest.removeprefix(UTF8_MARK))
         rest = rest[place:]
     for block in blocks:
         *lines, rest = (rest + block).split(b"\n")

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -12,14 +12,13 @@ from electra_tf.data.records.format import parse_examples
 from electra_tf.data.records.manifest import has_manifest, tokenizer_of
 from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError, require
+from electra_tf.experiments.acceptability import Scores
 from electra_tf.experiments.acceptability.kneser_ney import KneserNey
 
 UNIGRAM, NGRAM = "unigram", "5-gram"
 _ORDER = 5
 _BATCH = 1024  # records
 _MOST_TOKENS = 2**25  # that the 5-gram counts, as all are sorted in memory
-
-Scores = Callable[[Sequence[str]], np.ndarray]
 
 
 def training_records(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import keras
 import tensorflow as tf
 
-from electra_tf.config.finetuning import HEAD_STYLES, HEADS
+from electra_tf.config.finetuning import HEAD_STYLES, HEADS, SPAN_HEADS
 from electra_tf.data.columns import WHOLE
 from electra_tf.errors import require
 from electra_tf.finetune.models import TaskModel, mean_over_replicas, rules
@@ -16,7 +16,6 @@ from electra_tf.finetune.preprocessor import TextPreprocessor
 from electra_tf.modeling.encoder import Encoder
 
 # As the other models call theirs.
-_OF_STYLE = dict(zip(HEAD_STYLES, HEADS, strict=True))
 ANSWERABILITY_WEIGHT = 0.5
 # What a batch's inputs hold besides, in training: where the answer begins.
 _TRUE_START = "true_start"
@@ -88,7 +87,7 @@ class SpanQA(TaskModel):
         self.num_beams = num_beams
         self.max_answer_length = max_answer_length
         self.window_settings = WindowSettings(doc_stride, max_query_length)
-        self.head_kind = _OF_STYLE.get(head, head)
+        self.head_kind = SPAN_HEADS.get(head, head)
         if self.head_kind == "joint":
             self.head = JointSpanHead(name="task_head")
         else:

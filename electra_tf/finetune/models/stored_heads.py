@@ -4,7 +4,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from electra_tf.weights.record import SPAN_STYLES, Head, OpenedWeights
+from electra_tf.config.finetuning import SPAN_STYLES
+from electra_tf.weights.record import Head, OpenedWeights
 
 _LABELLED = ("classifier", "tagger")
 
