@@ -1,7 +1,11 @@
 """Converted weights beside their source: the largest differences."""
 
 import os
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -9,8 +13,15 @@ from electra_tf.errors import InputError, require_packages
 from electra_tf.modeling.encoder import Encoder
 from electra_tf.modeling.networks import Discriminator, MaskedLM
 from electra_tf.modeling.tying import make_main_encoder
-from electra_tf.weights import NAMES, hub, open_weights, pairs
+from electra_tf.weights import (
+    NAMES,
+    hub,
+    open_weights,
+    pairs,
+    run_transformers,
+)
 from electra_tf.weights.assigning import assign_weights
+from electra_tf.weights.huggingface_config import CLASSES
 from electra_tf.weights.native import ElectraTFWeights
 from electra_tf.weights.record import FORMATS, OpenedWeights
 
@@ -135,36 +146,28 @@ def _ours(path: str, network: str, batch: Batch) -> Outputs:
 
 
 def _transformers(folder: str, network: str, batch: Batch) -> Outputs:
-    import torch
-    import transformers
-
-    classes = {
-        "discriminator": transformers.ElectraForPreTraining,
-        "generator": transformers.ElectraForMaskedLM,
-        "encoder": transformers.ElectraModel,
-    }
     below = os.path.join(folder, network)
     path = below if os.path.isdir(below) else folder
-    try:
-        model = classes[network].from_pretrained(path).float().eval()
-    except (OSError, ValueError) as error:  # an .h5, a path that is not local
-        reason = str(error).splitlines()[0]
-        raise InputError(
-            "--verify needs weights that transformers loads; received "
-            f"{path!r} ({reason})"
-        ) from None
-    ids, mask, segments = (torch.tensor(part).long() for part in batch)
-    with torch.no_grad():
-        found = model(
-            input_ids=ids,
-            attention_mask=mask,
-            token_type_ids=segments,
-            output_hidden_states=True,
+    names = ("input_ids", "attention_mask", "token_type_ids")
+    with tempfile.TemporaryDirectory() as place:
+        given, answers = f"{place}/batch.npz", f"{place}/outputs.npz"
+        arrays: Any = dict(zip(names, batch, strict=True))
+        np.savez(given, **arrays)
+        script = run_transformers.__file__
+        arguments = (path, CLASSES[network], given, answers)
+        done = subprocess.run(
+            [sys.executable, "-P", script, *arguments],
+            capture_output=True,
+            text=True,
         )
-    outputs = {"hidden states": found.hidden_states[-1]}
-    if network != "encoder":
-        outputs["logits"] = found.logits
-    return {n: _where_real(x.numpy(), batch) for n, x in outputs.items()}
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or ["no reason"])[-1]
+            raise InputError(
+                "--verify needs weights that transformers loads; received "
+                f"{path!r} ({reason})"
+            )
+        with np.load(answers) as found:
+            return {n: _where_real(found[n], batch) for n in found.files}
 
 
 def _keras_hub(folder: str, network: str, batch: Batch) -> Outputs:

@@ -7,6 +7,7 @@ import pytest
 import tiny
 import tiny_finetune
 
+from electra_tf.errors import InputError
 from electra_tf.weights import open_weights, save_weights, verify
 
 BY = 0.25
@@ -73,3 +74,54 @@ def test_a_missing_library_is_told_before_the_work(
     assert "--verify needs torch" in line
     assert '".[verify]"' in line
     assert not (tmp_path / "out").exists()
+
+
+FAKES = {
+    "torch": """
+import contextlib
+import numpy as np
+no_grad = contextlib.nullcontext
+class tensor(np.ndarray):
+    def __new__(cls, array):
+        return np.asarray(array).view(cls)
+    def long(self):
+        return self.astype(np.int64)
+    def numpy(self):
+        return np.asarray(self)
+""",
+    "transformers": """
+import sys
+import torch
+assert not {"tensorflow", "electra_tf"} & set(sys.modules)
+class ElectraForPreTraining:
+    def from_pretrained(path):
+        if not path.endswith("huggingface/discriminator"):
+            raise OSError("cannot load it")
+        return ElectraForPreTraining()
+    def float(self):
+        return self
+    eval = float
+    def __call__(self, input_ids, attention_mask, token_type_ids, **_):
+        self.logits = input_ids + 2.0 * token_type_ids
+        self.hidden_states = [None, attention_mask[..., None] + 0.5]
+        return self
+""",
+}
+
+
+def test_transformers_runs_in_a_process_of_its_own(
+    folders, tmp_path, monkeypatch
+):
+    """Modules in its place, which refuse to be beside TensorFlow."""
+    for name, code in FAKES.items():
+        (tmp_path / f"{name}.py").write_text(code)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    batch = verify.random_batch(open_weights(folders["electra_tf"]))
+    ids, mask, segments = batch
+    found = verify._transformers(folders["huggingface"], "discriminator", batch)
+    real = mask.astype(bool)
+    np.testing.assert_array_equal(found["logits"], (ids + 2 * segments)[real])
+    states = found["hidden states"]
+    np.testing.assert_array_equal(states, np.full([real.sum(), 1], 1.5))
+    with pytest.raises(InputError, match=r"that transformers loads.*load it"):
+        verify._transformers(folders["electra_tf"], "discriminator", batch)
