@@ -203,6 +203,9 @@ def main() -> None:
     parser.add_argument("--data_dir", default="")
     parser.add_argument("--num_seeds", type=int, default=3)
     given = parser.parse_args()
+    # PyTorch's builds for GPUs bring it, with an LLVM that ends a process in
+    # which TensorFlow's is loaded; here it can do without.
+    sys.modules["triton"] = None
     folder = given.output_dir / "electra"
     rename(given.bert, folder)
     lines = evenly_spaced_lines(given.text, NUM_LINES)
