@@ -19,49 +19,13 @@ the time of `detect` with texts of as many tokens over that of `detect_ids`.
 """
 
 import argparse
-import json
 import os
 import statistics
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import serving_engines
 from serving_engines import ENGINES, flops
-
-
-class Worker:
-    """An engine's process."""
-
-    def __init__(self, engine: str, path: str):
-        self._process = subprocess.Popen(
-            [sys.executable, serving_engines.__file__, engine, path],
-            # PyTorch's threads wait by spinning, and where the machine does
-            # other work they spin while what they wait for does not run.
-            env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self._expect("ready")
-
-    def _expect(self, line: str = "") -> str:
-        while found := self._process.stdout.readline():
-            if found.startswith(line or "["):
-                return found
-        raise SystemExit("an engine ended; its error stands above")
-
-    def measure(self, batch: int, length: int, calls: int) -> list[float]:
-        print(
-            json.dumps([batch, length, calls]),
-            file=self._process.stdin,
-            flush=True,
-        )
-        return json.loads(self._expect())
-
-    def close(self) -> None:
-        self._process.stdin.close()
-        self._process.wait()
+from turns import Worker
 
 
 def lines(medians: dict, shapes: list[tuple[int, int]]) -> Iterator[str]:
@@ -102,9 +66,9 @@ def measured(workers: dict, shapes: list, rounds: int, seconds: float) -> dict:
     for _ in range(rounds):
         for shape in shapes:
             for engine, worker in workers.items():
-                once = worker.measure(*shape, 1)[0]
+                once = worker.ask(*shape, 1)[0]
                 calls = max(1, min(50, int(seconds / once)))
-                found[engine][shape] += worker.measure(*shape, calls)
+                found[engine][shape] += worker.ask(*shape, calls)
     return {
         engine: {s: statistics.median(x) for s, x in times.items()}
         for engine, times in found.items()
@@ -126,7 +90,7 @@ def main() -> None:
         for length in given.lengths.split(",")
     ]
     workers = {
-        engine: Worker(engine, given.saved_model)
+        engine: Worker(serving_engines.__file__, engine, given.saved_model)
         for engine in given.engines.split(",")
     }
     before = os.getloadavg()[0]

@@ -1,18 +1,12 @@
-"""The engines of benchmarks/serving.py, each in a process of its own.
+"""The engines of benchmarks/serving.py, each in a process of its own."""
 
-    python benchmarks/serving_engines.py session served/electra/1
-
-answers lines of [batch, length, calls] by lists of seconds.
-"""
-
-import json
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 
 import numpy as np
+from turns import answer
 
 LAYERS, HIDDEN, EMBEDDING, HEADS, VOCAB = 12, 256, 128, 4, 30522
 ENGINES = (
@@ -203,12 +197,10 @@ def _on_embeddings(tf, products: Callable) -> Run:
     return prepare
 
 
-def work(engine: str, path: str) -> None:
-    """Answers lines of [batch, length, calls] by lists of seconds."""
-    prepare = globals()[f"by_{engine}"](path)
-    print("ready", flush=True)
-    for line in sys.stdin:
-        batch, length, calls = json.loads(line)
+def served(prepare: Run) -> tuple[str, Callable[[int, int, int], list]]:
+    """Answers [batch, length, calls] by a list of seconds."""
+
+    def respond(batch: int, length: int, calls: int) -> list[float]:
         call = prepare(batch, length)
         call()  # what is done once a shape
         seconds = []
@@ -216,8 +208,14 @@ def work(engine: str, path: str) -> None:
             begin = time.perf_counter()
             call()
             seconds.append(time.perf_counter() - begin)
-        print(json.dumps(seconds), flush=True)
+        return seconds
+
+    return "ready", respond
+
+
+def engine_of(name: str) -> Callable[[str], tuple]:
+    return lambda path: served(globals()[f"by_{name}"](path))
 
 
 if __name__ == "__main__":
-    work(*sys.argv[1:])
+    answer({name: engine_of(name) for name in ENGINES})

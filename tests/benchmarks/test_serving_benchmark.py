@@ -54,3 +54,16 @@ def test_the_table(benchmark):
     alone = {"session": medians["session"]}
     _, _, row = benchmark.lines(alone, [shape])
     assert row.endswith("| - | - | - | - |")
+
+
+def test_flops_of_a_pretraining_step_are_its_products(benchmark):
+    from electra_tf.config.pretraining import make_config
+    from electra_tf.training.cost.flops import step_flops
+
+    ours = importlib.import_module("pretraining").step_flops("small,16,128")
+    values = {"train_batch_size": 16, "max_seq_length": 128}
+    # The authors' count has element-wise work and one-hot lookups as well.
+    counted = step_flops(
+        make_config({"model_size": "small", **values}), 19 / 128
+    )
+    assert 0.75 < ours / counted < 1
