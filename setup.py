@@ -90,6 +90,7 @@ setup(
             "electra-pretrain = electra_tf.cli.pretrain:pretrain",
             "electra-evaluate = electra_tf.cli.pretrain:evaluate_pretraining",
             "electra-count-flops = electra_tf.cli.pretrain:count_flops",
+            "electra-check-device = electra_tf.cli.pretrain:check_device",
             "electra-finetune = electra_tf.cli.finetune:finetune",
             "electra-compare = electra_tf.cli.finetune:compare_objectives",
             "electra-build-data = electra_tf.cli.records:"

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from electra_tf.cli.app import command
 from electra_tf.config import GIVEN, POSITIVE, Options, field
+from electra_tf.config.execution import ExecutionConfig
 from electra_tf.config.pretraining import (
     PretrainingConfig,
     flat_values,
     make_config,
 )
 from electra_tf.config.scoring import SCORINGS
+from electra_tf.errors import require
 
 if TYPE_CHECKING:
     from electra_tf.training.evaluation import MakeMeasure
@@ -149,3 +151,58 @@ def evaluate_pretraining(options: EvaluateOptions) -> None:
     config = make_config({**flat_values(stored), **given})
     found = evaluate_run(config, say, _measure(config))
     print(json.dumps(found, indent=2))
+
+
+@dataclasses.dataclass(frozen=True)
+class DeviceOptions(Options):
+    """What is tried, and where the page goes.
+
+    Attributes:
+      output: the page, Markdown (default: device.md).
+      batch_sizes: of the measured steps.
+      precisions: of the measured steps.
+    """
+
+    output: str = field("device.md")
+    batch_sizes: tuple[str, ...] = field(("16", "64", "128"))
+    precisions: tuple[str, ...] = field(("float32", "mixed_bfloat16"))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for size in self.batch_sizes:
+            rule = "batch_sizes must be whole numbers above 0"
+            require(size.isdecimal() and int(size) > 0, rule, size)
+        for precision in self.precisions:
+            ExecutionConfig(precision=precision)
+
+
+@command(DeviceOptions)
+def check_device(options: DeviceOptions) -> int:
+    """Tries the device that is here: does it train as the CPU does, how fast?
+
+    The page that it leaves is what to send with a report of a fault.
+    """
+    from electra_tf.files import write_text
+    from electra_tf.training import device_check
+    from electra_tf.training.distribution import make_distribution, uses_xla
+
+    gpus = device_check.num_gpus()
+    virtual = {} if gpus else {"num_virtual_devices": 2}
+    two = None
+    if gpus != 1:
+        two = make_distribution(ExecutionConfig(**virtual))
+    found = []
+    for check in device_check.checks(two):
+        found.append(check)
+        print(f"{check.name}: {check.worst:.4f} % {check.note}", flush=True)
+    xla, rates = uses_xla(ExecutionConfig()), {}
+    for precision in options.precisions:
+        rates[precision] = []
+        for size in map(int, options.batch_sizes):
+            rates[precision].append(device_check.rate(size, precision, xla))
+            print(precision, rates[precision][-1], flush=True)
+    text = device_check.page(device_check.device_name(), found, rates)
+    write_text(options.output, text)
+    print(f"\n{text}\nwritten to {options.output}")
+    tried = [check for check in found if check.worst == check.worst]
+    return 0 if all(check.passed for check in tried) else 1
