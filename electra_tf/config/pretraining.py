@@ -67,6 +67,8 @@ class ElectraConfig(NetworkSizes):
         )
 
 
+# Embedded corpora by language; the first is the default.
+CORPORA = ("en", "ja")
 WORD_BORDERS = ("bert", "punctuation", "spaces")
 # What decides the ids beside the vocabulary; a tokenizer may have fewer.
 TOKENIZER_OPTIONS = ("do_lower_case", "strip_accents", "word_borders")
@@ -78,7 +80,8 @@ class DataConfig(Options):
 
     Attributes:
       data_dir: records: a folder of build_pretraining_data, the authors'
-        folder, or a glob of TFRecords; empty: the embedded corpus.
+        folder, or a glob of TFRecords; empty: an embedded corpus.
+      corpus: language of the embedded corpus, read where there is no data_dir.
       vocab_file: vocabulary for the embedded corpus, or for records without
         one.
       do_lower_case: lower-case as BERT uncased does.
@@ -90,6 +93,7 @@ class DataConfig(Options):
     """
 
     data_dir: str = field("", defines=False)
+    corpus: str = field(CORPORA[0], choices=CORPORA)
     vocab_file: str = field("", defines=False)
     do_lower_case: bool = field(True)
     strip_accents: bool = field(True)

@@ -152,8 +152,8 @@ def swap_words(
     """Swaps a word in up to `count` held-out examples.
 
     The swapped words and their substitutes are whole words of four letters or
-    more, the substitutes drawn from all such words of these examples, so by
-    frequency. None where no example has such words.
+    more, or with an ideograph; the substitutes are drawn from all such words
+    of these examples, so by frequency. None where no example has such words.
     """
     rng = np.random.default_rng(seed)
     numbers = rng.permutation(held_out.num_records)[:count]
@@ -162,7 +162,7 @@ def swap_words(
     )
     ids = batch["input_ids"].numpy()[:, :_LONGEST].copy()
     mask = batch["input_mask"].numpy()[:, :_LONGEST]
-    is_word = np.array([len(word) > 3 for word in tokenizer.words])
+    is_word = np.array([_says_much(word) for word in tokenizer.words])
     words = is_word[ids] & (mask > 0)
     pool = ids[words]
     rows = np.flatnonzero(words.any(axis=1))
@@ -174,6 +174,10 @@ def swap_words(
         old = ids[row, places[row]]
         ids[row, places[row]] = rng.choice(pool[pool != old])
     return Swapped(ids[rows], mask[rows], places[rows])
+
+
+def _says_much(word: str) -> bool:
+    return len(word) > 3 or any("\u3400" <= char <= "\u9fff" for char in word)
 
 
 def demonstrate(

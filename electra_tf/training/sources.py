@@ -17,6 +17,7 @@ from electra_tf.data.records.manifest import (
 )
 from electra_tf.data.records.scan import foreign_paths
 from electra_tf.data.text import (
+    about_embedded_corpus,
     embedded_corpus_path,
     embedded_vocab_path,
     read_documents,
@@ -25,7 +26,7 @@ from electra_tf.data.tokenizers import DEFAULT_KIND, KINDS, Tokenizer
 from electra_tf.errors import require
 
 BERT_VOCAB_SIZE = 30522
-# The embedded corpus is 63 addresses: one in twenty is held out.
+# The English corpus is 62 addresses: one in twenty is held out.
 EMBEDDED_EVAL_FRACTION = 0.05
 
 
@@ -107,11 +108,12 @@ def _embedded_records(
         rule = f"vocab_size must be that of the records in {folder}: {found}"
         require(fits, f"{rule} pieces; or use another model_dir", size)
         return folder
+    corpus = config.data.corpus
     say(
-        "no --data_dir: building records of the embedded corpus (State of "
-        f"the Union addresses, 1961-2021) in {folder}"
+        "no --data_dir: building records of the embedded corpus "
+        f"({about_embedded_corpus(corpus)}) in {folder}"
     )
-    text = embedded_corpus_path()
+    text = embedded_corpus_path(corpus)
     build_records(
         [text],
         folder,
@@ -130,7 +132,7 @@ def _embedded_tokenizer(
 ) -> Tokenizer:
     path, size = config.data.vocab_file, config.model.vocab_size
     options = _options(config)
-    if not path and size == BERT_VOCAB_SIZE:
+    if not path and size == BERT_VOCAB_SIZE and config.data.corpus == "en":
         path = embedded_vocab_path()
     if path:
         return Tokenizer.from_file(path, **options)

@@ -85,6 +85,14 @@ def test_every_block_says_how_it_is_run():
     assert len(run) > len(BLOCKS) // 2
 
 
+def test_the_japanese_readme_has_the_same_commands():
+    text = (ROOT / "README.ja.md").read_text(encoding="utf-8")
+    ours = {block.code for block in BLOCKS}
+    other = {b.code for b in blocks(text) if "demo_ja" not in b.code}
+    assert len(other) > 10
+    assert other <= ours
+
+
 def run_shell(code: str, *arguments: str) -> None:
     for python, script, *words in commands(code):
         assert python == "python"

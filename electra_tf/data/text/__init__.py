@@ -24,9 +24,21 @@ from electra_tf.errors import InputError, require
 _ASSETS = Path(__file__).resolve().parents[2] / "assets"
 
 
-def embedded_corpus_path() -> str:
-    """The State of the Union addresses 1961 - 2021, a sentence a line."""
-    return str(_ASSETS / "sotu" / "sotu.txt")
+# What is embedded, a sentence a line: language -> file, what it is.
+_CORPORA = {
+    "en": ("sotu/sotu.txt", "State of the Union addresses, 1961-2021"),
+    "ja": ("ja/ja.txt", "simple Japanese"),
+}
+
+
+def embedded_corpus_path(corpus: str = "en") -> str:
+    """The file of an embedded corpus, "en" or "ja"."""
+    return str(_ASSETS / _CORPORA[corpus][0])
+
+
+def about_embedded_corpus(corpus: str) -> str:
+    """What is in it."""
+    return _CORPORA[corpus][1]
 
 
 def embedded_vocab_path() -> str:
