@@ -116,6 +116,9 @@ class WordPieceTokenizer(Tokenizer):
             for i in range(3)
         )
 
+    def text_of(self, piece: str) -> str:
+        return piece.removeprefix(SUFFIX)
+
     def _split_words(self, texts: tf.Tensor, model: tf.Tensor) -> Ragged:
         """`split` by borders that are not BERT's."""
         words, word_starts = split_at_borders(texts, self.word_borders)
