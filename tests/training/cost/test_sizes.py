@@ -208,6 +208,7 @@ BREACHES = [
             "tying",
             "position_init",
             "word_borders",
+            "word_splitter",
             "eval_pairs_method",
             "init_vocab",
             "masking",
@@ -394,6 +395,7 @@ COMPANIONS = {
         "num_decay_steps": 9,
     },
     "min_lr_ratio": {"lr_schedule": "cosine"},
+    "word_splitter": {"word_borders": "spaces"},
     "train_batch_size_start": {
         "train_batch_size": 16,
         "train_batch_size_start": 1,
@@ -421,6 +423,7 @@ def _another(name: str, value):
         "masking": "whole_word",
         "compat": "google",
         "word_borders": "spaces",
+        "word_splitter": "mecab",
         "eval_pairs_method": "rtd",
         "init_vocab": "match",
         "hidden_size": 512,
