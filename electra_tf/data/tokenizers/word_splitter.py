@@ -99,12 +99,12 @@ def without_splitter(tokenizer: Tokenizer) -> Tokenizer:
     return Tokenizer.from_config(config)
 
 
-def check_is_split(tokenizer: Tokenizer, lines: Iterable[str]) -> None:
+def check_is_split(tokenizer: Tokenizer, texts: Iterable[str | bytes]) -> None:
     """Refuses text that is not split, where the tokenizer takes that alone.
 
     Args:
       tokenizer: of any kind.
-      lines: some of the text.
+      texts: some of them.
 
     Raises:
       InputError: runs of characters without spaces are too long for words.
@@ -113,6 +113,7 @@ def check_is_split(tokenizer: Tokenizer, lines: Iterable[str]) -> None:
     splitter = options.get("word_splitter", NONE)
     if options.get("word_borders") != WORD_BORDERS[-1] or splitter != NONE:
         return
+    lines = (_decoded(x) if isinstance(x, bytes) else x for x in texts)
     runs = [len(run) for line in lines for run in _UNSPACED.findall(line)]
     mean = sum(n * n for n in runs) / max(sum(runs), 1)
     rule = "text for word_borders=spaces must be split into words, or "

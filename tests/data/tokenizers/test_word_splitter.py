@@ -11,14 +11,23 @@ import tiny
 import unidic_lite
 
 from electra_tf.config.pretraining import make_config
-from electra_tf.data.tokenizers import Tokenizer, WordPieceTokenizer
-from electra_tf.data.tokenizers.word_splitter import without_splitter
+from electra_tf.data.tokenizers import (
+    Tokenizer,
+    WordPieceTokenizer,
+    pack_texts,
+)
+from electra_tf.data.tokenizers.word_splitter import (
+    check_is_split,
+    without_splitter,
+)
 from electra_tf.errors import InputError
 from electra_tf.finetune import load_model
 from electra_tf.finetune.models.classifiers import Classifier
+from electra_tf.finetune.preprocessor import encode_texts
 from electra_tf.modeling.networks import variables_of
 from electra_tf.pretrained import PretrainedElectra
 from electra_tf.pretraining.factory import make_networks
+from electra_tf.scoring import Scorer
 from electra_tf.serving.export import export_saved_model
 from electra_tf.weights import OpenedWeights, save_weights
 
@@ -180,6 +189,26 @@ def test_a_splitter_that_is_not_installed(vocab, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"sudachipy .*\.\[ja\]"):
         Tokenizer(vocab, word_borders="spaces", word_splitter="sudachi")
+
+
+@pytest.mark.parametrize("texts", [LINES * 3, TEXTS.numpy().tolist() * 3])
+def test_text_that_is_not_split_is_known(texts, vocab):
+    options = {"strip_accents": False, "word_borders": "spaces"}
+    plain = Tokenizer(vocab, **options)
+    scorer = Scorer("rtd", None, plain, 32)
+    for ask in (
+        lambda: check_is_split(plain, texts),
+        lambda: scorer(texts),
+        lambda: pack_texts(plain, tf.constant(texts), 16),  # of detect
+        lambda: encode_texts(plain, [(text, None) for text in texts], 16),
+    ):
+        with pytest.raises(InputError, match="must be split into words"):
+            ask()
+    # Of split text, of little, of a splitter, of other borders: nothing.
+    check_is_split(plain, [spaced(mecab, line) for line in LINES * 3])
+    check_is_split(plain, texts[:3])
+    check_is_split(Tokenizer(vocab, word_splitter="mecab", **options), texts)
+    check_is_split(Tokenizer(vocab), texts)
 
 
 @pytest.mark.slow
