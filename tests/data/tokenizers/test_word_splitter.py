@@ -10,7 +10,6 @@ import tensorflow as tf
 import tiny
 import unidic_lite
 
-from electra_tf.config.pretraining import make_config
 from electra_tf.data.tokenizers import (
     Tokenizer,
     WordPieceTokenizer,
@@ -24,12 +23,9 @@ from electra_tf.errors import InputError
 from electra_tf.finetune import load_model
 from electra_tf.finetune.models.classifiers import Classifier
 from electra_tf.finetune.preprocessor import encode_texts
-from electra_tf.modeling.networks import variables_of
-from electra_tf.pretrained import PretrainedElectra
-from electra_tf.pretraining.factory import make_networks
+from electra_tf.pretrained import from_pretrained
 from electra_tf.scoring import Scorer
 from electra_tf.serving.export import export_saved_model
-from electra_tf.weights import OpenedWeights, save_weights
 
 LINES = [
     "雨が降ったので、私は傘を持って駅まで歩いた。",
@@ -212,18 +208,24 @@ def test_text_that_is_not_split_is_known(texts, vocab):
 
 
 @pytest.mark.slow
-def test_an_export_takes_split_text(vocab, tmp_path):
-    sizes = ("embedding_size hidden_size num_hidden_layers "
-             "num_attention_heads intermediate_size generator_hidden_size "
-             "max_position_embeddings max_seq_length").split()  # fmt: skip
-    config = make_config(
-        {name: tiny.FLAGS[name] for name in sizes} | {"vocab_size": len(vocab)}
+def test_from_text_to_an_export_which_takes_split_text(vocab, tmp_path):
+    (tmp_path / "vocab.txt").write_text("\n".join(vocab))
+    (tmp_path / "text.txt").write_text("\n\n".join(LINES[:4] * 9))
+    records, run = str(tmp_path / "records"), str(tmp_path / "run")
+    options = {"strip_accents": False, "word_borders": "spaces"}
+    options["word_splitter"] = "mecab"
+    text, vocab_file = (str(tmp_path / n) for n in ("text.txt", "vocab.txt"))
+    tiny.build(text, records, vocab_file, tiny.LENGTH, **options)
+    trained = tiny.pretrain(
+        "--word_splitter=mecab",
+        "--nostrip_accents",
+        data_dir=records,
+        model_dir=run,
+        num_train_steps=5,
     )
-    tokenizer = Tokenizer(
-        vocab, True, False, word_borders="spaces", word_splitter="mecab"
-    )
-    networks = make_networks(config)
-    model = PretrainedElectra(config, tokenizer, networks)
+    assert trained.code == 0, trained.err
+    model = from_pretrained(run)
+    assert model.tokenizer.options["word_splitter"] == "mecab"
     path = str(tmp_path / "electra" / "1")
     export_saved_model(model, path, warmup=False)  # checks its operations
     served = tf.saved_model.load(path).signatures["detect"]
@@ -243,11 +245,9 @@ def test_an_export_takes_split_text(vocab, tmp_path):
             part = line.encode()[token.start : token.end]
             assert part == text.encode()[start:end]
     # A fine-tuned model splits by itself, from its .keras file as well.
-    arrays = {v.path: v.numpy() for v in variables_of(networks.values())}
-    weights, keras_file = str(tmp_path / "weights"), str(tmp_path / "m.keras")
-    save_weights(OpenedWeights(config, tokenizer, arrays), weights)
+    keras_file = str(tmp_path / "m.keras")
     tuned = Classifier.from_pretrained(
-        weights, labels=["a", "b"], max_seq_length=16
+        run, labels=["a", "b"], max_seq_length=16
     )
     tuned.compile(optimizer="adam")
     tuned.fit(LINES[:4], [0, 1, 0, 1], verbose=0)
