@@ -10,6 +10,12 @@ BEAM = ["apache-beam>=2.69,<3"]
 DASK = ["distributed>=2025.1"]
 PARQUET = ["pyarrow>=16"]
 ZSTD = ["zstandard>=0.22"]
+JA = [
+    "fugashi>=1.3",
+    "unidic-lite>=1.0.8",
+    "sudachipy>=0.7",
+    "sudachidict-core>=20240409",
+]
 SERVING = ["tensorflow-serving-api>=2.20,<2.22"]
 DEMO = ["starlette>=0.40", "uvicorn>=0.30", "httpx>=0.27", "jinja2>=3.1"]
 # Before 0.4.3 its NumPy interface did not read bfloat16.
@@ -71,6 +77,7 @@ setup(
         "finetune": FINETUNE,
         "convert": CONVERT,
         "verify": [*CONVERT, *VERIFY],
+        "ja": JA,
         "test": [
             *TEST,
             *LINT,
@@ -83,6 +90,7 @@ setup(
             *DEMO,
             *FINETUNE,
             *CONVERT,
+            *JA,
         ],
     },
     entry_points={

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from electra_tf.data.columns import WHOLE, text_tensor
 from electra_tf.data.tokenizers import Tokenizer
+from electra_tf.data.tokenizers.word_splitter import check_is_split
 from electra_tf.errors import InputError, require
 
 _ROWS = tf.TensorSpec([None, None], tf.int32)
@@ -80,6 +81,7 @@ class Scorer:
         require(
             is_count, "batch_size must be a positive whole number", batch_size
         )
+        check_is_split(self.tokenizer, tf.constant(texts).numpy())
         tokens = self.tokenizer.tokenize(texts)
         lengths = tokens.row_lengths().numpy()
         self._check_lengths(texts, lengths)

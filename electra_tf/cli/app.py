@@ -29,9 +29,11 @@ from electra_tf.config import (
 from electra_tf.config.pretraining import PretrainingConfig
 from electra_tf.config.sizes import SIZES
 from electra_tf.endings import tidy_at_sigterm
-from electra_tf.errors import InputError
+from electra_tf.errors import InputError, require
 
 PLUGINS = "electra_tf.plugins"
+# A flag without a value -> the flag and the value that it stands for.
+SHORT = {"pretokenized": ("word_borders", "spaces")}
 _PARSERS: dict[type, flags.ArgumentParser[Any]] = {
     bool: flags.BooleanParser(),
     int: flags.IntegerParser(),
@@ -174,6 +176,10 @@ def define_flags(kinds: Sequence[type], values: flags.FlagValues) -> None:
         )
         # `--help` shows the flags of the module that is run.
         flags.DEFINE_flag(flag, values, module_name=sys.argv[0])
+    for name, (long, value) in SHORT.items():
+        if long in fields_of(*kinds):
+            short = flags.BooleanFlag(name, None, f"same as --{long}={value}")
+            flags.DEFINE_flag(short, values, module_name=sys.argv[0])
 
 
 def _help(each: Field, text: str) -> str:
@@ -221,6 +227,11 @@ def given_values(
     for name, each in fields.items():
         if name not in arguments and values[name].present:
             found[name] = _value(each, values[name].value)
+    for name, (long, value) in SHORT.items():
+        if long in fields and values[name].value:
+            rule = f"{long} must be {value} with --{name}, or be left out"
+            require(found.get(long, value) == value, rule, found.get(long))
+            found[long] = value
     check_values(fields, found)
     return found
 

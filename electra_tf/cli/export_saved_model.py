@@ -6,6 +6,7 @@ of a discriminator.
 
 import dataclasses
 import os
+from typing import TYPE_CHECKING
 
 from electra_tf.cli.app import command
 from electra_tf.config import (
@@ -16,8 +17,12 @@ from electra_tf.config import (
     at_least,
     field,
 )
+from electra_tf.config.pretraining import WORD_BORDERS, WORD_SPLITTERS
 from electra_tf.errors import require
 from electra_tf.files import check_path
+
+if TYPE_CHECKING:
+    from electra_tf.data.tokenizers import Tokenizer
 
 KERAS = ".keras"
 # What a sound conversion to LiteRT stays below; probabilities.
@@ -98,11 +103,20 @@ def export_saved_model(options: ExportOptions) -> int:
     if not options.for_finetuning:
         path = next_version(path)
     if options.model_dir.endswith(KERAS):
-        names = _export_finetuned(options, path)
+        names, tokenizer = _export_finetuned(options, path)
     else:
-        names = _export_pretrained(options, path)
+        names, tokenizer = _export_pretrained(options, path)
     print(f"{path}: signatures {', '.join(names)}")
+    if tokenizer.options.get("word_borders") == WORD_BORDERS[-1]:
+        print(f"text must come split, a space between words: {_way(tokenizer)}")
     return 0
+
+
+def _way(tokenizer: "Tokenizer") -> str:
+    """How the model's texts were split."""
+    splitter = tokenizer.options["word_splitter"]
+    known = f"by {splitter}, as a model in Python does by itself"
+    return "as its texts were" if splitter == WORD_SPLITTERS[0] else known
 
 
 def _default_place(model_dir: str) -> str:
@@ -126,36 +140,46 @@ def _default_place(model_dir: str) -> str:
     return os.path.join(model_dir, "export")
 
 
-def _export_pretrained(options: ExportOptions, path: str) -> list[str]:
+def _export_pretrained(
+    options: ExportOptions, path: str
+) -> "tuple[list[str], Tokenizer]":
+    """The signatures' names, and the model's tokenizer."""
     from electra_tf.pretrained import pretrained_of
     from electra_tf.serving import export
     from electra_tf.weights import open_weights
 
     weights = open_weights(options.model_dir)
+    tokenizer = weights.tokenizer
     if options.for_finetuning:
         model = pretrained_of(weights)
-        return export.export_for_finetuning(model, path, options.dropout)
+        names = export.export_for_finetuning(model, path, options.dropout)
+        return names, tokenizer
     if weights.head is None:
-        return export.export_saved_model(
+        names = export.export_saved_model(
             pretrained_of(weights), path, options.dtype, options.warmup
         )
+        return names, tokenizer
     finetuned = export.finetuned_class(weights.head.kind).from_weights(
         weights,
         max_seq_length=weights.config.model.max_position_embeddings,
     )
-    return export.export_finetuned(
+    names = export.export_finetuned(
         finetuned, path, dtype=options.dtype, warmup=options.warmup
     )
+    return names, tokenizer
 
 
-def _export_finetuned(options: ExportOptions, path: str) -> list[str]:
+def _export_finetuned(
+    options: ExportOptions, path: str
+) -> "tuple[list[str], Tokenizer]":
     from electra_tf.finetune import load_model
     from electra_tf.serving.export import export_finetuned
 
     model = load_model(options.model_dir, compile=False)
-    return export_finetuned(
+    names = export_finetuned(
         model, path, dtype=options.dtype, warmup=options.warmup
     )
+    return names, model.preprocessor.tokenizer
 
 
 def _export_litert(options: ExportOptions) -> int:

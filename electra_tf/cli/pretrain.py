@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from electra_tf.cli.app import command
-from electra_tf.config import GIVEN, POSITIVE, Options, field
+from electra_tf.config import POSITIVE, Options, field
 from electra_tf.config.execution import ExecutionConfig
 from electra_tf.config.pretraining import (
     PretrainingConfig,
@@ -38,20 +38,22 @@ class PretrainOptions(Options):
 def pretrain(options: PretrainOptions, given: Mapping[str, Any]) -> int:
     """Runs, and returns the exit code."""
     from electra_tf.training.sources import adopt_vocabulary
-    from electra_tf.weights.warm_start import adopt_sizes, initial_weights
+    from electra_tf.weights.adopting import adopt_sizes
+    from electra_tf.weights.warm_start import first_step, initial_weights
 
     config = make_config(adopt_vocabulary(adopt_sizes(given)))
     if options.dry_run:
         from electra_tf.training.cost.summary import summarize
 
-        print(summarize(config, _num_records(config)))
+        first = first_step(config.run)
+        print(summarize(config, _num_records(config), first))
         return 0
     # Imported here, so that a mistyped flag is told of at once.
     from electra_tf.training import run
     from electra_tf.training.loop import Stopped
 
     try:
-        run.pretrain(config, initial_weights(config.run), _measure(config))
+        run.pretrain(config, initial_weights(config), _measure(config))
     except Stopped as stop:
         print(f"stopped; saved at step {stop.step:,}", file=sys.stderr)
         if stop.signum is None:
@@ -124,6 +126,8 @@ class EvaluateOptions(Options):
 
     Attributes:
       model_dir: the run's folder.
+      init_checkpoint: in place of a run, weights as of pretrain; needs
+        data_dir.
       data_dir: other records than the run's own (held-out part).
       num_eval_steps: batches at most (default: the run's).
       eval_batch_size: sequences a batch (default: the run's).
@@ -131,12 +135,21 @@ class EvaluateOptions(Options):
       eval_pairs_method: by which method (default: the run's).
     """
 
-    model_dir: str = field("", GIVEN)
+    model_dir: str = field("")
+    init_checkpoint: str = field("")
     data_dir: str | None = field(None)
     num_eval_steps: int | None = field(None, POSITIVE)
     eval_batch_size: int | None = field(None, POSITIVE)
     eval_pairs: str | None = field(None)
     eval_pairs_method: str | None = field(None, choices=SCORINGS)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        weights, run = self.init_checkpoint, self.model_dir
+        rule = "one of --model_dir and --init_checkpoint must be given"
+        require(bool(run) != bool(weights), rule, f"{run!r} and {weights!r}")
+        rule = "--init_checkpoint, which has no records, needs --data_dir"
+        require(not weights or bool(self.data_dir), rule, self.data_dir)
 
 
 @command(EvaluateOptions)
@@ -145,11 +158,19 @@ def evaluate_pretraining(options: EvaluateOptions) -> None:
     from electra_tf.training.console import say
     from electra_tf.training.run import evaluate_run
     from electra_tf.training.run_folder import read_config
+    from electra_tf.weights import open_weights
+    from electra_tf.weights.adopting import adopt_sizes
+    from electra_tf.weights.warm_start import initial_weights
 
-    stored = read_config(options.model_dir)
     given = {n: v for n, v in vars(options).items() if v is not None}
+    if options.init_checkpoint:
+        stored = open_weights(options.init_checkpoint).config
+        given = adopt_sizes(given)
+    else:
+        stored = read_config(options.model_dir)
     config = make_config({**flat_values(stored), **given})
-    found = evaluate_run(config, say, _measure(config))
+    load_weights = initial_weights(config)  # None of a run
+    found = evaluate_run(config, say, _measure(config), load_weights)
     print(json.dumps(found, indent=2))
 
 

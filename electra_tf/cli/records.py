@@ -19,7 +19,12 @@ from electra_tf.config import (
     at_most,
     field,
 )
-from electra_tf.config.pretraining import TOKENIZER_OPTIONS, WORD_BORDERS
+from electra_tf.config.pretraining import (
+    TOKENIZER_OPTIONS,
+    WORD_BORDERS,
+    WORD_SPLITTERS,
+    borders_of,
+)
 from electra_tf.errors import require
 
 _SECONDS_BETWEEN_REPORTS = 5.0
@@ -38,19 +43,26 @@ class TextOptions(Options):
       strip_accents: whether to strip accents (default: as --do_lower_case).
       word_borders: where words end: bert: at white space, punctuation and
         Chinese characters; punctuation: not at the latter; spaces: at white
-        space alone, of text that was split already.
+        space alone, of text that was split already (default: bert, or what
+        word_splitter needs).
+      word_splitter: what splits text without spaces, with word_borders=spaces:
+        mecab (fugashi with unidic-lite) or sudachi, extra ja.
     """
 
     input: tuple[str, ...] = field(())
     text_field: str = field("text", GIVEN)
     do_lower_case: bool = field(True)
     strip_accents: bool | None = field(None)
-    word_borders: str = field(WORD_BORDERS[0], choices=WORD_BORDERS)
+    word_borders: str | None = field(None, choices=WORD_BORDERS)
+    word_splitter: str = field(WORD_SPLITTERS[0], choices=WORD_SPLITTERS)
 
     @property
     def tokenizer(self) -> dict[str, Any]:
         """What decides the ids beside the vocabulary."""
-        return {name: getattr(self, name) for name in TOKENIZER_OPTIONS}
+        options = {name: getattr(self, name) for name in TOKENIZER_OPTIONS}
+        if self.word_borders is None:
+            del options["word_borders"]
+        return borders_of(self.word_splitter) | options
 
 
 @dataclasses.dataclass(frozen=True)

@@ -34,6 +34,11 @@ class RunConfig(Options):
       generator_checkpoint: a second place, whose generator is taken.
       init_optimizer: take the step and Adam's moments along, to go on exactly
         where init_checkpoint stopped.
+      init_vocab: match: another vocabulary than that of init_checkpoint (of
+        data_dir or vocab_file): rows go by token, a new token starts as the
+        mean of its old pieces; same: refused.
+      extend_positions: repeat the position table of init_checkpoint where
+        max_seq_length is longer.
       seed: of weights, data order, masks, samples, dropout.
       log_every_steps: steps between log lines.
       eval_every_steps: steps between evaluations (0: at the end only).
@@ -55,6 +60,8 @@ class RunConfig(Options):
     init_checkpoint: str = _free("")
     generator_checkpoint: str = _free("")
     init_optimizer: bool = _free(False)
+    init_vocab: str = _free("same", choices=("same", "match"))
+    extend_positions: bool = _free(False)
     # NumPy takes no larger ones.
     seed: int = field(0, NOT_NEGATIVE, below(2**32))
     log_every_steps: int = _free(100, POSITIVE)

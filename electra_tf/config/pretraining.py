@@ -70,8 +70,19 @@ class ElectraConfig(NetworkSizes):
 # Embedded corpora by language; the first is the default.
 CORPORA = ("en", "ja")
 WORD_BORDERS = ("bert", "punctuation", "spaces")
+WORD_SPLITTERS = ("none", "mecab", "sudachi")
 # What decides the ids beside the vocabulary; a tokenizer may have fewer.
-TOKENIZER_OPTIONS = ("do_lower_case", "strip_accents", "word_borders")
+TOKENIZER_OPTIONS = (
+    "do_lower_case",
+    "strip_accents",
+    "word_borders",
+    "word_splitter",
+)
+
+
+def borders_of(splitter: str) -> dict[str, str]:
+    """The word_borders that follow from a word_splitter, if any do."""
+    return {} if splitter == WORD_SPLITTERS[0] else {"word_borders": "spaces"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +100,8 @@ class DataConfig(Options):
       word_borders: where words end: bert: at white space, punctuation and
         Chinese characters; punctuation: not at the latter; spaces: at white
         space alone, of text that was split already.
+      word_splitter: what splits text without spaces, with word_borders=spaces:
+        mecab (fugashi with unidic-lite) or sudachi, extra ja.
       max_seq_length: L, tokens of an example.
     """
 
@@ -98,7 +111,15 @@ class DataConfig(Options):
     do_lower_case: bool = field(True)
     strip_accents: bool = field(True)
     word_borders: str = field(WORD_BORDERS[0], choices=WORD_BORDERS)
+    word_splitter: str = field(WORD_SPLITTERS[0], choices=WORD_SPLITTERS)
     max_seq_length: int = field(128, at_least(5))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        borders = borders_of(self.word_splitter).get("word_borders")
+        rule = f"word_borders must be {borders} with word_splitter="
+        fits = borders in (None, self.word_borders)
+        require(fits, rule + self.word_splitter, self.word_borders)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,7 +151,8 @@ def make_config(values: Mapping[str, Any]) -> PretrainingConfig:
     """
     check_values(all_fields(), values)
     size = values.get("model_size", ElectraConfig.model_size)
-    flat = {**SIZES[size], **values}
+    borders = borders_of(values.get("word_splitter", WORD_SPLITTERS[0]))
+    flat = {**SIZES[size], **borders, **values}
     if "strip_accents" not in values:
         flat["strip_accents"] = flat.get("do_lower_case", True)
     if "tying" not in flat and not has_trained_generator(flat):

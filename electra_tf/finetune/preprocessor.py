@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from electra_tf.data.columns import WHOLE
 from electra_tf.data.tokenizers import Tokenizer, pack_segments
+from electra_tf.data.tokenizers.word_splitter import check_is_split
 from electra_tf.errors import require
 
 Texts: TypeAlias = tf.Tensor | Mapping[str, tf.Tensor]
@@ -108,6 +109,7 @@ def encode_texts(
       `input_ids`, `input_mask`, `segment_ids`, int32 [N, L], L the longest of
       them, and how many were cut.
     """
+    check_is_split(tokenizer, [text for text, _ in texts[:_TEXTS_AT_ONCE]])
     preprocessor = TextPreprocessor(tokenizer, max_seq_length)
     parts = []
     for begin in range(0, len(texts), _TEXTS_AT_ONCE):

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from electra_tf.data.tokenizers import Tokenizer
+from electra_tf.data.tokenizers.word_splitter import without_splitter
 from electra_tf.modeling.embeddings import Embeddings
 from electra_tf.serving import IdRules
 
@@ -148,7 +149,8 @@ class ServedNetwork(tf.Module):
       network, variables, weights, buckets, num_inputs: see `Forward`. The
         network is a method: the layer itself would be saved along.
       tables: say which ids the network takes.
-      tokenizer: the model's.
+      tokenizer: the model's; its splitter, which is Python, stays behind, so
+        that texts must come split.
 
     Attributes:
       max_length: the most ids of a row.
@@ -167,7 +169,7 @@ class ServedNetwork(tf.Module):
         num_inputs: int = 3,
     ):
         super().__init__()
-        self.tokenizer = tokenizer
+        self.tokenizer = without_splitter(tokenizer)
         self.rules = IdRules.of(tables)
         self.max_length = self.rules.max_length
         self.forward = Forward(network, variables, weights, buckets, num_inputs)

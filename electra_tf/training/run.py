@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from electra_tf.config.pretraining import PretrainingConfig, to_json
+from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError, require
 from electra_tf.files import check_path
 from electra_tf.locks import locked
@@ -31,13 +32,15 @@ from electra_tf.training.run_folder import (
 from electra_tf.training.sources import Source, open_source
 from electra_tf.training.workers import joined_workers
 
+# Assigns weights to a fresh model, of a run with this tokenizer.
+LoadWeights = Callable[[Pretrainer, Tokenizer], None]
 # The AUC of a discriminator whose generator knows frequencies alone.
 PLATEAU_AUC = "0.50 - 0.58"
 
 
 def pretrain(
     config: PretrainingConfig,
-    load_initial: Callable[[Pretrainer], None] | None = None,
+    load_initial: LoadWeights | None = None,
     make_measure: MakeMeasure | None = None,
 ) -> None:
     """Pre-trains to the end, from where the run in `model_dir` stopped.
@@ -86,7 +89,7 @@ def pretrain(
 def _train(
     source: Source,
     distribution: Distribution,
-    load_initial: Callable[[Pretrainer], None] | None,
+    load_initial: LoadWeights | None,
     make_measure: MakeMeasure | None,
 ) -> tuple[Pretrainer, RunFolder]:
     config, folder = source.config, RunFolder(source)
@@ -99,7 +102,7 @@ def _train(
         step, total = pretrainer.step, config.optimizer.num_train_steps
         say(f"going on from the checkpoint of step {step:,} of {total:,}")
     elif load_initial is not None:
-        load_initial(pretrainer)
+        load_initial(pretrainer, source.tokenizer)
     step = pretrainer.step
     distribution.check_same("checkpoint's step (is model_dir shared?)", step)
     digest = zlib.crc32(to_json(config).encode())
@@ -178,6 +181,7 @@ def evaluate_run(
     config: PretrainingConfig,
     say: Callable[[str], None],
     make_measure: MakeMeasure | None = None,
+    load_weights: LoadWeights | None = None,
 ) -> dict[str, float]:
     """Held-out metrics of the latest checkpoint in `config.run.model_dir`.
 
@@ -185,6 +189,7 @@ def evaluate_run(
       config: the run's configuration.
       say: told what is made and what cannot be checked.
       make_measure: as of `pretrain`.
+      load_weights: assigns others than those of a checkpoint.
 
     Raises:
       InputError: no checkpoint, or nothing is held out.
@@ -193,7 +198,9 @@ def evaluate_run(
     pretrainer = make_pretrainer(source)
     folder = config.run.model_dir
     keep = config.run.keep_checkpoint_max
-    if not Checkpoints(folder, pretrainer, keep).restore():
+    if load_weights is not None:
+        load_weights(pretrainer, source.tokenizer)
+    elif not Checkpoints(folder, pretrainer, keep).restore():
         raise InputError(f"{folder!r} holds no checkpoint yet")
     if source.held_out is None:
         raise InputError("these records hold nothing out to evaluate on")

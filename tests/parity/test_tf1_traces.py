@@ -103,7 +103,8 @@ def go_on_from(checkpoint, pretrainer, config):
     run = dataclasses.replace(
         config.run, init_checkpoint=str(checkpoint), init_optimizer=True
     )
-    initial_weights(run)(pretrainer)
+    config = dataclasses.replace(config, run=run)
+    initial_weights(config)(pretrainer, None)  # of no use here
 
 
 def _vocab(folder: pathlib.Path) -> pathlib.Path:

@@ -1,6 +1,7 @@
 """What the examples of a text depend on, and what is said of them."""
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from electra_tf.data.records.packer import (
     Stats,
 )
 from electra_tf.data.tokenizers import Tokenizer
+from electra_tf.data.tokenizers.word_splitter import check_is_split
 from electra_tf.errors import InputError
 
 HEAD = 100
@@ -77,12 +79,18 @@ class BuildSettings:
           documents: lines of each, in order.
           num_documents: of the whole text; HEAD stands for any more.
           first: number of the first of `documents`.
+
+        Raises:
+          InputError: the first of them are not split as the tokenizer needs.
         """
+        documents = iter(documents)
+        head = list(itertools.islice(documents, HEAD))
+        check_is_split(self.tokenizer, itertools.chain(*head))
         held_out = HeldOut(
             self.seed, self.eval_fraction, min(num_documents, HEAD)
         )
         task, characters = [], 0
-        for number, lines in enumerate(documents, first):
+        for number, lines in enumerate(itertools.chain(head, documents), first):
             task.append(Document(number, lines, held_out(number)))
             characters += sum(map(len, lines))
             if characters >= _TASK_CHARACTERS:

@@ -15,6 +15,7 @@ from electra_tf.data.tokenizers.tokenizer import (
     Tokenizer,
     register,
 )
+from electra_tf.data.tokenizers.word_splitter import check_is_split
 from electra_tf.data.tokenizers.wordpiece import WordPieceTokenizer
 
 __all__ = [
@@ -62,7 +63,12 @@ def pack_texts(
       tokenizer: the model's.
       texts: string [B].
       max_seq_length: with [CLS] and [SEP]; at most the position table.
+
+    Raises:
+      InputError: see `check_is_split`; not inside of a graph.
     """
+    if tf.executing_eagerly():
+        check_is_split(tokenizer, tf.constant(texts).numpy())
     ids, starts, ends = tokenizer.tokenize_with_offsets(texts)
     room = max_seq_length - 2
     truncated = ids.row_lengths() > room

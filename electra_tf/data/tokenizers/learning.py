@@ -16,6 +16,7 @@ from electra_tf.data.tokenizers import normalization
 from electra_tf.data.tokenizers.tokenizer import Tokenizer
 from electra_tf.data.tokenizers.vocab_file import SPECIAL_PIECES
 from electra_tf.data.tokenizers.word_borders import BERT, SPACED
+from electra_tf.data.tokenizers.word_splitter import NONE, WordSplitter
 from electra_tf.errors import InputError
 
 # What marks a piece that goes on with a word.
@@ -47,15 +48,17 @@ def count_words(
     do_lower_case: bool = True,
     strip_accents: bool | None = None,
     word_borders: str = BERT,
+    word_splitter: str = NONE,
 ) -> Counter[str]:
     """Counts the words of lines of text, as WordPiece would see them."""
+    spaced = WordSplitter(word_splitter)
     if strip_accents is None:
         strip_accents = do_lower_case
     counts: Counter[str] = Counter()
     lines = iter(lines)
     while batch := list(itertools.islice(lines, _BATCH_LINES)):
         texts = normalization.normalize(
-            tf.constant([line.encode("utf-8") for line in batch]),
+            spaced(tf.constant([line.encode("utf-8") for line in batch])),
             do_lower_case,
             strip_accents,
         )

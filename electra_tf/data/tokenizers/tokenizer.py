@@ -21,7 +21,7 @@ from electra_tf.data.tokenizers.vocab_file import (
     load_vocab,
     vocab_bytes,
 )
-from electra_tf.errors import InputError
+from electra_tf.errors import InputError, require
 from electra_tf.files import make_folder, read_json, write_bytes, write_text
 
 SETTINGS_NAME = "tokenizer.json"
@@ -129,6 +129,10 @@ class Tokenizer:
             return [self.tokens(part) for part in ids]
         return self.vocab[int(ids)]
 
+    def text_of(self, piece: str) -> str:
+        """The text that a piece stands for, without the marks of its kind."""
+        return piece
+
     def content(self) -> bytes:
         """The vocabulary's file: one piece a line, the line is the id."""
         return vocab_bytes(self.vocab)
@@ -200,11 +204,8 @@ class Tokenizer:
         file = os.path.join(folder, kind.file_name)
         tokenizer = kind.read(file, *map(settings.get, kind.OPTIONS))
         found = tokenizer.settings()[_HASH]
-        if found != settings[_HASH]:
-            raise InputError(
-                f"{file!r} must have the sha256 of {SETTINGS_NAME}, "
-                f"{settings[_HASH]}; received {found}: restore it"
-            )
+        told = f"the sha256 of {SETTINGS_NAME}, {settings[_HASH]} (restore it)"
+        require(found == settings[_HASH], f"{file!r} must have {told}", found)
         return tokenizer
 
     def save(self, folder: str) -> None:
@@ -245,8 +246,7 @@ class Tokenizer:
 
 def register(cls: _Class) -> _Class:
     """Lets `from_file`, `from_folder` and the like know a kind."""
-    if cls.kind in KINDS:
-        raise InputError(f"a tokenizer's kind must be new; received {cls.kind}")
+    require(cls.kind not in KINDS, "a tokenizer's kind must be new", cls.kind)
     KINDS[cls.kind] = cls
     return cls
 

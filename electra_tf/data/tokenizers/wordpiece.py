@@ -18,7 +18,12 @@ from electra_tf.data.tokenizers.learning import (
     learn_wordpiece,
 )
 from electra_tf.data.tokenizers.tokenizer import Ragged, Tokenizer, register
-from electra_tf.data.tokenizers.word_borders import BERT, split_at_borders
+from electra_tf.data.tokenizers.word_borders import (
+    BERT,
+    SPACED,
+    split_at_borders,
+)
+from electra_tf.data.tokenizers.word_splitter import NONE, WordSplitter
 from electra_tf.errors import InputError, require
 
 UNKNOWN = "[UNK]"
@@ -44,17 +49,24 @@ class WordPieceTokenizer(Tokenizer):
       word_borders: "bert": white space, punctuation and Chinese characters;
         "punctuation": those without Chinese characters; "spaces": white space
         alone, for text that was split already.
+      word_splitter: "mecab" or "sudachi" split texts first, at Python's side;
+        such a text must not have been split already.
 
     Raises:
-      InputError: as `Tokenizer`; a rule for borders that there is not.
+      InputError: as `Tokenizer`; a rule for borders or a splitter that there is
+        not, is not installed, or does not go with the other.
     """
 
     kind, file_name = "wordpiece", "vocab.txt"
     OPTIONS: ClassVar[Mapping[str, type]] = {
         **Tokenizer.OPTIONS,
         "word_borders": str,
+        "word_splitter": str,
     }
-    DEFAULTS: ClassVar[dict[str, Any]] = {"word_borders": BERT}
+    DEFAULTS: ClassVar[dict[str, Any]] = {
+        "word_borders": BERT,
+        "word_splitter": NONE,
+    }
 
     def __init__(
         self,
@@ -62,11 +74,16 @@ class WordPieceTokenizer(Tokenizer):
         do_lower_case: bool = True,
         strip_accents: bool | None = None,
         word_borders: str = BERT,
+        word_splitter: str = NONE,
     ):
         super().__init__(vocab, do_lower_case, strip_accents)
         rule = f"word_borders must be one of {', '.join(WORD_BORDERS)}"
         require(word_borders in WORD_BORDERS, rule, word_borders)
-        self.word_borders = word_borders
+        self.word_borders, self.word_splitter = word_borders, word_splitter
+        self._spaced = WordSplitter(word_splitter)
+        rule = f"word_borders must be {SPACED} with word_splitter="
+        fits = word_splitter == NONE or word_borders == SPACED
+        require(fits, rule + word_splitter, word_borders)
         _check_words(self.vocab)
         goes_on = [piece.startswith(SUFFIX) for piece in self.vocab]
         self.starts_word = ~np.array(goes_on)
@@ -96,6 +113,14 @@ class WordPieceTokenizer(Tokenizer):
         with tf.init_scope():
             self._eager_model = tf.constant(self._model)
 
+    def tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        return super().tokenize(self._spaced(texts))
+
+    def tokenize_with_offsets(self, texts: tf.Tensor) -> Ragged:
+        spaced = self._spaced(texts)
+        ids, *ranges = super().tokenize_with_offsets(spaced)
+        return ids, *self._spaced.to_original(texts, spaced, *ranges)
+
     def split(self, texts: tf.Tensor) -> Ragged:
         if tf.executing_eagerly():
             model = self._eager_model
@@ -115,6 +140,9 @@ class WordPieceTokenizer(Tokenizer):
             tf.RaggedTensor.from_row_splits(values[i], splits, validate=False)
             for i in range(3)
         )
+
+    def text_of(self, piece: str) -> str:
+        return piece.removeprefix(SUFFIX)
 
     def _split_words(self, texts: tf.Tensor, model: tf.Tensor) -> Ragged:
         """`split` by borders that are not BERT's."""

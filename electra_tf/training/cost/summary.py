@@ -6,6 +6,7 @@ from typing import Any
 from electra_tf.config.pretraining import PretrainingConfig, make_config
 from electra_tf.training.cost import Network
 from electra_tf.training.cost.flops import (
+    flops_until,
     masked_lm_flops,
     network_flops,
     train_flops,
@@ -23,8 +24,11 @@ class Summary:
     Args:
       config: the run's configuration.
       num_records: training records; None where they are not made yet.
+      first_step: updates made before, by another run that this one goes on
+        from.
 
     Attributes:
+      steps: updates of this run: to the end, or to stop_at_step.
       parameters: by part (see `count_parameters`).
       total_parameters: all that is trained, shared parts once.
       flops_a_step: by network, forward and backward on the whole batch.
@@ -36,20 +40,29 @@ class Summary:
       steps_an_epoch, epochs: None where the number of records is not known.
     """
 
-    def __init__(self, config: PretrainingConfig, num_records: int | None):
+    def __init__(
+        self,
+        config: PretrainingConfig,
+        num_records: int | None,
+        first_step: int = 0,
+    ):
         self.config, self.num_records = config, num_records
-        steps = config.optimizer.num_train_steps
+        self.first_step, total = first_step, config.optimizer.num_train_steps
+        self.last_step = min(config.run.stop_at_step or total, total)
+        self.steps = max(0, self.last_step - first_step)
         batch_size = config.optimizer.train_batch_size
         self.parameters = count_parameters(config)
         self.total_parameters = sum(self.parameters.values())
         self.flops_a_step = network_flops(config)
-        self.train_flops = train_flops(config)
+        costs = (flops_until(config, n) for n in (self.last_step, first_step))
+        self.train_flops = max(0.0, next(costs) - next(costs))
         small = make_config({"model_size": "small"})
         self.fraction_of_small = self.train_flops / train_flops(small)
         self.weight_bytes = weight_bytes(config)
         self.activation_bytes = activation_bytes(config)
         self.tokens_a_step = batch_size * config.data.max_seq_length
-        examples = config.optimizer.examples_before(steps)
+        before = config.optimizer.examples_before
+        examples = max(0, before(self.last_step) - before(first_step))
         self.total_tokens = examples * config.data.max_seq_length
         self.steps_an_epoch = self.epochs = None
         if num_records:
@@ -57,9 +70,11 @@ class Summary:
             self.epochs = examples / num_records
 
 
-def summarize(config: PretrainingConfig, num_records: int | None) -> str:
+def summarize(
+    config: PretrainingConfig, num_records: int | None, first_step: int = 0
+) -> str:
     """A `Summary` as an aligned table, ready to print."""
-    found = Summary(config, num_records)
+    found = Summary(config, num_records, first_step)
     kinds = (_parameter_rows, _compute_rows, _memory_rows, _length_rows)
     blocks = [rows_of(found) for rows_of in kinds]
     rows = [row for block in blocks for row in block]
@@ -125,7 +140,9 @@ def _length_rows(found: Summary) -> list[Row]:
     shape = f"{optimizer.train_batch_size:,} x {length:,}"
     if optimizer.train_batch_size_start:
         shape = f"{optimizer.train_batch_size_start:,} to {shape}"
-    steps = f"{optimizer.num_train_steps:,}"
+    total, part = optimizer.num_train_steps, ""
+    if found.steps < total:
+        part = f"{found.first_step:,} to {found.last_step:,} of {total:,}"
     note, an_epoch, epochs = "number of records not known", "-", "-"
     if found.num_records:
         note = f"{found.num_records:,} records"
@@ -134,7 +151,7 @@ def _length_rows(found: Summary) -> list[Row]:
     return [
         ("tokens a step", f"{found.tokens_a_step:,}", f"{shape}, with padding"),
         ("steps an epoch", an_epoch, note),
-        ("steps of the run", steps, ""),
+        ("steps of the run", f"{found.steps:,}", part),
         ("tokens of the run", f"{found.total_tokens:,}", ""),
         ("epochs of the run", epochs, ""),
     ]
