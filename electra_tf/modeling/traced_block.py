@@ -26,7 +26,9 @@ class TracedBlock:
         self._template = template
         # Inlined, the graph would be as large again.
         self._function = tf.function(
-            self._compute, experimental_attributes={"_noinline": True}
+            self._compute,
+            autograph=False,
+            experimental_attributes={"_noinline": True},
         )
 
     def serves(self, block: EncoderBlock) -> bool:

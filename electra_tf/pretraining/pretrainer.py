@@ -94,8 +94,8 @@ class Pretrainer(keras.Model):
         """One pass of the objective."""
         return self.objective(batch, training=training)
 
-    # As Python: nothing inside branches on tensors, and AutoGraph's rewriting of
-    # all that it calls took a third of the tracing.
+    # Nothing that it calls branches on tensors, and AutoGraph's rewriting of
+    # all of it took a third of the tracing.
     @tf.autograph.experimental.do_not_convert
     def update(self, batch: Batch) -> None:
         """One optimizer step on this replica's rows; adds to the metrics."""
