@@ -57,8 +57,10 @@ class Scorer:
         self.method, self.tokenizer = method, tokenizer
         self._network, self._rows = network, max_seq_length
         self._sums = self._of_masked if "pll" in method else self._of_one_pass
-        self._read = tf.function(self._every_token, [_ROWS])
-        self._guess = tf.function(self._masked_token, [_ROWS, _PLACES, _PLACES])
+        self._read = tf.function(self._every_token, [_ROWS], autograph=False)
+        self._guess = tf.function(
+            self._masked_token, [_ROWS, _PLACES, _PLACES], autograph=False
+        )
 
     def __call__(
         self,

@@ -7,6 +7,7 @@ from electra_tf.errors import require
 from electra_tf.modeling.layers import (
     INITIALIZER_RANGE,
     BaseLayer,
+    Dropout,
     gelu,
     trained_gelu,
 )
@@ -126,6 +127,15 @@ class EncoderBlock(BaseLayer):
             self.output_dense.build((None, None, self.intermediate_size))
             self.output_dropout.build(wide)
             self.output_layer_norm.build(wide)
+
+    @property
+    def dropouts(self) -> tuple[Dropout, Dropout, Dropout]:
+        """What draws random numbers."""
+        return (
+            self.probs_dropout,
+            self.attention_output_dropout,
+            self.output_dropout,
+        )
 
     def call(self, x, bias, training=False):
         a = self._attend(x, bias, training)  # [B, L, H]

@@ -1,5 +1,6 @@
 """The encoder: embeddings, a projection where widths differ, blocks."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from electra_tf.modeling.attention import (
 from electra_tf.modeling.embeddings import Embeddings
 from electra_tf.modeling.layers import INITIALIZER_RANGE
 from electra_tf.modeling.noise import current_noise
+from electra_tf.modeling.traced_block import TracedBlock
 
 
 @keras.saving.register_keras_serializable("electra_tf")
@@ -87,6 +89,7 @@ class Encoder(keras.layers.Layer):
             )
             for i in range(num_hidden_layers)
         ]
+        self.traced_block = TracedBlock(self.blocks[0])
 
     def build(
         self,
@@ -114,8 +117,11 @@ class Encoder(keras.layers.Layer):
         states = [x]
         bias = attention_bias(input_mask, self.direction)
         for block in self.blocks:
-            again = self.rematerialize and training
-            run = recomputed(block) if again else block
+            run = block
+            if training and self.traced_block.serves(block):
+                run = functools.partial(self.traced_block, block)
+            if training and self.rematerialize:
+                run = recomputed(run)
             x = run(x, bias, training=training)  # [B, L, H]
             states.append(x)
         return states

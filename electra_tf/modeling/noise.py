@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import tensorflow as tf
 
@@ -42,18 +42,21 @@ class Noise:
         """The noise of one part of the step, apart from all others."""
         return dataclasses.replace(self, name=f"{self.name}/{name}")
 
+    def stream(self, name: str) -> tf.Tensor:
+        """Number of the stream of one use in this step: int64 scalar."""
+        number = zlib.crc32(f"{self.name}/{name}".encode())
+        return tf.cast(self.step, tf.int64) * 2**32 + number
+
     def words(self, name: str, rows: tf.Tensor, per_row: int) -> tf.Tensor:
         """Random words for each row: uint32 [rows, per_row]."""
         blocks = -(-per_row // _WORDS_PER_BLOCK)
-        stream = zlib.crc32(f"{self.name}/{name}".encode())
         place = tf.cast(self.first_row, tf.int64) * tf.cast(blocks, tf.int64)
-        high = tf.cast(self.step, tf.int64) * 2**32 + stream
         words = tf.raw_ops.StatelessRandomUniformFullIntV2(
             shape=tf.stack([rows * blocks * _WORDS_PER_BLOCK]),
             key=tf.bitcast(
                 tf.reshape(tf.cast(self.seed, tf.int64), [1]), tf.uint64
             ),
-            counter=tf.bitcast(tf.stack([place, high]), tf.uint64),
+            counter=tf.bitcast(tf.stack([place, self.stream(name)]), tf.uint64),
             alg=_PHILOX,
             dtype=tf.uint32,
         )
@@ -89,6 +92,20 @@ class Noise:
             yield
         finally:
             _active.noise = outer
+
+
+@dataclasses.dataclass(frozen=True)
+class ToldNoise(Noise):
+    """Noise whose streams are told, so that one graph may serve several.
+
+    Attributes:
+      streams: name of the use -> number of the stream, int64 scalar.
+    """
+
+    streams: Mapping[str, tf.Tensor] = dataclasses.field(default_factory=dict)
+
+    def stream(self, name):
+        return self.streams[name]
 
 
 def drop_limit(drop: float) -> int:

@@ -94,6 +94,9 @@ class Pretrainer(keras.Model):
         """One pass of the objective."""
         return self.objective(batch, training=training)
 
+    # Nothing that it calls branches on tensors, and AutoGraph's rewriting of
+    # all of it took a third of the tracing.
+    @tf.autograph.experimental.do_not_convert
     def update(self, batch: Batch) -> None:
         """One optimizer step on this replica's rows; adds to the metrics."""
         step = tf.cast(self.optimizer.iterations.value, tf.int64)
@@ -151,6 +154,7 @@ class Pretrainer(keras.Model):
         gradients = [tf.convert_to_tensor(g) for g in gradients]
         return gradients, self.measures.statistics(outcome)
 
+    @tf.autograph.experimental.do_not_convert
     def measure(self, batch: Batch) -> Outcome:
         """Adds one evaluation batch to the metrics.
 

@@ -50,14 +50,17 @@ class AnswerModule(TaskModule):
             self.max_seq_length
         )
 
-    @tf.function(input_signature=IDS)
+    @tf.function(autograph=False, input_signature=IDS)
     def answer_ids(self, input_ids, input_mask, segment_ids):
         """Ids of one window each -> beams."""
         ids = self.rules.checked(input_ids, input_mask, segment_ids)
         features = dict(zip(NAMES, ids, strict=True))
         return self.forward(*ids, default_answer_mask(features))
 
-    @tf.function(input_signature=[text_spec("question"), text_spec("context")])
+    @tf.function(
+        autograph=False,
+        input_signature=[text_spec("question"), text_spec("context")],
+    )
     def answer(self, question, context):
         """Questions and passages -> the best span of each passage."""
         queries = self.tokenizer.tokenize(question)

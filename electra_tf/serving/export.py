@@ -157,7 +157,7 @@ class FinetuningModule(Embed):
         self.vocab = tf.saved_model.Asset(vocab_file)
         self.trainable_variables = self.weights
 
-    @tf.function(input_signature=IDS)
+    @tf.function(autograph=False, input_signature=IDS)
     def embed_ids_training(self, input_ids, input_mask, segment_ids):
         """As `embed_ids`, with dropout drawn anew at each call."""
         # Of this graph alone. A seed set by whoever exports would be a part

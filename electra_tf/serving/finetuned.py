@@ -68,17 +68,20 @@ class _OneForAText(TaskModule, abc.ABC):
     def answer(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
         """The model's outputs as a signature gives them."""
 
-    @tf.function(input_signature=IDS)
+    @tf.function(autograph=False, input_signature=IDS)
     def from_ids(self, input_ids, input_mask, segment_ids):
         """Ids -> `answer`."""
         return self.answer(self.of_ids(input_ids, input_mask, segment_ids))
 
-    @tf.function(input_signature=[text_spec("text")])
+    @tf.function(autograph=False, input_signature=[text_spec("text")])
     def from_text(self, text):
         """Texts -> `answer`, and which were cut."""
         return self._packed(self.pack(self.tokenizer.tokenize(text)))
 
-    @tf.function(input_signature=[text_spec("text"), text_spec("text_pair")])
+    @tf.function(
+        autograph=False,
+        input_signature=[text_spec("text"), text_spec("text_pair")],
+    )
     def from_pair(self, text, text_pair):
         """Pairs of texts -> `answer`, and which were cut."""
         pair = map(self.tokenizer.tokenize, (text, text_pair))
@@ -144,7 +147,7 @@ class TagModule(TaskModule):
     0 on padding.
     """
 
-    @tf.function(input_signature=IDS)
+    @tf.function(autograph=False, input_signature=IDS)
     def tag_ids(self, input_ids, input_mask, segment_ids):
         """Ids -> a label for each token, whatever it is."""
         logits = self.of_ids(input_ids, input_mask, segment_ids)
@@ -155,7 +158,7 @@ class TagModule(TaskModule):
             "scores": tf.where(real[:, :, None], tf.nn.softmax(logits), 0.0),
         }
 
-    @tf.function(input_signature=[text_spec("text")])
+    @tf.function(autograph=False, input_signature=[text_spec("text")])
     def tag(self, text):
         """Texts -> words with their labels and places."""
         ids, starts, ends = self.tokenizer.tokenize_with_offsets(text)

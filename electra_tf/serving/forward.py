@@ -96,7 +96,9 @@ class Forward:
         self._variables = variables
         self._weights = weights
         self.saved = weights.stored(variables)
-        self._traced = tf.function(self._from_stored, [_ROWS] * num_inputs)
+        self._traced = tf.function(
+            self._from_stored, [_ROWS] * num_inputs, autograph=False
+        )
 
     def __call__(self, *inputs: tf.Tensor) -> Any:
         """int32 [B, L] each; outputs are 0 beyond a row's bucket."""

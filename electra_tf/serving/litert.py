@@ -26,7 +26,9 @@ def convert(
         activations are quantised while it runs.
     """
     specs = [tf.TensorSpec([1, max_seq_length], tf.int32, n) for n in NAMES]
-    traced = tf.function(lambda *ids: {OUTPUT: network(*ids)}, specs)
+    traced = tf.function(
+        lambda *ids: {OUTPUT: network(*ids)}, specs, autograph=False
+    )
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
         [traced.get_concrete_function()], traced
     )

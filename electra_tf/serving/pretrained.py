@@ -39,13 +39,13 @@ class Embed(ServedNetwork):
             buckets,
         )
 
-    @tf.function(input_signature=IDS)
+    @tf.function(autograph=False, input_signature=IDS)
     def embed_ids(self, input_ids, input_mask, segment_ids):
         """Ids -> states."""
         states = self.of_ids(input_ids, input_mask, segment_ids)
         return of_states(states, input_mask)
 
-    @tf.function(input_signature=[text_spec()])
+    @tf.function(autograph=False, input_signature=[text_spec()])
     def embed(self, text):
         """Texts -> states."""
         packed = pack_texts(self.tokenizer, text, self.max_length)
@@ -88,14 +88,14 @@ class Detect(ServedNetwork):
         )
         self.id_to_token = id_to_token
 
-    @tf.function(input_signature=IDS)
+    @tf.function(autograph=False, input_signature=IDS)
     def detect_ids(self, input_ids, input_mask, segment_ids):
         """Ids -> `probabilities` float32 [B, L], 0 on padding."""
         logits = self.of_ids(input_ids, input_mask, segment_ids)
         real = tf.cast(input_mask, tf.float32)
         return {"probabilities": tf.sigmoid(logits) * real}
 
-    @tf.function(input_signature=[text_spec()])
+    @tf.function(autograph=False, input_signature=[text_spec()])
     def detect(self, text):
         """Texts -> tokens, P(replaced), bytes of the original text.
 
@@ -151,7 +151,7 @@ class FillMask(ServedNetwork):
         logits = self._generator(input_ids, input_mask, segment_ids, place)
         return logits[:, 0]
 
-    @tf.function(input_signature=[text_spec()])
+    @tf.function(autograph=False, input_signature=[text_spec()])
     def fill_mask(self, text):
         """Texts -> tokens and probabilities, best first."""
         num_masks = _count(text)

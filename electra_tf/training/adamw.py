@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -37,6 +38,20 @@ def _rounding_of_v(beta_2: float) -> float:
     """
     rounded = np.float32(1) - np.float32(beta_2)
     return math.sqrt(float(rounded) / (1 - beta_2))
+
+
+class Step(NamedTuple):
+    """What one update has in common for all variables, scalars.
+
+    Worked out once: by hundreds of variables these would be most of a graph.
+    """
+
+    rate: tf.Tensor
+    beta_1: tf.Tensor
+    beta_2: tf.Tensor
+    correction_1: tf.Tensor
+    correction_2: tf.Tensor
+    epsilon: tf.Tensor
 
 
 @keras.saving.register_keras_serializable("electra_tf")
@@ -112,7 +127,7 @@ class AdamW(keras.optimizers.Optimizer):
             self._distributed_tf_update_step,
             tf.distribute.get_strategy(),
             list(zip(grads, variables, strict=True)),
-            learning_rate,
+            self.step_of(learning_rate),
         )
 
     def unscaled(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
@@ -123,35 +138,38 @@ class AdamW(keras.optimizers.Optimizer):
         """Decay of the first and second moment at this step."""
         return self.beta_1, self.beta_2
 
-    def update_step(self, gradient, variable, learning_rate):
-        index = self._get_variable_index(variable)
+    def step_of(self, learning_rate: tf.Tensor) -> Step:
+        """This update's scalars; the corrections are b1^t and b2^t."""
+        betas = [tf.cast(beta, tf.float32) for beta in self.betas()]
+        powers = [tf.zeros([], tf.float32)] * 2
+        if self.bias_correction:
+            step = tf.cast(self.iterations.value + 1, tf.float32)
+            powers = [self.beta_1**step, self.beta_2**step]
+        # The fused operation adds epsilon to the uncorrected sqrt(v).
+        epsilon = self.epsilon * _rounding_of_v(self.beta_2)
+        epsilon *= tf.sqrt(1 - powers[1])
+        rate = tf.cast(learning_rate, tf.float32)
+        return Step(rate, *betas, *powers, epsilon)
+
+    def update_step(self, gradient, variable, learning_rate: Step):
+        step, index = learning_rate, self._get_variable_index(variable)
         m, v = self.adam_m[index].value, self.adam_v[index].value
-        rate = tf.cast(learning_rate, variable.dtype)
         if self._is_decayed[index] and self.decay_rate:
-            variable.assign(variable * (1 - rate * self.decay_rate))
+            variable.assign(variable * (1 - step.rate * self.decay_rate))
         # One fused pass. The operation's own powers correct the bias; at 0
-        # they correct nothing. It adds epsilon to the uncorrected sqrt(v).
-        power_1, power_2 = self._powers(variable.dtype)
-        rounding = _rounding_of_v(self.beta_2)
-        beta_1, beta_2 = self.betas()
+        # they correct nothing.
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=m.handle,
             v=v.handle,
-            beta1_power=power_1,
-            beta2_power=power_2,
-            lr=rate * rounding,
-            beta1=tf.cast(beta_1, variable.dtype),
-            beta2=tf.cast(beta_2, variable.dtype),
-            epsilon=self.epsilon * rounding * tf.sqrt(1 - power_2),
+            beta1_power=step.correction_1,
+            beta2_power=step.correction_2,
+            lr=step.rate * _rounding_of_v(self.beta_2),
+            beta1=step.beta_1,
+            beta2=step.beta_2,
+            epsilon=step.epsilon,
             grad=gradient,
         )
-
-    def _powers(self, dtype):
-        if not self.bias_correction:
-            return tf.zeros([], dtype), tf.zeros([], dtype)
-        step = tf.cast(self.iterations.value + 1, dtype)
-        return self.beta_1**step, self.beta_2**step
 
     def apply(self, grads, trainable_variables=None):
         super().apply(grads, trainable_variables)

@@ -69,7 +69,7 @@ class Evaluator:
             return eval_batches(records, size, num_rows, row, count)
 
         self.batches = distribution.batches(rows_of_worker, size)
-        self._measure = tf.function(self._tensors)
+        self._measure = tf.function(self._tensors, autograph=False)
         self._more = more
 
     def _tensors(self, batch, stage):

@@ -41,28 +41,35 @@ class Lamb(AdamW):
             learning_rate, bias_correction=bias_correction, name=name, **kwargs
         )
 
+    def step_of(self, learning_rate):
+        """As `AdamW`'s; the corrections are 1 - b1^t and 1 - b2^t."""
+        corrections = [tf.ones([], tf.float32)] * 2
+        if self.bias_correction:
+            t = tf.cast(self.iterations.value + 1, tf.float32)
+            # Without the rounding of b^t near 1.
+            corrections = [
+                -tf.math.expm1(t * math.log(beta))
+                for beta in (self.beta_1, self.beta_2)
+            ]
+        step = super().step_of(learning_rate)
+        return step._replace(
+            correction_1=corrections[0], correction_2=corrections[1]
+        )
+
     def update_step(self, gradient, variable, learning_rate):
-        index = self._get_variable_index(variable)
+        step, index = learning_rate, self._get_variable_index(variable)
         m, v = self.adam_m[index].value, self.adam_v[index].value
+        # Not of float32's betas, of which 1 - b is a rounded one.
         beta_1, beta_2 = self.betas()
         mean = m.assign_add((gradient - m) * tf.cast(1 - beta_1, m.dtype))
         square = v.assign_add((gradient**2 - v) * tf.cast(1 - beta_2, v.dtype))
-        correction_1, correction_2 = self._corrections(variable.dtype)
-        root = tf.sqrt(square / correction_2)
-        update = mean / correction_1 / (root + self.epsilon)
-        rate = tf.cast(learning_rate, variable.dtype)
+        root = tf.sqrt(square / step.correction_2)
+        update = mean / step.correction_1 / (root + self.epsilon)
+        rate = step.rate
         if self._is_decayed[index]:
             update += self.decay_rate * variable
             rate *= trust_ratio(variable, update)
         variable.assign_sub(rate * update)
-
-    def _corrections(self, dtype):
-        """1 - b1^t and 1 - b2^t, without the rounding of b^t near 1."""
-        if not self.bias_correction:
-            return tf.ones([], dtype), tf.ones([], dtype)
-        step = tf.cast(self.iterations.value + 1, dtype)
-        betas = (self.beta_1, self.beta_2)
-        return tuple(-tf.math.expm1(step * math.log(b)) for b in betas)
 
 
 def trust_ratio(variable: tf.Tensor, update: tf.Tensor) -> tf.Tensor:

@@ -19,7 +19,8 @@ class LossScaled(keras.optimizers.Optimizer):
     halves the scale; `STEPS_TO_DOUBLE` finite ones in a row double it. Every
     replica sees the sum, so all of them skip the same steps.
 
-    Y asks `unscaled` for its gradients and `betas` for its moments' decay.
+    Y asks `unscaled` for its gradients, `betas` for its moments' decay and
+    `step_of` for its rate.
     Args: as of Y. Reference: Micikevicius et al. 2018, section 3.2.
     """
 
@@ -66,6 +67,6 @@ class LossScaled(keras.optimizers.Optimizer):
         one = tf.ones([], tf.float64)
         return tuple(tf.where(is_finite, b * one, one) for b in super().betas())
 
-    def update_step(self, gradient, variable, learning_rate):
-        rate = learning_rate * tf.convert_to_tensor(self.is_finite)
-        super().update_step(gradient, variable, rate)
+    def step_of(self, learning_rate):
+        is_finite = tf.convert_to_tensor(self.is_finite)
+        return super().step_of(learning_rate * is_finite)

@@ -85,7 +85,8 @@ class LayerwiseAdamW(AdamW):
 
     def update_step(self, gradient, variable, learning_rate):
         factor = self._rate_factors[self._get_variable_index(variable)]
-        super().update_step(gradient, variable, learning_rate * factor)
+        step = learning_rate._replace(rate=learning_rate.rate * factor)
+        super().update_step(gradient, variable, step)
 
     def get_config(self):
         return {**super().get_config(), "factors": self.factors}
