@@ -68,8 +68,14 @@ class ElectraConfig(NetworkSizes):
 
 
 WORD_BORDERS = ("bert", "punctuation", "spaces")
+UNICODE_NORMALIZATIONS = ("none", "NFKC")
 # What decides the ids beside the vocabulary; a tokenizer may have fewer.
-TOKENIZER_OPTIONS = ("do_lower_case", "strip_accents", "word_borders")
+TOKENIZER_OPTIONS = (
+    "do_lower_case",
+    "strip_accents",
+    "word_borders",
+    "unicode_normalization",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +92,9 @@ class DataConfig(Options):
       word_borders: where words end: bert: at white space, punctuation and
         Chinese characters; punctuation: not at the latter; spaces: at white
         space alone, of text that was split already.
+      unicode_normalization: NFKC makes one of full-width and half-width forms
+        and the like, behind lower-casing (default: none for WordPiece, for
+        SentencePiece what its model does).
       max_seq_length: L, tokens of an example.
     """
 
@@ -94,6 +103,9 @@ class DataConfig(Options):
     do_lower_case: bool = field(True)
     strip_accents: bool = field(True)
     word_borders: str = field(WORD_BORDERS[0], choices=WORD_BORDERS)
+    unicode_normalization: str | None = field(
+        None, choices=UNICODE_NORMALIZATIONS
+    )
     max_seq_length: int = field(128, at_least(5))
 
 

@@ -22,6 +22,7 @@ from electra_tf.data.text import (
     read_documents,
 )
 from electra_tf.data.tokenizers import DEFAULT_KIND, KINDS, Tokenizer
+from electra_tf.data.tokenizers.kinds import check_kind
 from electra_tf.errors import require
 
 BERT_VOCAB_SIZE = 30522
@@ -170,10 +171,18 @@ def _check_settings(
 ) -> None:
     for name, wanted in _options(config).items():
         found = getattr(tokenizer, name, wanted)
+        if wanted is None:
+            continue  # whatever it is
         rule = f"{name} must be {found}, as of the records in {data_dir}"
         require(found == wanted, rule, wanted)
     if config.data.vocab_file:
-        given = type(tokenizer).from_file(config.data.vocab_file)
+        check_kind(
+            "vocab_file",
+            config.data.vocab_file,
+            tokenizer.kind,
+            f"the records in {data_dir}",
+        )
+        given = Tokenizer.from_file(config.data.vocab_file)
         require(
             given.vocab == tokenizer.vocab,
             f"vocab_file must be the vocabulary of the records in {data_dir}, "

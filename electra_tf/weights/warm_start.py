@@ -10,6 +10,7 @@ from electra_tf.config.execution import RunConfig
 from electra_tf.config.pretraining import TOKENIZER_OPTIONS, flat_values
 from electra_tf.data.records.manifest import has_manifest, tokenizer_of
 from electra_tf.data.tokenizers import Tokenizer
+from electra_tf.data.tokenizers.kinds import check_kind
 from electra_tf.errors import InputError, require
 from electra_tf.pretraining.pretrainer import Pretrainer
 from electra_tf.training.checkpoints import latest_checkpoint
@@ -87,6 +88,8 @@ def _check_vocabulary(
     others = {}
     if given.get("vocab_file"):
         path = given["vocab_file"]
+        source_name = f"init_checkpoint {source!r}"
+        check_kind("vocab_file", path, ours.kind, source_name)
         others["vocab_file"] = Tokenizer.from_file(path, **ours.options)
     if data_dir and has_manifest(data_dir):
         others["data_dir"] = tokenizer_of(data_dir)

@@ -203,6 +203,15 @@ def split_sentences(text: str) -> list[str]:
     return sentences
 
 
+def sentence_ends(sentences: Sequence[str], line: str) -> list[int]:
+    """The byte of the line at which each of its sentences ends."""
+    ends, place = [], 0
+    for sentence in sentences:
+        place = line.index(sentence, place) + len(sentence)
+        ends.append(len(line[:place].encode("utf-8", "replace")))
+    return ends
+
+
 def _ends_sentence(text: str, begin: int, match: re.Match[str]) -> bool:
     following = text[match.end() : match.end() + 40].lstrip(_OPENING)
     if match.end() == len(text) or following.startswith("."):

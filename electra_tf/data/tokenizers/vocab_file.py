@@ -18,20 +18,10 @@ def load_vocab(vocab_file: str) -> list[str]:
     Raises:
       InputError: the file is missing, or not UTF-8.
     """
+    content = read_vocabulary(vocab_file)
     try:
-        with tf.io.gfile.GFile(vocab_file, "rb") as f:
-            # Some editors put a byte-order mark in front.
-            text = f.read().decode("utf-8-sig")
-    except tf.errors.NotFoundError:
-        raise InputError(
-            f"the vocabulary must be a file; received {vocab_file!r}, which "
-            "does not exist"
-        ) from None
-    except tf.errors.OpError as error:
-        raise InputError(
-            f"the vocabulary must be a file; received {vocab_file!r} "
-            f"({error.message.splitlines()[0]})"
-        ) from None
+        # Some editors put a byte-order mark in front.
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(
             f"the vocabulary must be UTF-8; received {vocab_file!r}, which is "
@@ -43,6 +33,24 @@ def load_vocab(vocab_file: str) -> list[str]:
     if lines and not lines[-1]:
         lines.pop()
     return [line.strip(_WHITE_SPACE) for line in lines]
+
+
+def read_vocabulary(path: str) -> bytes:
+    """The content of a file with a vocabulary, of whatever kind.
+
+    Raises:
+      InputError: there is no such file.
+    """
+    try:
+        with tf.io.gfile.GFile(path, "rb") as file:
+            return file.read()
+    except tf.errors.NotFoundError:
+        reason = ", which does not exist"
+    except tf.errors.OpError as error:
+        reason = f" ({error.message.splitlines()[0]})"
+    raise InputError(
+        f"the vocabulary must be a file; received {path!r}{reason}"
+    )
 
 
 def check_vocab(vocab: Sequence[str]) -> None:

@@ -11,13 +11,16 @@ from tensorflow_text.core.pybinds import (
     pywrap_fast_wordpiece_tokenizer_model_builder as model_builder,
 )
 
-from electra_tf.config.pretraining import WORD_BORDERS
+from electra_tf.config.pretraining import UNICODE_NORMALIZATIONS, WORD_BORDERS
+from electra_tf.data.tokenizers import normalization, offsets
+from electra_tf.data.tokenizers.kinds import register
 from electra_tf.data.tokenizers.learning import (
     SUFFIX,
     count_words,
     learn_wordpiece,
 )
-from electra_tf.data.tokenizers.tokenizer import Ragged, Tokenizer, register
+from electra_tf.data.tokenizers.normalization import NFKC, NONE
+from electra_tf.data.tokenizers.tokenizer import Ragged, Tokenizer
 from electra_tf.data.tokenizers.word_borders import BERT, split_at_borders
 from electra_tf.errors import InputError, require
 
@@ -44,17 +47,24 @@ class WordPieceTokenizer(Tokenizer):
       word_borders: "bert": white space, punctuation and Chinese characters;
         "punctuation": those without Chinese characters; "spaces": white space
         alone, for text that was split already.
+      unicode_normalization: "none" or "NFKC", behind casing and accents; None
+        means none.
 
     Raises:
-      InputError: as `Tokenizer`; a rule for borders that there is not.
+      InputError: as `Tokenizer`; a rule for borders, or a normalisation, that
+        there is not.
     """
 
     kind, file_name = "wordpiece", "vocab.txt"
     OPTIONS: ClassVar[Mapping[str, type]] = {
         **Tokenizer.OPTIONS,
         "word_borders": str,
+        "unicode_normalization": str,
     }
-    DEFAULTS: ClassVar[dict[str, Any]] = {"word_borders": BERT}
+    DEFAULTS: ClassVar[dict[str, Any]] = {
+        "word_borders": BERT,
+        "unicode_normalization": NONE,
+    }
 
     def __init__(
         self,
@@ -62,11 +72,16 @@ class WordPieceTokenizer(Tokenizer):
         do_lower_case: bool = True,
         strip_accents: bool | None = None,
         word_borders: str = BERT,
+        unicode_normalization: str | None = None,
     ):
         super().__init__(vocab, do_lower_case, strip_accents)
         rule = f"word_borders must be one of {', '.join(WORD_BORDERS)}"
         require(word_borders in WORD_BORDERS, rule, word_borders)
         self.word_borders = word_borders
+        form, forms = unicode_normalization or NONE, UNICODE_NORMALIZATIONS
+        rule = f"unicode_normalization must be one of {', '.join(forms)}"
+        require(form in forms, rule, form)
+        self.unicode_normalization = form
         _check_words(self.vocab)
         goes_on = [piece.startswith(SUFFIX) for piece in self.vocab]
         self.starts_word = ~np.array(goes_on)
@@ -95,6 +110,21 @@ class WordPieceTokenizer(Tokenizer):
         ) - np.where(is_suffix, len(SUFFIX), 0).astype(np.int32)
         with tf.init_scope():
             self._eager_model = tf.constant(self._model)
+
+    def normalize(self, texts: tf.Tensor) -> tf.Tensor:
+        return normalization.normalize(
+            texts,
+            self.do_lower_case,
+            self.strip_accents,
+            self.unicode_normalization,
+        )
+
+    def tokenize_with_offsets(self, texts: tf.Tensor) -> Ragged:
+        ids, starts, ends = self.split(self.normalize(texts))
+        joins = self.unicode_normalization == NFKC
+        return ids, *offsets.to_original(
+            texts, self.normalize, starts, ends, joins
+        )
 
     def split(self, texts: tf.Tensor) -> Ragged:
         if tf.executing_eagerly():
@@ -195,6 +225,9 @@ def as_wordpiece(
     found = tokenizer.word_borders
     rule = f"word_borders for {reader} must be one of {', '.join(borders)}"
     require(found in borders, rule, found)
+    rule = f"unicode_normalization for {reader} must be {NONE}"
+    form = tokenizer.unicode_normalization
+    require(form == NONE, rule, form)
     return tokenizer
 
 

@@ -337,7 +337,7 @@ def test_save_and_read_again(folder, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"kind": "sentencepiece"}, "kind must be one of.*'sentencepiece'"),
+        ({"kind": "words"}, "kind must be one of.*received 'words'"),
         ({"cased": True}, "must have kind .*cased"),
         ({"word_borders": "lines"}, "one of bert, .* received 'lines'"),
         ({"strip_accents": None}, "strip_accents \\(bool\\).*None"),

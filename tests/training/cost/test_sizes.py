@@ -208,6 +208,7 @@ BREACHES = [
             "tying",
             "position_init",
             "word_borders",
+            "unicode_normalization",
             "eval_pairs_method",
             "masking",
             "compat",
@@ -315,7 +316,12 @@ def test_every_field_has_a_breach_or_is_free():
     assert not breached & FREE
 
 
-_WRONG_KINDS = {int: ("7", 1.5, True), float: ("0.1", True), bool: (1, "yes")}
+_WRONG_KINDS = {
+    int: ("7", 1.5, True),
+    float: ("0.1", True),
+    bool: (1, "yes"),
+    str | None: (7,),
+}
 
 
 @pytest.mark.parametrize("name", all_fields())
@@ -419,6 +425,7 @@ def _another(name: str, value):
         "masking": "whole_word",
         "compat": "google",
         "word_borders": "spaces",
+        "unicode_normalization": "NFKC",
         "eval_pairs_method": "rtd",
         "hidden_size": 512,
         "num_attention_heads": 8,
