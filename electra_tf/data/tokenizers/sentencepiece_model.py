@@ -22,7 +22,8 @@ from electra_tf.errors import InputError, require_packages
 
 # The mark in front of a word.
 WORD = "\N{LOWER ONE EIGHTH BLOCK}"
-UNKNOWN, CONTROL = 2, 3
+UNKNOWN, CONTROL = 2, 3  # kinds of pieces
+UNIGRAM = 1  # a type of models
 # What a rule of normalisation is called in the file; the second gives it to a
 # new one. Those in "_cf" fold cases as well.
 _RULES = {
@@ -39,8 +40,14 @@ name: "sentencepiece_parts.proto" package: "electra_tf" syntax: "proto2"
 message_type {
   name: "Piece"
   field { name: "piece" number: 1 type: TYPE_STRING label: LABEL_OPTIONAL }
+  field { name: "score" number: 2 type: TYPE_FLOAT label: LABEL_OPTIONAL }
   field { name: "type" number: 3 type: TYPE_INT32 label: LABEL_OPTIONAL
           default_value: "1" }
+}
+message_type {
+  name: "TrainerSpec"
+  field { name: "model_type" number: 3 type: TYPE_INT32
+          label: LABEL_OPTIONAL default_value: "1" }
 }
 message_type {
   name: "NormalizerSpec"
@@ -52,6 +59,8 @@ message_type {
   name: "Model"
   field { name: "pieces" number: 1 type: TYPE_MESSAGE type_name: "Piece"
           label: LABEL_REPEATED }
+  field { name: "trainer_spec" number: 2 type: TYPE_MESSAGE
+          type_name: "TrainerSpec" label: LABEL_OPTIONAL }
   field { name: "normalizer_spec" number: 3 type: TYPE_MESSAGE
           type_name: "NormalizerSpec" label: LABEL_OPTIONAL }
 }
@@ -67,11 +76,17 @@ class Model(NamedTuple):
     Attributes:
       pieces: in the order of their ids.
       kinds: int of each, UNKNOWN, CONTROL or another.
+      scores: float of each, log-probabilities.
+      type: UNIGRAM or another.
+      charsmap: the table by which texts are normalised, b"" for none.
       unicode_normalization: of texts, "none" or "NFKC".
     """
 
     pieces: tuple[str, ...]
     kinds: tuple[int, ...]
+    scores: tuple[float, ...]
+    type: int
+    charsmap: bytes
     unicode_normalization: str
 
 
@@ -103,9 +118,15 @@ def read_model(content: bytes) -> Model:
             "--tokenizer=sentencepiece"
         )
     rule = found.normalizer_spec
-    has_rule = bool(rule.precompiled_charsmap)
-    form = _RULES.get(rule.name, NONE) if has_rule else NONE
-    return Model(pieces, kinds, form)
+    table = rule.precompiled_charsmap
+    return Model(
+        pieces,
+        kinds,
+        tuple(piece.score for piece in found.pieces),
+        found.trainer_spec.model_type,
+        table,
+        _RULES.get(rule.name, NONE) if table else NONE,
+    )
 
 
 def _refusal(received: str) -> str:

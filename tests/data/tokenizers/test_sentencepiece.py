@@ -1,5 +1,6 @@
 """SentencePiece against the `sentencepiece` package and Unicode's own rules."""
 
+import io
 import itertools
 import json
 import pickle
@@ -23,6 +24,10 @@ from electra_tf.errors import InputError
 from electra_tf.modeling.noise import Noise
 from electra_tf.pretraining.masking import TokenMasker
 from electra_tf.serving.saved_model import graph_ops, is_portable
+from electra_tf.weights.huggingface_tokenizer import (
+    read_tokenizer,
+    write_tokenizer,
+)
 
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 CASES = {"cased": False, "lower": True}
@@ -43,7 +48,7 @@ def lines() -> list[str]:
     return [*pages.mixed_lines(1000), "", " ", "\ufffd", "\x00"]
 
 
-def package(model: bytes, **trained) -> sentencepiece.SentencePieceProcessor:
+def package(model: bytes) -> sentencepiece.SentencePieceProcessor:
     return sentencepiece.SentencePieceProcessor(model_proto=model)
 
 
@@ -307,9 +312,27 @@ def test_files_and_their_kind(cased, tmp_path):
         SentencePieceTokenizer(cased.model, unicode_normalization="none")
 
 
-def trained(**changed) -> bytes:
-    import io
+@pytest.mark.parametrize("options", [(False, False), (True, True)])
+def test_hugging_face_s_tokenizers_gives_the_same(tmp_path, options):
+    """A folder for transformers, read by the library that it reads with."""
+    tokenizers = pytest.importorskip("tokenizers")
+    ours, _ = SentencePieceTokenizer.learn(pages.all_pages(), 600, *options)
+    write_tokenizer(ours, str(tmp_path), 64)
+    assert read_tokenizer(str(tmp_path)).settings() == ours.settings()
+    theirs = tokenizers.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    # A "[MASK]" in a text is a mask to it, as of any vocabulary.
+    lines = [x for x in pages.mixed_lines(1000) if "[" not in x]
+    lines += [*pages.all_pages(), "～ ~"]
+    found = [row.ids for row in theirs.encode_batch(lines)]
+    expected = ours.tokenize(tf.constant(lines)).to_list()
+    assert found == [[2, *row, 3] for row in expected]
+    settings = tmp_path / "tokenizer_config.json"
+    settings.write_text('{"tokenizer_class": "ElectraTokenizer"}')
+    with pytest.raises(InputError, match=r"spiece\.model, must be PreTrained"):
+        read_tokenizer(str(tmp_path))
 
+
+def trained(**changed) -> bytes:
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(pages.page("de")),
