@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from electra_tf.config.pretraining import TOKENIZER_OPTIONS, PretrainingConfig
@@ -28,6 +29,7 @@ from electra_tf.errors import require
 BERT_VOCAB_SIZE = 30522
 # The embedded corpus is 63 addresses: one in twenty is held out.
 EMBEDDED_EVAL_FRACTION = 0.05
+_LONG_WORD = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,6 +96,8 @@ def open_source(
     if held_out is None:
         say(f"no held-out records in {data_dir}: nothing will be evaluated")
     _check_ids(train, tokenizer, data_dir)
+    if config.objective.masking != "token":
+        _warn_of_long_words(train, tokenizer, say)
     return Source(config, tokenizer, train, held_out)
 
 
@@ -218,3 +222,21 @@ def _check_ids(train: Records, tokenizer: Tokenizer, data_dir: str) -> None:
         f"{tokenizer.vocab_size} pieces: they were made with another one",
         highest,
     )
+
+
+def _warn_of_long_words(
+    train: Records, tokenizer: Tokenizer, say: Callable[[str], None]
+) -> None:
+    """Says where text has no borders of words, as Japanese has none."""
+    if train.token_counts is None:
+        return
+    counts = np.array(train.token_counts, np.int64)
+    counts[list(tokenizer.special_ids)] = 0
+    words = counts[tokenizer.starts_word[: len(counts)]].sum()
+    length = counts.sum() / max(words, 1)
+    if length > _LONG_WORD:
+        say(
+            f"a word has {length:.0f} tokens on average, too many to be masked "
+            "whole: split text without spaces into words first, or leave "
+            "--masking=token"
+        )

@@ -10,6 +10,7 @@ import numpy as np
 import pages
 import pytest
 import sentencepiece
+import squad_alignment
 import tensorflow as tf
 
 from electra_tf.data.records.format import parse_examples
@@ -18,9 +19,12 @@ from electra_tf.data.tokenizers import (
     SentencePieceTokenizer,
     Tokenizer,
     WordPieceTokenizer,
+    pack_words,
 )
 from electra_tf.data.tokenizers.learning import measure_coverage
 from electra_tf.errors import InputError
+from electra_tf.finetune.tasks.answers import tokenize_passages
+from electra_tf.finetune.tasks.squad import Question
 from electra_tf.modeling.noise import Noise
 from electra_tf.pretraining.masking import TokenMasker
 from electra_tf.serving.saved_model import graph_ops, is_portable
@@ -173,6 +177,31 @@ def test_the_same_in_a_graph_after_pickling_and_in_a_saved_model(
     ops = graph_ops(str(tmp_path))
     assert "SentencepieceTokenizeWithOffsetsOp" in ops
     assert all(map(is_portable, ops))
+
+
+def test_answers_and_words_land_on_the_text(lower):
+    """What fine-tuning makes of offsets, on pages with every odd form."""
+    rng = np.random.default_rng(3)
+    contexts = pages.all_pages()
+    for context, passage in zip(
+        contexts, tokenize_passages(lower, contexts), strict=True
+    ):
+        start, end = sorted(rng.choice(len(context), 2, replace=False))
+        if context[start].isspace():
+            start += 1  # answers do not begin so
+        if not context[start:end].strip():
+            continue
+        question = Question("id", "", context, (), (int(start), int(end)))
+        found = passage.tokens_of(*question.span)
+        assert squad_alignment.is_aligned(question, passage, *found), context
+    words = ["㈱ミドリ商会", "ｺｰﾋｰ", "\u200b", "Äpfel"]
+    packed, places = pack_words(lower, tf.ragged.constant([words]), 64)
+    ids = packed.input_ids.numpy()[0]
+    edges = [*places.to_list()[0], int(packed.input_mask.numpy().sum()) - 1]
+    found = [
+        "".join(lower.tokens(ids[a:b])) for a, b in itertools.pairwise(edges)
+    ]
+    assert found == ["▁(株)ミドリ商会", "▁コーヒー", "[UNK]", "▁äpfel"]
 
 
 @pytest.mark.parametrize("split", [True, False])
