@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from electra_tf.data.records.examples import DocumentDraws, ExampleBuilder
 from electra_tf.data.records.format import ExampleSerializer
-from electra_tf.data.text.cutting import sentence_ends, split_sentences
+from electra_tf.data.text.cutting import cut_behind, split_sentences
 from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.files import read_json, write_text
 
@@ -206,7 +206,7 @@ class DocumentPacker:
         self, parts: list[list[str]], lines: list[str], stats: Stats
     ) -> Iterator[list[list[int]]]:
         """Ids of each line's sentences, each by itself."""
-        texts = tf.constant(_encoded(itertools.chain(*parts)), tf.string)
+        texts = _encoded(itertools.chain(*parts))
         rows = iter(self._rows(self._tokenizer.tokenize(texts), texts, stats))
         return ([next(rows) for _ in sentences] for sentences in parts)
 
@@ -216,20 +216,20 @@ class DocumentPacker:
         """Ids of lines, read whole, and then cut where sentences end."""
         if self._split:
             lines = [" ".join(line.split()) for line in lines]
-        texts = tf.constant(_encoded(lines), tf.string)
-        ids, _, ends = self._tokenizer.tokenize_with_offsets(texts)
-        rows = zip(
+            parts = list(map(cut_behind, parts, lines))
+        normalize = self._tokenizer.normalize
+        texts, flat = map(_encoded, (lines, itertools.chain(*parts)))
+        ids, _, ends = self._tokenizer.split(normalize(texts))
+        lengths = iter(tf.strings.length(normalize(flat)).numpy())
+        for row, row_ends, own in zip(
             self._rows(ids, texts, stats),
             np.split(ends.values.numpy(), ends.row_splits.numpy()[1:-1]),
-            lines,
             parts,
             strict=True,
-        )
-        for row, row_ends, line, sentences in rows:
-            borders = sentence_ends(sentences, line)
+        ):
+            borders = np.cumsum([next(lengths) for _ in own])[:-1]
             cuts = np.searchsorted(row_ends, borders, side="right").tolist()
-            cuts = [0, *cuts[:-1], len(row)]
-            yield [row[a:b] for a, b in itertools.pairwise(cuts)]
+            yield [row[a:b] for a, b in itertools.pairwise([0, *cuts, None])]
 
     def _rows(
         self, ids: tf.RaggedTensor, texts: tf.Tensor, stats: Stats
@@ -243,8 +243,8 @@ class DocumentPacker:
         return [pieces[a:b] for a, b in itertools.pairwise(splits)]
 
 
-def _encoded(texts: Iterable[str]) -> list[bytes]:
-    return [text.encode("utf-8", "replace") for text in texts]
+def _encoded(texts: Iterable[str]) -> tf.Tensor:
+    return tf.constant([x.encode("utf-8", "replace") for x in texts], tf.string)
 
 
 @contextlib.contextmanager

@@ -203,13 +203,14 @@ def split_sentences(text: str) -> list[str]:
     return sentences
 
 
-def sentence_ends(sentences: Sequence[str], line: str) -> list[int]:
-    """The byte of the line at which each of its sentences ends."""
-    ends, place = [], 0
+def cut_behind(sentences: Sequence[str], line: str) -> list[str]:
+    """A line's parts, each up to the end of one of its sentences."""
+    parts, begin = [], 0
     for sentence in sentences:
-        place = line.index(sentence, place) + len(sentence)
-        ends.append(len(line[:place].encode("utf-8", "replace")))
-    return ends
+        end = line.index(sentence, begin) + len(sentence)
+        parts.append(line[begin:end])
+        begin = end
+    return parts
 
 
 def _ends_sentence(text: str, begin: int, match: re.Match[str]) -> bool:

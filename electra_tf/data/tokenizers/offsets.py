@@ -33,8 +33,8 @@ def to_original(
       texts: string [B].
       normalize: string [N] -> string [N].
       starts, ends: int32 [B, (ranges)], none of the ranges empty.
-      joins: whether `normalize` joins characters, as NFKC does. Marks then
-        are one with what they may be joined to.
+      joins: whether `normalize` joins characters, as NFKC does. Marks, and
+        what is left out, then are one with what stands before them.
 
     Returns:
       (starts, ends): int32 [B, (ranges)].
@@ -136,7 +136,8 @@ def _characters(
     chars = tf.strings.unicode_encode(unique[:, tf.newaxis], "UTF-8")
     lengths = tf.strings.length(normalize(chars))
     if joins:
-        goes_on = tf.strings.regex_full_match(chars, _JOINS)
+        # Marks find their letter across what is left out, too.
+        goes_on = tf.strings.regex_full_match(chars, _JOINS) | (lengths == 0)
     else:
         goes_on = tf.strings.regex_full_match(chars, MARK) & (lengths == 0)
     keep = ~tf.gather(goes_on, index) | (starts == 0)

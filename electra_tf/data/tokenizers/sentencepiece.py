@@ -105,14 +105,14 @@ class SentencePieceTokenizer(Tokenizer):
         )
         used = set("".join(self.vocab))
         self._stranger = next(c for c in map(chr, _PRIVATE) if c not in used)
-        # Eagerly, too, the op is in a graph: a resource made by an op that
-        # runs eagerly is gone when TensorFlow clears its caches, as
-        # tf.random.set_seed does.
-        self._split_eagerly = tf.function(
+        # In a graph of its own, of which exports hold one. Eagerly, too: a
+        # resource made by an op that runs by itself is gone when TensorFlow
+        # clears its caches, as tf.random.set_seed does.
+        self._split_in_graph = tf.function(
             self._split, input_signature=[tf.TensorSpec([None], tf.string)]
         )
         try:
-            self._split_eagerly(tf.constant([""]))
+            self._split_in_graph(tf.constant([""]))
         except tf.errors.OpError as error:
             raise InputError(
                 "a SentencePiece model must be one that TensorFlow Text reads; "
@@ -131,9 +131,7 @@ class SentencePieceTokenizer(Tokenizer):
         return normalization.fold(texts, self.do_lower_case, self.strip_accents)
 
     def split(self, texts: tf.Tensor) -> Ragged:
-        if tf.executing_eagerly():
-            return self._split_eagerly(texts)
-        return self._split(texts)
+        return self._split_in_graph(texts)
 
     def _split(self, texts: tf.Tensor) -> Ragged:
         model = ops.sentencepiece_op(model=self.model)

@@ -205,16 +205,21 @@ def test_answers_and_words_land_on_the_text(lower):
 
 
 @pytest.mark.parametrize("split", [True, False])
-def test_records_have_the_ids_of_whole_lines(cased, split):
+@pytest.mark.parametrize("case", CASES)
+def test_records_have_the_ids_of_whole_lines(request, case, split):
     """Sentences that no space parts are not begun anew."""
+    tokenizer = request.getfixturevalue(case)
     text = [*pages.page("ja")[:6], *pages.page("de")[:4]]
     text = ["".join(text[:4]), text[4] + "  " + text[5], " ".join(text[6:])]
-    pack = DocumentPacker(cased, 512, 0, split).pack
+    text += ["Ǆ。İ。Σ。 ㍿。" * 3, "", "。"]
+    pack = DocumentPacker(tokenizer, 512, 0, split).pack
     packed = pack([Document(0, text, False)])
     examples = parse_examples(tf.constant(packed.train), 512)
     ids = examples["input_ids"].numpy().ravel()
-    found = ids[~np.isin(ids, [cased.cls_id, cased.sep_id, cased.pad_id])]
-    whole = cased.tokenize(tf.constant(text))
+    found = ids[
+        ~np.isin(ids, [tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id])
+    ]
+    whole = tokenizer.tokenize(tf.constant(text))
     np.testing.assert_array_equal(found, whole.values)
     assert packed.counted.stats.tokens_seen == len(found)
 

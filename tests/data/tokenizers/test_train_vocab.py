@@ -75,6 +75,14 @@ def test_short_text_is_said(tmp_path, capsys):
             ["--input=/missing", "--output=v", "--vocab_size=3"],
             "at least 50; received 3",
         ),
+        (
+            ["--input=/missing", "--output=v", "--character_coverage=0.9"],
+            "must be left to --tokenizer=sentencepiece; received",
+        ),
+        (
+            ["--input=/missing", "--output=v", "--tokenizer=bpe"],
+            "must be one of wordpiece, sentencepiece; received 'bpe'",
+        ),
     ],
 )
 def test_mistakes_are_refused(arguments, message):
