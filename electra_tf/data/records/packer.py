@@ -219,16 +219,16 @@ class DocumentPacker:
             parts = list(map(cut_behind, parts, lines))
         normalize = self._tokenizer.normalize
         texts, flat = map(_encoded, (lines, itertools.chain(*parts)))
-        ids, _, ends = self._tokenizer.split(normalize(texts))
+        ids, starts, _ = self._tokenizer.split(normalize(texts))
         lengths = iter(tf.strings.length(normalize(flat)).numpy())
-        for row, row_ends, own in zip(
+        for row, begins, own in zip(
             self._rows(ids, texts, stats),
-            np.split(ends.values.numpy(), ends.row_splits.numpy()[1:-1]),
+            np.split(starts.values.numpy(), starts.row_splits.numpy()[1:-1]),
             parts,
             strict=True,
         ):
             borders = np.cumsum([next(lengths) for _ in own])[:-1]
-            cuts = np.searchsorted(row_ends, borders, side="right").tolist()
+            cuts = np.searchsorted(begins, borders).tolist()
             yield [row[a:b] for a, b in itertools.pairwise([0, *cuts, None])]
 
     def _rows(

@@ -128,6 +128,9 @@ class SentencePieceTokenizer(Tokenizer):
         texts = normalization.valid_utf8(texts)
         if self.unicode_normalization == NONE:
             texts = normalization.one_space(texts)
+        if self.do_lower_case:
+            # TensorFlow's lower-casing ends a text at a NUL.
+            texts = tf.strings.regex_replace(texts, r"\x00+", "")
         return normalization.fold(texts, self.do_lower_case, self.strip_accents)
 
     def split(self, texts: tf.Tensor) -> Ragged:

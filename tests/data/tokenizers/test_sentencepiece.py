@@ -14,7 +14,7 @@ import squad_alignment
 import tensorflow as tf
 
 from electra_tf.data.records.format import parse_examples
-from electra_tf.data.records.packer import Document, DocumentPacker
+from electra_tf.data.records.packer import Document, DocumentPacker, Stats
 from electra_tf.data.tokenizers import (
     SentencePieceTokenizer,
     Tokenizer,
@@ -49,7 +49,7 @@ def lower() -> SentencePieceTokenizer:
 
 @pytest.fixture(scope="module")
 def lines() -> list[str]:
-    return [*pages.mixed_lines(1000), "", " ", "\ufffd", "\x00"]
+    return [*pages.mixed_lines(1000), "", " ", "\ufffd", "\x00", "Z\x00üge"]
 
 
 def package(model: bytes) -> sentencepiece.SentencePieceProcessor:
@@ -222,6 +222,16 @@ def test_records_have_the_ids_of_whole_lines(request, case, split):
     whole = tokenizer.tokenize(tf.constant(text))
     np.testing.assert_array_equal(found, whole.values)
     assert packed.counted.stats.tokens_seen == len(found)
+    packer = DocumentPacker(tokenizer, 512, 0, split)
+    lines = packer._tokenize([Document(0, text[:1], False)], Stats())[0]
+    sentences = ["".join(tokenizer.tokens(ids)) for ids in lines[0]]
+    parts = [nfkc(line) for line in pages.page("ja")[:4]]
+    parts[3:4] = [
+        "がんばれば昨日には東京へ着ける、と先生が言った。",
+        "バスもある。",
+    ]
+    parts[0] = "▁" + parts[0]
+    assert sentences == (parts if split else ["".join(parts)])
 
 
 def test_long_text_without_spaces_loses_nothing(cased):
