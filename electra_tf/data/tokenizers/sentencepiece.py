@@ -108,9 +108,10 @@ class SentencePieceTokenizer(Tokenizer):
         # In a graph of its own, of which exports hold one. Eagerly, too: a
         # resource made by an op that runs by itself is gone when TensorFlow
         # clears its caches, as tf.random.set_seed does.
-        self._split_in_graph = tf.function(
-            self._split, input_signature=[tf.TensorSpec([None], tf.string)]
-        )
+        texts = tf.TensorSpec([None], tf.string)
+        split = tf.function(self._split, input_signature=[texts])
+        with tf.init_scope():
+            self._split_in_graph = split.get_concrete_function()
         try:
             self._split_in_graph(tf.constant([""]))
         except tf.errors.OpError as error:
