@@ -8,6 +8,7 @@ REPORT = ["matplotlib>=3.8", "jinja2>=3.1"]
 # Beam before 2.69 caps protobuf below what TensorFlow 2.21 needs.
 BEAM = ["apache-beam>=2.69,<3"]
 DASK = ["distributed>=2025.1"]
+SENTENCEPIECE = ["sentencepiece>=0.2"]
 PARQUET = ["pyarrow>=16"]
 ZSTD = ["zstandard>=0.22"]
 JA = [
@@ -72,6 +73,7 @@ setup(
         "dask": DASK,
         "parquet": PARQUET,
         "zstd": ZSTD,
+        "sentencepiece": SENTENCEPIECE,
         "serving": SERVING,
         "demo": DEMO,
         "finetune": FINETUNE,
@@ -86,6 +88,7 @@ setup(
             *DASK,
             *PARQUET,
             *ZSTD,
+            *SENTENCEPIECE,
             *SERVING,
             *DEMO,
             *FINETUNE,
@@ -104,7 +107,7 @@ setup(
             "electra-build-data = electra_tf.cli.records:"
             "build_pretraining_data",
             "electra-verify-records = electra_tf.cli.records:verify_records",
-            "electra-train-vocab = electra_tf.cli.records:train_vocab",
+            "electra-train-vocab = electra_tf.cli.vocabulary:train_vocab",
             "electra-report = electra_tf.cli.pages:report",
             "electra-demo = electra_tf.cli.pages:demo",
             "electra-acceptability = electra_tf.cli.acceptability:"

@@ -154,8 +154,9 @@ class PretrainedElectra:
             raise InputError(
                 f"text must hold {mask} exactly once; received {text!r}"
             )
-        sides = self.tokenizer.tokenize(tf.constant(text.split(mask)))
-        before, after = (side.numpy() for side in sides)
+        left, right = (tf.constant([side]) for side in text.split(mask))
+        before = self.tokenizer.tokenize(left)[0].numpy()
+        after = self.tokenizer.tokenize_after(right)[0].numpy()
         cls, sep = self.tokenizer.cls_id, self.tokenizer.sep_id
         ids = np.concatenate(
             [[cls], before, [self.tokenizer.mask_id], after, [sep]]

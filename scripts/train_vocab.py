@@ -1,6 +1,6 @@
-"""Learns a WordPiece vocabulary of text files."""
+"""Learns a vocabulary of text, WordPiece's or SentencePiece's."""
 
-from electra_tf.cli.records import train_vocab
+from electra_tf.cli.vocabulary import train_vocab
 
 if __name__ == "__main__":
     train_vocab()

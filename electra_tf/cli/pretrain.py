@@ -208,15 +208,16 @@ def check_device(options: DeviceOptions) -> int:
     from electra_tf.training.distribution import make_distribution, uses_xla
 
     gpus = device_check.num_gpus()
-    virtual = {} if gpus else {"num_virtual_devices": 2}
     two = None
     if gpus != 1:
-        two = make_distribution(ExecutionConfig(**virtual))
+        split = ExecutionConfig(num_virtual_devices=0 if gpus else 2)
+        two = make_distribution(split)
     found = []
     for check in device_check.checks(two):
         found.append(check)
         print(f"{check.name}: {check.worst:.4f} % {check.note}", flush=True)
-    xla, rates = uses_xla(ExecutionConfig()), {}
+    xla = uses_xla(ExecutionConfig())
+    rates: dict[str, list[device_check.Rate]] = {}
     for precision in options.precisions:
         rates[precision] = []
         for size in map(int, options.batch_sizes):

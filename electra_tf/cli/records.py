@@ -1,12 +1,8 @@
-"""From text to records: learn a vocabulary, build, verify."""
+"""From text to records: build, verify."""
 
 import dataclasses
-import sys
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
-
-from tqdm import tqdm
 
 from electra_tf.cli.app import command
 from electra_tf.cli.runners import RunnerOptions
@@ -21,13 +17,12 @@ from electra_tf.config import (
 )
 from electra_tf.config.pretraining import (
     TOKENIZER_OPTIONS,
+    UNICODE_NORMALIZATIONS,
     WORD_BORDERS,
     WORD_SPLITTERS,
     borders_of,
 )
 from electra_tf.errors import require
-
-_SECONDS_BETWEEN_REPORTS = 5.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,26 +33,56 @@ class TextOptions(Options):
       input: files, globs or directories, with commas between: text, where a
         blank line ends a document; JSON lines or Parquet, a document a row;
         packed (gzip, xz, zstd) or not. First bytes tell which, not names.
+      tfds_name: in place of --input: a TensorFlow Dataset, such as
+        wikipedia/20230601.en; each record is a document, its text the feature
+        of --text_field.
+      tfds_data_dir: where prepared TensorFlow Datasets lie.
       text_field: where rows of JSON lines and Parquet have their text.
       do_lower_case: whether to lower-case text.
       strip_accents: whether to strip accents (default: as --do_lower_case).
       word_borders: where words end: bert: at white space, punctuation and
         Chinese characters; punctuation: not at the latter; spaces: at white
         space alone, of text that was split already (default: bert, or what
-        word_splitter needs).
+        word_splitter needs). Of WordPiece alone.
       word_splitter: what splits text without spaces, with word_borders=spaces:
         mecab (fugashi with unidic-lite) or sudachi, extra ja.
+      unicode_normalization: NFKC makes one of full-width and half-width forms
+        and the like, behind lower-casing (default: none for WordPiece, NFKC
+        for SentencePiece, where a trained model has its own).
     """
 
     input: tuple[str, ...] = field(())
+    tfds_name: str = field("")
+    tfds_data_dir: str = field("")
     text_field: str = field("text", GIVEN)
     do_lower_case: bool = field(True)
     strip_accents: bool | None = field(None)
     word_borders: str | None = field(None, choices=WORD_BORDERS)
     word_splitter: str = field(WORD_SPLITTERS[0], choices=WORD_SPLITTERS)
+    unicode_normalization: str | None = field(
+        None, choices=UNICODE_NORMALIZATIONS
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(
+            bool(self.input) != bool(self.tfds_name),
+            "one of --input and --tfds_name must be given",
+            f"--input={','.join(self.input)} --tfds_name={self.tfds_name}",
+        )
+
+    def dataset(self) -> Iterator[list[str]]:
+        """The documents of --tfds_name: lines of each."""
+        from electra_tf.data.text import tfds_documents
+
+        return tfds_documents(
+            self.tfds_name,
+            self.tfds_data_dir or None,
+            text_field=self.text_field,
+        )
 
     @property
-    def tokenizer(self) -> dict[str, Any]:
+    def tokenizer_options(self) -> dict[str, Any]:
         """What decides the ids beside the vocabulary."""
         options = {name: getattr(self, name) for name in TOKENIZER_OPTIONS}
         if self.word_borders is None:
@@ -70,11 +95,8 @@ class BuildOptions(TextOptions, RunnerOptions):
     """Which text becomes which records.
 
     Attributes:
-      tfds_name: in place of --input: a TensorFlow Dataset, such as
-        wikipedia/20230601.en; each record is a document, its text the feature
-        of --text_field.
-      tfds_data_dir: where prepared TensorFlow Datasets lie.
-      vocab_file: WordPiece vocabulary (default: BERT's uncased English one).
+      vocab_file: a WordPiece vocabulary, or a SentencePiece .model (default:
+        BERT's uncased English vocabulary).
       max_seq_length: tokens an example, with [CLS] and [SEP].
       eval_fraction: fraction of the documents to hold out.
       seed: of the examples' random choices.
@@ -87,8 +109,6 @@ class BuildOptions(TextOptions, RunnerOptions):
       overwrite: replace records that are in --output_dir.
     """
 
-    tfds_name: str = field("")
-    tfds_data_dir: str = field("")
     vocab_file: str = field("")
     max_seq_length: int = field(128, at_least(5))
     eval_fraction: float = field(0.02, PROBABILITY)
@@ -101,11 +121,6 @@ class BuildOptions(TextOptions, RunnerOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(
-            bool(self.input) != bool(self.tfds_name),
-            "one of --input and --tfds_name must be given",
-            f"--input={','.join(self.input)} --tfds_name={self.tfds_name}",
-        )
         if not self.runner:
             return
         require(
@@ -130,11 +145,11 @@ def build_pretraining_data(options: BuildOptions) -> None:
     # Imported here, so that a mistyped flag is told of at once.
     from electra_tf.data.records.build import build_records
     from electra_tf.data.records.settings import BuildSettings
-    from electra_tf.data.text import embedded_vocab_path, tfds_documents
+    from electra_tf.data.text import embedded_vocab_path
     from electra_tf.data.tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(
-        options.vocab_file or embedded_vocab_path(), **options.tokenizer
+        options.vocab_file or embedded_vocab_path(), **options.tokenizer_options
     )
     source = options.vocab_file or "BERT's uncased English, by default"
     print(f"vocabulary: {source}, {tokenizer.vocab_size:,} pieces")
@@ -154,11 +169,7 @@ def build_pretraining_data(options: BuildOptions) -> None:
         return
     inputs: Any = options.input
     if options.tfds_name:
-        inputs = tfds_documents(
-            options.tfds_name,
-            options.tfds_data_dir or None,
-            text_field=options.text_field,
-        )
+        inputs = options.dataset()
     build_records(
         inputs,
         tokenizer=tokenizer,
@@ -188,71 +199,3 @@ def verify_records(options: VerifyOptions) -> None:
     counts = records.verify_records(options.data_dir)
     found = ", ".join(f"{count:,} {name}" for name, count in counts.items())
     print(f"{options.data_dir}: {found} records, all good")
-
-
-@dataclasses.dataclass(frozen=True)
-class VocabOptions(TextOptions):
-    """Which text gives which vocabulary.
-
-    Attributes:
-      input: files, globs or directories, with commas between: text, where a
-        blank line ends a document; JSON lines or Parquet, a document a row;
-        packed (gzip, xz, zstd) or not. First bytes tell which, not names.
-      output: the vocabulary file to write.
-      vocab_size: number of pieces, the special ones included.
-    """
-
-    input: tuple[str, ...] = field((), GIVEN)
-    output: str = field("", GIVEN)
-    vocab_size: int = field(30522, at_least(50), at_most(2**24))
-
-
-@command(VocabOptions)
-def train_vocab(options: VocabOptions) -> None:
-    """Counts words, learns the pieces, writes them, prints how they fit."""
-    from electra_tf.data.text import expand_inputs
-    from electra_tf.data.tokenizers import DEFAULT_KIND, KINDS
-    from electra_tf.data.tokenizers.learning import measure_coverage
-    from electra_tf.files import try_output, write_bytes
-
-    try_output("output", options.output)
-    files = expand_inputs(options.input, options.text_field)
-    replaced: Counter[str] = Counter()
-    tokenizer, words = KINDS[DEFAULT_KIND].learn(
-        _lines(files, replaced, options.text_field),
-        options.vocab_size,
-        log=_log,
-        **options.tokenizer,
-    )
-    for file, count in replaced.items():
-        _log(f"{file}: {count} lines are not UTF-8; bad bytes were left out")
-    write_bytes(options.output, tokenizer.content())
-    if tokenizer.vocab_size < options.vocab_size:
-        _log(
-            f"the text has no more than {tokenizer.vocab_size} pieces "
-            f"(--vocab_size={options.vocab_size})"
-        )
-    fit = measure_coverage(tokenizer, words)
-    print(
-        f"{options.output}: {tokenizer.vocab_size} pieces; "
-        f"{100 * (1 - fit.num_unknown / fit.num_words):.3f} % of the words "
-        f"are covered, at {fit.num_pieces / fit.num_words:.3f} pieces a word"
-    )
-
-
-def _lines(
-    files: list[str], replaced: Counter[str], text_field: str
-) -> Iterator[str]:
-    """All lines of the files; a bar says how far it is."""
-    from electra_tf.data.text import read_documents
-
-    with tqdm(unit=" lines", mininterval=_SECONDS_BETWEEN_REPORTS) as bar:
-        for number, file in enumerate(files, 1):
-            bar.set_description(f"{file} ({number} of {len(files)})")
-            for document in read_documents([file], replaced, text_field):
-                bar.update(len(document))
-                yield from document
-
-
-def _log(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -71,12 +71,14 @@ class ElectraConfig(NetworkSizes):
 CORPORA = ("en", "ja")
 WORD_BORDERS = ("bert", "punctuation", "spaces")
 WORD_SPLITTERS = ("none", "mecab", "sudachi")
+UNICODE_NORMALIZATIONS = ("none", "NFKC")
 # What decides the ids beside the vocabulary; a tokenizer may have fewer.
 TOKENIZER_OPTIONS = (
     "do_lower_case",
     "strip_accents",
     "word_borders",
     "word_splitter",
+    "unicode_normalization",
 )
 
 
@@ -102,6 +104,9 @@ class DataConfig(Options):
         space alone, of text that was split already.
       word_splitter: what splits text without spaces, with word_borders=spaces:
         mecab (fugashi with unidic-lite) or sudachi, extra ja.
+      unicode_normalization: NFKC makes one of full-width and half-width forms
+        and the like, behind lower-casing (default: none for WordPiece, for
+        SentencePiece what its model does).
       max_seq_length: L, tokens of an example.
     """
 
@@ -112,6 +117,9 @@ class DataConfig(Options):
     strip_accents: bool = field(True)
     word_borders: str = field(WORD_BORDERS[0], choices=WORD_BORDERS)
     word_splitter: str = field(WORD_SPLITTERS[0], choices=WORD_SPLITTERS)
+    unicode_normalization: str | None = field(
+        None, choices=UNICODE_NORMALIZATIONS
+    )
     max_seq_length: int = field(128, at_least(5))
 
     def __post_init__(self) -> None:

@@ -176,7 +176,8 @@ class FillMask(ServedNetwork):
         before = tf.strings.regex_replace(text, rf"(?s){MASK}.*", "")
         after = tf.strings.regex_replace(text, rf"(?s)^.*?(?:{MASK}|$)", "")
         tokenizer = self.tokenizer
-        before, after = map(tokenizer.tokenize, (before, after))
+        before = tokenizer.tokenize(before)
+        after = tokenizer.tokenize_after(after)
         room = self.max_length - 3
         a, b = before.row_lengths(), after.row_lengths()
         keep_a = tf.minimum(a, tf.maximum(room - b, room // 2))

@@ -32,7 +32,10 @@ TEXT_OPS = frozenset(
         "FastWordpieceTokenizeWithOffsets",
         "NormalizeUTF8",
         "RegexSplitWithOffsets",
+        # One file of TF Text registers these, and is linked in.
+        "SentencepieceOp",
         "SentencepieceTokenizeOp",
+        "SentencepieceTokenizeWithOffsetsOp",
         "TFText>FastSentencepieceTokenize",
         "WordpieceTokenizeWithOffsets",
     }

@@ -140,16 +140,16 @@ class AdamW(keras.optimizers.Optimizer):
 
     def step_of(self, learning_rate: tf.Tensor) -> Step:
         """This update's scalars; the corrections are b1^t and b2^t."""
-        betas = [tf.cast(beta, tf.float32) for beta in self.betas()]
-        powers = [tf.zeros([], tf.float32)] * 2
+        beta_1, beta_2 = (tf.cast(beta, tf.float32) for beta in self.betas())
+        power_1 = power_2 = tf.zeros([], tf.float32)
         if self.bias_correction:
             step = tf.cast(self.iterations.value + 1, tf.float32)
-            powers = [self.beta_1**step, self.beta_2**step]
+            power_1, power_2 = self.beta_1**step, self.beta_2**step
         # The fused operation adds epsilon to the uncorrected sqrt(v).
         epsilon = self.epsilon * _rounding_of_v(self.beta_2)
-        epsilon *= tf.sqrt(1 - powers[1])
+        epsilon *= tf.sqrt(1 - power_2)
         rate = tf.cast(learning_rate, tf.float32)
-        return Step(rate, *betas, *powers, epsilon)
+        return Step(rate, beta_1, beta_2, power_1, power_2, epsilon)
 
     def update_step(self, gradient, variable, learning_rate: Step):
         step, index = learning_rate, self._get_variable_index(variable)

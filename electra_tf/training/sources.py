@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from electra_tf.config.pretraining import TOKENIZER_OPTIONS, PretrainingConfig
@@ -23,11 +24,13 @@ from electra_tf.data.text import (
     read_documents,
 )
 from electra_tf.data.tokenizers import DEFAULT_KIND, KINDS, Tokenizer
+from electra_tf.data.tokenizers.kinds import check_kind
 from electra_tf.errors import require
 
 BERT_VOCAB_SIZE = 30522
 # The English corpus is 62 addresses: one in twenty is held out.
 EMBEDDED_EVAL_FRACTION = 0.05
+_LONG_WORD = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,6 +97,8 @@ def open_source(
     if held_out is None:
         say(f"no held-out records in {data_dir}: nothing will be evaluated")
     _check_ids(train, tokenizer, data_dir)
+    if config.objective.masking != "token":
+        _warn_of_long_words(train, tokenizer, say)
     return Source(config, tokenizer, train, held_out)
 
 
@@ -172,10 +177,18 @@ def _check_settings(
 ) -> None:
     for name, wanted in _options(config).items():
         found = getattr(tokenizer, name, wanted)
+        if wanted is None:
+            continue  # whatever it is
         rule = f"{name} must be {found}, as of the records in {data_dir}"
         require(found == wanted, rule, wanted)
     if config.data.vocab_file:
-        given = type(tokenizer).from_file(config.data.vocab_file)
+        check_kind(
+            "vocab_file",
+            config.data.vocab_file,
+            tokenizer.kind,
+            f"the records in {data_dir}",
+        )
+        given = Tokenizer.from_file(config.data.vocab_file)
         require(
             given.vocab == tokenizer.vocab,
             f"vocab_file must be the vocabulary of the records in {data_dir}, "
@@ -211,3 +224,21 @@ def _check_ids(train: Records, tokenizer: Tokenizer, data_dir: str) -> None:
         f"{tokenizer.vocab_size} pieces: they were made with another one",
         highest,
     )
+
+
+def _warn_of_long_words(
+    train: Records, tokenizer: Tokenizer, say: Callable[[str], None]
+) -> None:
+    """Says where text has no borders of words, as Japanese has none."""
+    if train.token_counts is None:
+        return
+    counts = np.array(train.token_counts, np.int64)
+    counts[list(tokenizer.special_ids)] = 0
+    words = counts[tokenizer.starts_word[: len(counts)]].sum()
+    length = counts.sum() / max(words, 1)
+    if length > _LONG_WORD:
+        say(
+            f"a word has {length:.0f} tokens on average, too many to be masked "
+            "whole: split text without spaces into words first, or leave "
+            "--masking=token"
+        )

@@ -9,6 +9,7 @@ from electra_tf.config.execution import RunConfig
 from electra_tf.config.pretraining import TOKENIZER_OPTIONS, flat_values
 from electra_tf.data.records.manifest import has_manifest, tokenizer_of
 from electra_tf.data.tokenizers import Tokenizer
+from electra_tf.data.tokenizers.kinds import check_kind
 from electra_tf.errors import InputError, require
 from electra_tf.training.checkpoints import latest_checkpoint
 from electra_tf.weights import open_pair
@@ -141,6 +142,8 @@ def _check_vocabulary(
 ) -> None:
     """Refuses another vocabulary, of a file or of records, piece by piece."""
     ours = weights.tokenizer
+    if path := given.get("vocab_file"):
+        check_kind("vocab_file", path, ours.kind, f"init_checkpoint {source!r}")
     others = _given_vocabularies(given, ours.options)
     for flag, other in others.items():
         pieces = zip_longest(ours.vocab, other.vocab)

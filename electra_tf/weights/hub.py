@@ -14,7 +14,10 @@ from electra_tf.weights.tensor_files import TENSOR_FILES
 
 PREFIX = "hf://"
 _NAME = re.compile(r"hf://([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
-_SMALL = ("config.json", "vocab.txt", "tokenizer*.json", "README.md")
+_SMALL = (
+    *("config.json", "vocab.txt", "spiece.model", "tokenizer*.json"),
+    "README.md",
+)
 # One form of the weights is enough: the first that there is.
 _TENSORS = (
     ("*.safetensors", "*.safetensors.index.json"),

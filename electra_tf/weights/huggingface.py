@@ -12,7 +12,7 @@ from electra_tf.config.pretraining import (
     flat_values,
     make_config,
 )
-from electra_tf.data.tokenizers import WordPieceTokenizer
+from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import require
 from electra_tf.files import make_folder, read_json, write_text
 from electra_tf.locks import new_folder
@@ -187,7 +187,7 @@ def _read_network(path: str) -> OpenedWeights:
 
 
 def _vocab_file(path: str) -> str:
-    file = os.path.join(path, WordPieceTokenizer.file_name)
+    file = Tokenizer.find_file(path)
     return file if tf.io.gfile.exists(file) else ""
 
 

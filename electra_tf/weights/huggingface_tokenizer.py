@@ -7,17 +7,26 @@ from typing import Any
 
 import tensorflow as tf
 
-from electra_tf.data.tokenizers import Tokenizer, WordPieceTokenizer
+from electra_tf.data.tokenizers import (
+    SentencePieceTokenizer,
+    Tokenizer,
+    WordPieceTokenizer,
+)
 from electra_tf.data.tokenizers.learning import SUFFIX
 from electra_tf.data.tokenizers.vocab_file import (
     SPECIAL_PIECES,
     load_vocab,
-    vocab_bytes,
 )
 from electra_tf.data.tokenizers.word_borders import BERT, PUNCTUATED
-from electra_tf.data.tokenizers.wordpiece import MAX_WORD_CHARS, as_wordpiece
+from electra_tf.data.tokenizers.wordpiece import MAX_WORD_CHARS
 from electra_tf.errors import InputError, require
 from electra_tf.files import read_json, write_bytes, write_text
+from electra_tf.weights.huggingface_sentencepiece import (
+    CLASS,
+    read_sentencepiece,
+    written_sentencepiece,
+)
+from electra_tf.weights.record import as_wordpiece
 
 VOCAB = WordPieceTokenizer.file_name
 SETTINGS, WHOLE = "tokenizer_config.json", "tokenizer.json"
@@ -35,16 +44,21 @@ _SPECIALS = dict(
 )
 
 
-def read_tokenizer(folder: str) -> WordPieceTokenizer:
+def read_tokenizer(folder: str) -> Tokenizer:
     """The tokenizer of a folder; vocab.txt wins over tokenizer.json.
 
     Raises:
-      InputError: there is none, or one that is no WordPiece as BERT's.
+      InputError: there is none, or one that is no WordPiece as BERT's and no
+        SentencePiece model with its file.
     """
     settings = _read(os.path.join(folder, SETTINGS))
     whole = _read(os.path.join(folder, WHOLE))
     _check_class(settings, os.path.join(folder, SETTINGS))
     path = os.path.join(folder, VOCAB)
+    pieces = os.path.join(folder, SentencePieceTokenizer.file_name)
+    if tf.io.gfile.exists(pieces) and not tf.io.gfile.exists(path):
+        source = os.path.join(folder, SETTINGS)
+        return read_sentencepiece(pieces, settings, source)
     model = whole.get("model") or {}
     if whole:
         _check_model(model, os.path.join(folder, WHOLE))
@@ -126,34 +140,40 @@ def _named(vocab: Sequence[str], settings: Mapping[str, Any]) -> list[str]:
 
 
 def write_tokenizer(tokenizer: Tokenizer, folder: str, length: int) -> None:
-    """Writes vocab.txt, tokenizer_config.json and tokenizer.json.
+    """Writes the vocabulary, tokenizer_config.json and tokenizer.json.
 
     Args:
-      tokenizer: a WordPiece one.
+      tokenizer: of WordPiece or SentencePiece.
       folder: is there.
       length: tokens that the model takes.
 
     Raises:
-      InputError: another kind, which Hugging Face's ELECTRA has no place for.
+      InputError: another one, which Hugging Face's ELECTRA has no place for.
     """
-    ours = as_wordpiece(tokenizer, "Hugging Face", (BERT, PUNCTUATED))
     settings = {
-        "tokenizer_class": "ElectraTokenizer",
+        "tokenizer_class": CLASS,
         "do_lower_case": tokenizer.do_lower_case,
         "strip_accents": tokenizer.strip_accents,
-        "tokenize_chinese_chars": ours.word_borders == BERT,
         "model_max_length": length,
         **_SPECIALS,
     }
-    files = {SETTINGS: settings, WHOLE: _whole(ours)}
+    if isinstance(tokenizer, SentencePieceTokenizer):
+        parts = written_sentencepiece(tokenizer)
+    else:
+        ours = as_wordpiece(tokenizer, "Hugging Face", (BERT, PUNCTUATED))
+        parts = _written_wordpiece(ours)
+        settings["tokenizer_class"] = "ElectraTokenizer"
+        settings["tokenize_chinese_chars"] = ours.word_borders == BERT
+    files = {SETTINGS: settings, WHOLE: _frame(tokenizer) | parts}
     for name, content in files.items():
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
         write_text(os.path.join(folder, name), text)
-    write_bytes(os.path.join(folder, VOCAB), vocab_bytes(tokenizer.vocab))
+    path = os.path.join(folder, tokenizer.file_name)
+    write_bytes(path, tokenizer.content())
 
 
-def _whole(tokenizer: WordPieceTokenizer) -> dict[str, Any]:
-    """tokenizer.json; it alone says how long a word may be."""
+def _frame(tokenizer: Tokenizer) -> dict[str, Any]:
+    """What tokenizer.json says of special tokens."""
     cls, sep = tokenizer.cls_id, tokenizer.sep_id
 
     def special(name: str, segment: int) -> dict[str, Any]:
@@ -181,14 +201,6 @@ def _whole(tokenizer: WordPieceTokenizer) -> dict[str, Any]:
                 zip(tokenizer.special_ids, SPECIAL_PIECES, strict=True)
             )
         ],
-        "normalizer": {
-            "type": "BertNormalizer",
-            "clean_text": True,
-            "handle_chinese_chars": tokenizer.word_borders == BERT,
-            "strip_accents": tokenizer.strip_accents,
-            "lowercase": tokenizer.do_lower_case,
-        },
-        "pre_tokenizer": {"type": "BertPreTokenizer"},
         "post_processor": {
             "type": "TemplateProcessing",
             "single": single,
@@ -198,6 +210,20 @@ def _whole(tokenizer: WordPieceTokenizer) -> dict[str, Any]:
                 for name, number in (("[CLS]", cls), ("[SEP]", sep))
             },
         },
+    }
+
+
+def _written_wordpiece(tokenizer: WordPieceTokenizer) -> dict[str, Any]:
+    """The rest of tokenizer.json; it alone says how long a word may be."""
+    return {
+        "normalizer": {
+            "type": "BertNormalizer",
+            "clean_text": True,
+            "handle_chinese_chars": tokenizer.word_borders == BERT,
+            "strip_accents": tokenizer.strip_accents,
+            "lowercase": tokenizer.do_lower_case,
+        },
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
         "decoder": {"type": "WordPiece", "prefix": SUFFIX, "cleanup": True},
         "model": {
             "type": "WordPiece",

@@ -16,13 +16,17 @@ from absl import logging
 from electra_tf.config.pretraining import PretrainingConfig
 from electra_tf.data.tokenizers import Tokenizer, WordPieceTokenizer
 from electra_tf.data.tokenizers.word_borders import BERT, PUNCTUATED
-from electra_tf.data.tokenizers.wordpiece import as_wordpiece
 from electra_tf.errors import InputError, require
 from electra_tf.files import read_json
 from electra_tf.locks import new_folder
 from electra_tf.weights.names import network_names
 from electra_tf.weights.pairs import config_of_sizes
-from electra_tf.weights.record import LazyArrays, OpenedWeights, WeightsFormat
+from electra_tf.weights.record import (
+    LazyArrays,
+    OpenedWeights,
+    WeightsFormat,
+    as_wordpiece,
+)
 
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.weights.h5", "tokenizer.json"
 _VOCAB = os.path.join("assets", "tokenizer", "vocabulary.txt")

@@ -2,13 +2,15 @@
 
 import abc
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from electra_tf.config.pretraining import PretrainingConfig
-from electra_tf.data.tokenizers import Tokenizer
-from electra_tf.errors import InputError
+from electra_tf.data.tokenizers import Tokenizer, WordPieceTokenizer
+from electra_tf.data.tokenizers.normalization import NONE
+from electra_tf.data.tokenizers.word_borders import BERT
+from electra_tf.errors import InputError, require
 
 
 class LazyArrays(Mapping[str, np.ndarray]):
@@ -191,3 +193,23 @@ def register(weights_format: WeightsFormat) -> None:
             f"a weights format's name must be new; received {name!r}"
         )
     FORMATS[name] = weights_format
+
+
+def as_wordpiece(
+    tokenizer: Tokenizer, reader: str, borders: Sequence[str] = (BERT,)
+) -> WordPieceTokenizer:
+    """The tokenizer, for a `reader` that knows WordPiece alone.
+
+    Raises:
+      InputError: it is of another kind, or parts words another way.
+    """
+    rule = f"a tokenizer for {reader} must be of the kind wordpiece"
+    if not isinstance(tokenizer, WordPieceTokenizer):
+        raise InputError(f"{rule}; received {tokenizer.kind!r}")
+    found = tokenizer.word_borders
+    rule = f"word_borders for {reader} must be one of {', '.join(borders)}"
+    require(found in borders, rule, found)
+    rule = f"unicode_normalization for {reader} must be {NONE}"
+    form = tokenizer.unicode_normalization
+    require(form == NONE, rule, form)
+    return tokenizer

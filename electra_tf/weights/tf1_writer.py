@@ -10,12 +10,11 @@ import tensorflow as tf
 
 from electra_tf.config.objectives import describe
 from electra_tf.config.pretraining import PretrainingConfig, flat_values
-from electra_tf.data.tokenizers.wordpiece import as_wordpiece
 from electra_tf.errors import require
 from electra_tf.files import write_bytes, write_text
 from electra_tf.locks import new_folder
 from electra_tf.weights.names import HEADS
-from electra_tf.weights.record import OpenedWeights
+from electra_tf.weights.record import OpenedWeights, as_wordpiece
 
 ADAM_M, ADAM_V, STEP = "/adam_m", "/adam_v", "global_step"
 # The authors' names whose meaning and name are ours as well.

@@ -108,7 +108,8 @@ def begin(*arguments, **named):
 
 def command_of(name: str):
     for module in (
-        "pretrain", "finetune", "records", "weights", "pages", "acceptability",
+        "pretrain", "finetune", "records", "vocabulary", "weights", "pages",
+        "acceptability",
     ):  # fmt: skip
         found = importlib.import_module(f"electra_tf.cli.{module}")
         if hasattr(found, name):

@@ -6,14 +6,14 @@ import dataclasses
 import gc
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from electra_tf.data.records.examples import DocumentDraws, ExampleBuilder
 from electra_tf.data.records.format import ExampleSerializer
-from electra_tf.data.text.cutting import split_sentences
+from electra_tf.data.text.cutting import cut_behind, split_sentences
 from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.files import read_json, write_text
 
@@ -146,7 +146,7 @@ class DocumentPacker:
             tokenizer.sep_id,
             max_seq_length,
             split_long_lines,
-            tokenizer.starts_word.tolist(),
+            tokenizer.may_cut.tolist(),
         )
         self._serialize = ExampleSerializer(
             tokenizer.vocab_size, max_seq_length
@@ -196,27 +196,55 @@ class DocumentPacker:
         self, documents: Sequence[Document], stats: Stats
     ) -> list[list[list[list[int]]]]:
         """Token ids by document, line and sentence."""
-        texts, shape = [], []
-        for document in documents:
-            counts = []
-            for line in document.lines:
-                parts = split_sentences(line) if self._split else [line]
-                counts.append(len(parts))
-                texts += parts
-            shape.append(counts)
-        encoded = [text.encode("utf-8", "replace") for text in texts]
-        tokens = self._tokenizer.tokenize(tf.constant(encoded, tf.string))
-        ids = tokens.values.numpy()
-        stats.bytes += sum(map(len, encoded))
-        stats.tokens_seen += ids.size
-        stats.unknown += int(np.sum(ids == self._tokenizer.unk_id))
-        pieces = ids.tolist()
-        splits = tokens.row_splits.numpy().tolist()
-        found = (pieces[start:end] for start, end in itertools.pairwise(splits))
-        return [
-            [[next(found) for _ in range(count)] for count in counts]
-            for counts in shape
-        ]
+        lines = [line for document in documents for line in document.lines]
+        parts = [split_sentences(x) if self._split else [x] for x in lines]
+        cut = self._whole if self._tokenizer.IN_CONTEXT else self._each
+        found = iter(cut(parts, lines, stats))
+        return [[next(found) for _ in doc.lines] for doc in documents]
+
+    def _each(
+        self, parts: list[list[str]], lines: list[str], stats: Stats
+    ) -> Iterator[list[list[int]]]:
+        """Ids of each line's sentences, each by itself."""
+        texts = _encoded(itertools.chain(*parts))
+        rows = iter(self._rows(self._tokenizer.tokenize(texts), texts, stats))
+        return ([next(rows) for _ in sentences] for sentences in parts)
+
+    def _whole(
+        self, parts: list[list[str]], lines: list[str], stats: Stats
+    ) -> Iterator[list[list[int]]]:
+        """Ids of lines, read whole, and then cut where sentences end."""
+        if self._split:
+            lines = [" ".join(line.split()) for line in lines]
+            parts = list(map(cut_behind, parts, lines))
+        normalize = self._tokenizer.normalize
+        texts, flat = map(_encoded, (lines, itertools.chain(*parts)))
+        ids, starts, _ = self._tokenizer.split(normalize(texts))
+        lengths = iter(tf.strings.length(normalize(flat)).numpy())
+        for row, begins, own in zip(
+            self._rows(ids, texts, stats),
+            np.split(starts.values.numpy(), starts.row_splits.numpy()[1:-1]),
+            parts,
+            strict=True,
+        ):
+            borders = np.cumsum([next(lengths) for _ in own])[:-1]
+            cuts = np.searchsorted(begins, borders).tolist()
+            yield [row[a:b] for a, b in itertools.pairwise([0, *cuts, None])]
+
+    def _rows(
+        self, ids: tf.RaggedTensor, texts: tf.Tensor, stats: Stats
+    ) -> list[list[int]]:
+        """The rows as lists; they are counted."""
+        values = ids.values.numpy()
+        stats.bytes += int(tf.reduce_sum(tf.strings.length(texts)))
+        stats.tokens_seen += values.size
+        stats.unknown += int(np.sum(values == self._tokenizer.unk_id))
+        pieces, splits = values.tolist(), ids.row_splits.numpy().tolist()
+        return [pieces[a:b] for a, b in itertools.pairwise(splits)]
+
+
+def _encoded(texts: Iterable[str]) -> tf.Tensor:
+    return tf.constant([x.encode("utf-8", "replace") for x in texts], tf.string)
 
 
 @contextlib.contextmanager

@@ -203,6 +203,16 @@ def split_sentences(text: str) -> list[str]:
     return sentences
 
 
+def cut_behind(sentences: Sequence[str], line: str) -> list[str]:
+    """A line's parts, each up to the end of one of its sentences."""
+    parts, begin = [], 0
+    for sentence in sentences:
+        end = line.index(sentence, begin) + len(sentence)
+        parts.append(line[begin:end])
+        begin = end
+    return parts
+
+
 def _ends_sentence(text: str, begin: int, match: re.Match[str]) -> bool:
     following = text[match.end() : match.end() + 40].lstrip(_OPENING)
     if match.end() == len(text) or following.startswith("."):

@@ -8,13 +8,14 @@ import dataclasses
 
 import tensorflow as tf
 
-from electra_tf.data.tokenizers.tokenizer import (
+from electra_tf.data.tokenizers.kinds import (
     DEFAULT_KIND,
     KINDS,
-    SETTINGS_NAME,
-    Tokenizer,
+    kind_of_file,
     register,
 )
+from electra_tf.data.tokenizers.sentencepiece import SentencePieceTokenizer
+from electra_tf.data.tokenizers.tokenizer import SETTINGS_NAME, Tokenizer
 from electra_tf.data.tokenizers.word_splitter import check_is_split
 from electra_tf.data.tokenizers.wordpiece import WordPieceTokenizer
 
@@ -24,8 +25,10 @@ __all__ = [
     "SETTINGS_NAME",
     "PackedSegments",
     "PackedTexts",
+    "SentencePieceTokenizer",
     "Tokenizer",
     "WordPieceTokenizer",
+    "kind_of_file",
     "pack_segments",
     "pack_texts",
     "pack_words",

@@ -33,14 +33,22 @@ _MIN_CHAR_FREQUENCY = 1e-6
 _MAX_ALPHABET = 1 / 4
 # A threshold that gives so much more than the size asked for is close enough.
 _SLACK = 1.05
+_SHOWN = 5  # of the longest pieces, and of the rarest
 
 
 class Coverage(NamedTuple):
-    """How a vocabulary fits words, counted as often as they occur."""
+    """How a vocabulary fits words, counted as often as they occur.
+
+    Attributes:
+      num_words, num_unknown: words, and those of them with an [UNK].
+      num_pieces: of all words together.
+      counts: int64 [V], how often each piece is among these.
+    """
 
     num_words: int
     num_unknown: int
     num_pieces: int
+    counts: np.ndarray
 
 
 def count_words(
@@ -49,6 +57,7 @@ def count_words(
     strip_accents: bool | None = None,
     word_borders: str = BERT,
     word_splitter: str = NONE,
+    unicode_normalization: str | None = None,
 ) -> Counter[str]:
     """Counts the words of lines of text, as WordPiece would see them."""
     spaced = WordSplitter(word_splitter)
@@ -61,6 +70,7 @@ def count_words(
             spaced(tf.constant([line.encode("utf-8") for line in batch])),
             do_lower_case,
             strip_accents,
+            unicode_normalization or normalization.NONE,
         )
         if word_borders != SPACED:
             is_bert = word_borders == BERT
@@ -121,10 +131,37 @@ def measure_coverage(
     ids = tokenizer.tokenize(tf.constant([w.encode("utf-8") for w in words]))
     counts = np.fromiter(words.values(), np.int64, len(words))
     is_unknown = tf.reduce_any(ids == tokenizer.unk_id, axis=1).numpy()
+    of_pieces = np.zeros(tokenizer.vocab_size, np.int64)
+    np.add.at(of_pieces, ids.values, counts[ids.value_rowids().numpy()])
     return Coverage(
         num_words=int(counts.sum()),
         num_unknown=int(counts[is_unknown].sum()),
         num_pieces=int((counts * ids.row_lengths().numpy()).sum()),
+        counts=of_pieces,
+    )
+
+
+def describe_fit(tokenizer: Tokenizer, words: Mapping[str, int]) -> str:
+    """How a vocabulary fits the words of its text, and its odd pieces."""
+    fit = measure_coverage(tokenizer, words)
+    unknown = fit.counts[tokenizer.unk_id] / fit.num_pieces
+    usual = np.ones(tokenizer.vocab_size, bool)
+    usual[list(tokenizer.special_ids)] = False
+    numbers = np.flatnonzero(usual)
+    lengths = np.array([len(piece) for piece in tokenizer.vocab])
+    named = [
+        " ".join(tokenizer.vocab[i] for i in numbers[order][:_SHOWN])
+        for order in (
+            np.argsort(-lengths[numbers], kind="stable"),
+            np.argsort(fit.counts[numbers], kind="stable"),
+        )
+    ]
+    return (
+        f"{tokenizer.vocab_size} pieces; "
+        f"{100 * (1 - fit.num_unknown / fit.num_words):.3f} % of the words "
+        f"are covered, at {fit.num_pieces / fit.num_words:.3f} pieces a word, "
+        f"{100 * unknown:.3f} % of them [UNK]; longest: {named[0]}; "
+        f"rarest: {named[1]}"
     )
 
 

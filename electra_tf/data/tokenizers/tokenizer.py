@@ -1,20 +1,23 @@
-"""What every tokenizer offers, and which kinds of them there are.
-
-A kind is a class that defines `kind`, `file_name` and `split`, registered in a
-file beside this one or in a plugin; nothing else knows its marks and files.
-"""
+"""What every tokenizer offers; nothing else knows a kind's marks and files."""
 
 import collections
 import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
 
-from electra_tf.data.tokenizers import normalization
+from electra_tf.data.tokenizers import normalization, offsets
+from electra_tf.data.tokenizers.kinds import (
+    DEFAULT_KIND,
+    KINDS,
+    kind_of_file,
+    kind_of_settings,
+    known_options,
+)
 from electra_tf.data.tokenizers.vocab_file import (
     SPECIAL_PIECES,
     check_vocab,
@@ -25,11 +28,8 @@ from electra_tf.errors import InputError, require
 from electra_tf.files import make_folder, read_json, write_bytes, write_text
 
 SETTINGS_NAME = "tokenizer.json"
-DEFAULT_KIND, _HASH = "wordpiece", "vocab_sha256"
-KINDS: "dict[str, type[Tokenizer]]" = {}
-
+_HASH = "vocab_sha256"
 Ragged = tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]
-_Class = TypeVar("_Class", bound="type[Tokenizer]")
 
 
 class Tokenizer:
@@ -52,7 +52,9 @@ class Tokenizer:
       kind, file_name: of the class, and of the file with the vocabulary.
       OPTIONS: what else decides the ids, in the constructor's order -> type.
       DEFAULTS: of options that files tell only where they are others.
+      IN_CONTEXT: whether a sentence by itself has other pieces.
       starts_word: bool [V], false for pieces that go on with a word.
+      may_cut: bool [V], in front of which a long sentence may be cut.
       words: [V] texts, the word that a piece is by itself, "" for others.
 
     Raises:
@@ -66,6 +68,7 @@ class Tokenizer:
         "strip_accents": bool,
     }
     DEFAULTS: ClassVar[dict[str, Any]] = {}
+    IN_CONTEXT: ClassVar[bool] = False
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "Tokenizer":
         return super().__new__(KINDS[DEFAULT_KIND] if cls is Tokenizer else cls)
@@ -87,6 +90,11 @@ class Tokenizer:
         self.cls_id, self.sep_id, self.mask_id = others
         self.starts_word = np.ones(self.vocab_size, bool)
         self.words = tuple(p if p.isalpha() else "" for p in self.vocab)
+
+    @property
+    def may_cut(self) -> np.ndarray:
+        """Where words start."""
+        return self.starts_word
 
     @property
     def options(self) -> dict[str, Any]:
@@ -116,8 +124,11 @@ class Tokenizer:
           belong to the letter in front of them.
         """
         ids, starts, ends = self.split(self.normalize(texts))
-        places = normalization.to_original(texts, self.normalize, starts, ends)
-        return ids, *places
+        return ids, *offsets.to_original(texts, self.normalize, starts, ends)
+
+    def tokenize_after(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        """As `tokenize`, of texts that stand directly behind something."""
+        return self.tokenize(texts)
 
     def tokens(self, ids: Any) -> Any:
         """The pieces of ids - a tensor, ragged or lists - as nested lists."""
@@ -176,12 +187,14 @@ class Tokenizer:
 
         Options that the kind does not have are left out.
         """
-        kind: type[Tokenizer] = cls
-        if cls is Tokenizer:
-            named = {kind.file_name: kind for kind in KINDS.values()}
-            kind = named.get(os.path.basename(path), KINDS[DEFAULT_KIND])
-        known = {n: value for n, value in options.items() if n in kind.OPTIONS}
+        kind = kind_of_file(path) if cls is Tokenizer else cls
+        known = known_options(kind, options)
         return kind.read(path, do_lower_case, strip_accents, **known)
+
+    @classmethod
+    def is_file(cls, path: str) -> bool:
+        """Whether a file's name is that of a vocabulary of this kind."""
+        return os.path.basename(path) == cls.file_name
 
     @staticmethod
     def find_file(folder: str) -> str:
@@ -195,7 +208,7 @@ class Tokenizer:
         """Reads what `save` wrote; the two files must fit each other."""
         path = os.path.join(folder, SETTINGS_NAME)
         settings = read_json(path)
-        kind = _kind_of(settings, path)
+        kind = kind_of_settings(settings, path)
         settings = kind.DEFAULTS | settings
         types = {"kind": str, **kind.OPTIONS, _HASH: str}
         if {name: type(value) for name, value in settings.items()} != types:
@@ -236,25 +249,9 @@ class Tokenizer:
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "Tokenizer":
         """Makes what `get_config` tells of."""
-        kind = _kind_of(config, "configuration")
-        return kind(**{n: value for n, value in config.items() if n != "kind"})
+        kind = kind_of_settings(config, "configuration")
+        return kind(**{n: v for n, v in config.items() if n != "kind"})
 
     def __reduce__(self):
         # What is compiled is made anew in the other process.
         return type(self).from_config, (self.get_config(),)
-
-
-def register(cls: _Class) -> _Class:
-    """Lets `from_file`, `from_folder` and the like know a kind."""
-    require(cls.kind not in KINDS, "a tokenizer's kind must be new", cls.kind)
-    KINDS[cls.kind] = cls
-    return cls
-
-
-def _kind_of(settings: Mapping[str, Any], source: str) -> type[Tokenizer]:
-    if (kind := settings.get("kind")) not in KINDS:
-        raise InputError(
-            f"tokenizer's kind must be one of {', '.join(KINDS)} (or of a "
-            f"plugin, by --plugin=MODULE); received {kind!r} in {source!r}"
-        )
-    return KINDS[kind]

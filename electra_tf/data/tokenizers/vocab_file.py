@@ -18,20 +18,10 @@ def load_vocab(vocab_file: str) -> list[str]:
     Raises:
       InputError: the file is missing, or not UTF-8.
     """
+    content = read_vocabulary(vocab_file)
     try:
-        with tf.io.gfile.GFile(vocab_file, "rb") as f:
-            # Some editors put a byte-order mark in front.
-            text = f.read().decode("utf-8-sig")
-    except tf.errors.NotFoundError:
-        raise InputError(
-            f"the vocabulary must be a file; received {vocab_file!r}, which "
-            "does not exist"
-        ) from None
-    except tf.errors.OpError as error:
-        raise InputError(
-            f"the vocabulary must be a file; received {vocab_file!r} "
-            f"({error.message.splitlines()[0]})"
-        ) from None
+        # Some editors put a byte-order mark in front.
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(
             f"the vocabulary must be UTF-8; received {vocab_file!r}, which is "
@@ -43,6 +33,24 @@ def load_vocab(vocab_file: str) -> list[str]:
     if lines and not lines[-1]:
         lines.pop()
     return [line.strip(_WHITE_SPACE) for line in lines]
+
+
+def read_vocabulary(path: str) -> bytes:
+    """The content of a file with a vocabulary, of whatever kind.
+
+    Raises:
+      InputError: there is no such file.
+    """
+    try:
+        with tf.io.gfile.GFile(path, "rb") as file:
+            return file.read()
+    except tf.errors.NotFoundError:
+        reason = ", which does not exist"
+    except tf.errors.OpError as error:
+        reason = f" ({error.message.splitlines()[0]})"
+    raise InputError(
+        f"the vocabulary must be a file; received {path!r}{reason}"
+    )
 
 
 def check_vocab(vocab: Sequence[str]) -> None:
@@ -83,3 +91,18 @@ def check_vocab(vocab: Sequence[str]) -> None:
 def vocab_bytes(vocab: Sequence[str]) -> bytes:
     """The content of the vocabulary's file."""
     return "".join(piece + "\n" for piece in vocab).encode("utf-8")
+
+
+def check_words(vocab: Sequence[str]) -> None:
+    """Refuses white space inside of pieces.
+
+    TF Text would match such a piece across words. A piece that is nothing but
+    one (multilingual files have U+3000) is never matched.
+    """
+    for number, piece in enumerate(vocab, 1):
+        has_space = any(map(str.isspace, piece))
+        require(
+            len(piece) == 1 or not has_space,
+            "a WordPiece must not hold white space",
+            f"{piece} on line {number}",
+        )

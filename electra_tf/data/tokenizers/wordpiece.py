@@ -11,13 +11,17 @@ from tensorflow_text.core.pybinds import (
     pywrap_fast_wordpiece_tokenizer_model_builder as model_builder,
 )
 
-from electra_tf.config.pretraining import WORD_BORDERS
+from electra_tf.config.pretraining import UNICODE_NORMALIZATIONS, WORD_BORDERS
+from electra_tf.data.tokenizers import normalization, offsets
+from electra_tf.data.tokenizers.kinds import register
 from electra_tf.data.tokenizers.learning import (
     SUFFIX,
     count_words,
     learn_wordpiece,
 )
-from electra_tf.data.tokenizers.tokenizer import Ragged, Tokenizer, register
+from electra_tf.data.tokenizers.normalization import NFKC
+from electra_tf.data.tokenizers.tokenizer import Ragged, Tokenizer
+from electra_tf.data.tokenizers.vocab_file import check_words
 from electra_tf.data.tokenizers.word_borders import (
     BERT,
     SPACED,
@@ -51,10 +55,13 @@ class WordPieceTokenizer(Tokenizer):
         alone, for text that was split already.
       word_splitter: "mecab" or "sudachi" split texts first, at Python's side;
         such a text must not have been split already.
+      unicode_normalization: "none" or "NFKC", behind casing and accents; None
+        means none.
 
     Raises:
-      InputError: as `Tokenizer`; a rule for borders or a splitter that there is
-        not, is not installed, or does not go with the other.
+      InputError: as `Tokenizer`; a rule for borders, a normalisation or a
+        splitter that there is not, is not installed, or does not go with the
+        other.
     """
 
     kind, file_name = "wordpiece", "vocab.txt"
@@ -62,10 +69,12 @@ class WordPieceTokenizer(Tokenizer):
         **Tokenizer.OPTIONS,
         "word_borders": str,
         "word_splitter": str,
+        "unicode_normalization": str,
     }
     DEFAULTS: ClassVar[dict[str, Any]] = {
         "word_borders": BERT,
         "word_splitter": NONE,
+        "unicode_normalization": normalization.NONE,
     }
 
     def __init__(
@@ -75,6 +84,7 @@ class WordPieceTokenizer(Tokenizer):
         strip_accents: bool | None = None,
         word_borders: str = BERT,
         word_splitter: str = NONE,
+        unicode_normalization: str | None = None,
     ):
         super().__init__(vocab, do_lower_case, strip_accents)
         rule = f"word_borders must be one of {', '.join(WORD_BORDERS)}"
@@ -84,7 +94,12 @@ class WordPieceTokenizer(Tokenizer):
         rule = f"word_borders must be {SPACED} with word_splitter="
         fits = word_splitter == NONE or word_borders == SPACED
         require(fits, rule + word_splitter, word_borders)
-        _check_words(self.vocab)
+        forms = UNICODE_NORMALIZATIONS
+        form = unicode_normalization or normalization.NONE
+        rule = f"unicode_normalization must be one of {', '.join(forms)}"
+        require(form in forms, rule, form)
+        self.unicode_normalization = form
+        check_words(self.vocab)
         goes_on = [piece.startswith(SUFFIX) for piece in self.vocab]
         self.starts_word = ~np.array(goes_on)
         # TF Text's limit is in bytes: 800 never cuts a word of 200 characters,
@@ -113,13 +128,25 @@ class WordPieceTokenizer(Tokenizer):
         with tf.init_scope():
             self._eager_model = tf.constant(self._model)
 
+    def normalize(self, texts: tf.Tensor) -> tf.Tensor:
+        return normalization.normalize(
+            texts,
+            self.do_lower_case,
+            self.strip_accents,
+            self.unicode_normalization,
+        )
+
     def tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
         return super().tokenize(self._spaced(texts))
 
     def tokenize_with_offsets(self, texts: tf.Tensor) -> Ragged:
         spaced = self._spaced(texts)
-        ids, *ranges = super().tokenize_with_offsets(spaced)
-        return ids, *self._spaced.to_original(texts, spaced, *ranges)
+        ids, starts, ends = self.split(self.normalize(spaced))
+        joins = self.unicode_normalization == NFKC
+        places = offsets.to_original(
+            spaced, self.normalize, starts, ends, joins
+        )
+        return ids, *self._spaced.to_original(texts, spaced, *places)
 
     def split(self, texts: tf.Tensor) -> Ragged:
         if tf.executing_eagerly():
@@ -207,38 +234,6 @@ class WordPieceTokenizer(Tokenizer):
         keep = begins | ~is_long
         splits = tf.ragged.boolean_mask(ids, ids.with_values(keep)).row_splits
         return tf.boolean_mask(values, keep, axis=1), splits
-
-
-def as_wordpiece(
-    tokenizer: Tokenizer, reader: str, borders: Sequence[str] = (BERT,)
-) -> WordPieceTokenizer:
-    """The tokenizer, for a `reader` that knows WordPiece alone.
-
-    Raises:
-      InputError: it is of another kind, or parts words another way.
-    """
-    rule = f"a tokenizer for {reader} must be of the kind wordpiece"
-    if not isinstance(tokenizer, WordPieceTokenizer):
-        raise InputError(f"{rule}; received {tokenizer.kind!r}")
-    found = tokenizer.word_borders
-    rule = f"word_borders for {reader} must be one of {', '.join(borders)}"
-    require(found in borders, rule, found)
-    return tokenizer
-
-
-def _check_words(vocab: Sequence[str]) -> None:
-    """Refuses white space inside of pieces.
-
-    TF Text would match such a piece across words. A piece that is nothing but
-    one (multilingual files have U+3000) is never matched.
-    """
-    for number, piece in enumerate(vocab, 1):
-        has_space = any(map(str.isspace, piece))
-        require(
-            len(piece) == 1 or not has_space,
-            "a WordPiece must not hold white space",
-            f"{piece} on line {number}",
-        )
 
 
 def _stack(*ragged: tf.RaggedTensor) -> tf.Tensor:

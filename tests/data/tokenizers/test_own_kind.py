@@ -14,8 +14,12 @@ import tensorflow as tf
 import tiny
 
 from electra_tf import TextPreprocessor, from_pretrained
-from electra_tf.data.tokenizers import KINDS, SETTINGS_NAME, Tokenizer
-from electra_tf.data.tokenizers.tokenizer import register
+from electra_tf.data.tokenizers import (
+    KINDS,
+    SETTINGS_NAME,
+    Tokenizer,
+    register,
+)
 from electra_tf.errors import InputError
 
 HERE = os.path.dirname(__file__)

@@ -5,6 +5,7 @@ import json
 import pickle
 import random
 import sys
+import unicodedata
 
 import bert_reference as reference
 import pytest
@@ -151,6 +152,41 @@ def test_random_text_ids_and_offsets(lower, strip, borders):
     assert ids == [reference.ids(t, index, *switches) for t in texts]
     for text, *row in zip(texts, ids, starts, ends, strict=True):
         _check_offsets(text, vocab, row, *switches)
+
+
+@pytest.mark.parametrize(("lower", "strip"), [(True, False), (True, True)])
+def test_nfkc_comes_behind_casing(lower, strip):
+    rng = random.Random(8)
+    texts = [*HARD, "ｶﾞｷﾞ 가각 ＡＢＣ①㍿ e\u0301\u0323 K\u1161\u314f"]
+    texts += [_random_text(rng) for _ in range(800)]
+    folded = [
+        unicodedata.normalize(
+            "NFKC", reference.fold(reference.clean(text), lower, strip)
+        )
+        for text in texts
+    ]
+    vocab = _char_vocab(folded[:500], False, False)
+    index = {piece: i for i, piece in enumerate(vocab)}
+    tokenizer = Tokenizer(vocab, lower, strip, unicode_normalization="NFKC")
+    ids, starts, ends = (
+        t.to_list() for t in tokenizer.tokenize_with_offsets(tf.constant(texts))
+    )
+    assert ids == [reference.ids(t, index, False, False) for t in folded]
+    for text, *row in zip(texts, starts, ends, strict=True):
+        data, before = text.encode(), (0, 0)
+        for span in zip(*row, strict=True):
+            assert before[0] <= span[0] < span[1]
+            assert before[1] <= span[1] <= len(data)
+            # Whole characters; what lies between leaves nothing, but space.
+            left = data[before[1] : span[0]].decode()
+            found = reference.fold(reference.clean(left), lower, strip)
+            assert not found.strip(), text
+            before = span
+    data = "a ｶﾞ각".encode()
+    _, starts, ends = tokenizer.tokenize_with_offsets(tf.constant([data]))
+    spans = zip(starts[0].numpy(), ends[0].numpy(), strict=True)
+    found = [data[start:end].decode() for start, end in spans]
+    assert found[:2] == ["a", "ｶﾞ"]
 
 
 def _check_offsets(text, vocab, row, lower, strip, borders):
@@ -337,7 +373,7 @@ def test_save_and_read_again(folder, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"kind": "sentencepiece"}, "kind must be one of.*'sentencepiece'"),
+        ({"kind": "words"}, "kind must be one of.*received 'words'"),
         ({"cased": True}, "must have kind .*cased"),
         ({"word_borders": "lines"}, "one of bert, .* received 'lines'"),
         ({"strip_accents": None}, "strip_accents \\(bool\\).*None"),

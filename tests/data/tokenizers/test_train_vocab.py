@@ -3,7 +3,7 @@
 import pytest
 import tiny
 
-from electra_tf.cli.records import train_vocab
+from electra_tf.cli.vocabulary import train_vocab
 from electra_tf.data.text import embedded_corpus_path
 from electra_tf.data.tokenizers.vocab_file import load_vocab
 from electra_tf.errors import InputError
@@ -66,11 +66,22 @@ def test_short_text_is_said(tmp_path, capsys):
     ("arguments", "message"),
     [
         (["--input=/missing", "--output=ram://x/v"], "'/missing'"),
-        (["--input=", "--output=ram://x/v"], "input must be given"),
+        (
+            ["--input=", "--output=ram://x/v"],
+            "one of --input and --tfds_name must be given",
+        ),
         (["--input=/missing", "--output="], "output must be given"),
         (
             ["--input=/missing", "--output=v", "--vocab_size=3"],
             "at least 50; received 3",
+        ),
+        (
+            ["--input=/missing", "--output=v", "--character_coverage=0.9"],
+            "must be left to --tokenizer=sentencepiece; received",
+        ),
+        (
+            ["--input=/missing", "--output=v", "--tokenizer=bpe"],
+            "must be one of wordpiece, sentencepiece; received 'bpe'",
         ),
     ],
 )

@@ -207,8 +207,10 @@ BREACHES = [
             "optimizer",
             "tying",
             "position_init",
+            "corpus",
             "word_borders",
             "word_splitter",
+            "unicode_normalization",
             "eval_pairs_method",
             "init_vocab",
             "masking",
@@ -318,7 +320,12 @@ def test_every_field_has_a_breach_or_is_free():
     assert not breached & FREE
 
 
-_WRONG_KINDS = {int: ("7", 1.5, True), float: ("0.1", True), bool: (1, "yes")}
+_WRONG_KINDS = {
+    int: ("7", 1.5, True),
+    float: ("0.1", True),
+    bool: (1, "yes"),
+    str | None: (7,),
+}
 
 
 @pytest.mark.parametrize("name", all_fields())
@@ -422,8 +429,10 @@ def _another(name: str, value):
         "position_init": "sinusoidal",
         "masking": "whole_word",
         "compat": "google",
+        "corpus": "ja",
         "word_borders": "spaces",
         "word_splitter": "mecab",
+        "unicode_normalization": "NFKC",
         "eval_pairs_method": "rtd",
         "init_vocab": "match",
         "hidden_size": 512,

@@ -1,6 +1,6 @@
 """Makes electra_tf/assets/ja/ja.txt: simple Japanese of our own.
 
-  python scripts/build_japanese_corpus.py
+  python scripts/japanese_corpus/build.py
 
 Frames and words below, joined by a fixed seed: who does what where with what,
 what animals, tools, places and seasons are like. What goes with what is fixed
@@ -12,7 +12,7 @@ line between documents; half of the documents are plain, half polite.
 import random
 from pathlib import Path
 
-from japanese_words import (
+from words import (
     ANIMALS,
     DAYS,
     FEELINGS,

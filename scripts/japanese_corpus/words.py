@@ -1,4 +1,4 @@
-"""The words of build_japanese_corpus.py, and what goes with what."""
+"""The words of build.py, and what goes with what."""
 
 # Endings of verbs: of their stems, of their past; and the verbs that only
 # lose their last character.
