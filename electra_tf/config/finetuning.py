@@ -23,6 +23,7 @@ HEAD_STYLES = ("paper", "huggingface")
 # What `SpanQA` calls the styles of its head, and the other way round.
 SPAN_STYLES = dict(zip(HEADS, HEAD_STYLES, strict=True))
 SPAN_HEADS = dict(zip(HEAD_STYLES, HEADS, strict=True))
+RANKING_LOSSES = ("binary", "pairwise")
 # Each has a folder, which is looked for before any work.
 MOST_TRIALS = 10_000
 
@@ -51,6 +52,7 @@ class TaskOptions(Options):
       qa_head: question answering: the head.
       num_beams: question answering: starts followed, and ends for each.
       n_best_size: question answering: answers written for each question.
+      ranking_loss: ranking: of each passage by itself, or of pairs of them.
     """
 
     data_dir: str = field("")
@@ -72,6 +74,7 @@ class TaskOptions(Options):
     qa_head: str = field("joint", choices=HEADS)
     num_beams: int = field(20, POSITIVE)
     n_best_size: int = field(20, POSITIVE)
+    ranking_loss: str = field("binary", choices=RANKING_LOSSES)
 
 
 @dataclasses.dataclass(frozen=True)

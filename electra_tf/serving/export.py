@@ -17,11 +17,11 @@ from electra_tf.finetune.encoder import finetuning_encoder
 from electra_tf.finetune.models import TaskModel
 from electra_tf.finetune.models.classifiers import (
     Classifier,
-    Ranker,
     Regressor,
-    Tagger,
 )
+from electra_tf.finetune.models.ranker import Ranker
 from electra_tf.finetune.models.span_qa import SpanQA
+from electra_tf.finetune.models.tagger import Tagger
 from electra_tf.finetune.preprocessor import TextPreprocessor
 from electra_tf.modeling.encoder import Encoder
 from electra_tf.pretrained import PretrainedElectra
@@ -29,6 +29,7 @@ from electra_tf.serving import IDS, NAMES, Function
 from electra_tf.serving.answer import AnswerModule
 from electra_tf.serving.finetuned import (
     ClassifyModule,
+    RankModule,
     RegressModule,
     TagModule,
     TaskModule,
@@ -41,7 +42,7 @@ INFERENCE, TRAINING = "embed_ids", "embed_ids_training"
 _MODULES: dict[type[TaskModel], type[TaskModule]] = {
     Classifier: ClassifyModule,
     Regressor: RegressModule,
-    Ranker: RegressModule,
+    Ranker: RankModule,
     Tagger: TagModule,
     SpanQA: AnswerModule,
 }

@@ -19,14 +19,15 @@ from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError
 from electra_tf.finetune.models.classifiers import (
     Classifier,
-    Ranker,
     Regressor,
-    Tagger,
 )
+from electra_tf.finetune.models.ranker import Ranker
 from electra_tf.finetune.models.span_qa import SpanQA
+from electra_tf.finetune.models.tagger import Tagger
 from electra_tf.finetune.models.windows import make_windows
+from electra_tf.finetune.models.words import begins_word
 from electra_tf.serving.export import export_finetuned
-from electra_tf.serving.finetuned import TagModule, begins_word
+from electra_tf.serving.finetuned import TagModule
 from electra_tf.serving.warmup import verify_saved_model
 
 TEXTS = [
@@ -37,6 +38,12 @@ TEXTS = [
 ]
 PAIRS = ["Congress", "the war", "", "peace and war and work " * 4]
 QUESTIONS = ["what of the union?", "", "the people and the war " * 20, "who"]
+PASSAGES = [
+    [PAIRS[0], "", PAIRS[1]],
+    ["", "", ""],
+    PAIRS[1:],
+    [*TEXTS[::2], ""],
+]
 SPAN = {"num_beams": 5, "max_answer_length": 4}
 # Of the second model: windows that overlap, and questions cut at another place.
 CUT = {"max_query_length": 6, "doc_stride": 2}
@@ -64,7 +71,8 @@ for name in NAMES:
     for key, signature in model.signatures.items():
         wanted = signature.structured_input_signature[1]
         inputs = ids if "input_ids" in wanted else {
-            n: tf.constant([s.encode() for s in strings[n]]) for n in wanted
+            n: tf.constant(np.vectorize(str.encode)(strings[n]).astype(object))
+            for n in wanted
         }
         for part, value in signature(**inputs).items():
             value = value.numpy()
@@ -107,6 +115,7 @@ def answers(models, tmp_path_factory):
         export_finetuned(model, str(folder / name))
     strings = {"text": TEXTS, "text_pair": PAIRS}
     strings |= {"question": QUESTIONS, "context": TEXTS}
+    strings |= {"query": TEXTS, "passages": PASSAGES}
     ids = {n: v.astype(np.int64) for n, v in id_batch().items()}
     np.savez(folder / "in.npz", strings=json.dumps(strings), **ids)
     client = f"NAMES = {list(models)}\n{CLIENT}"
@@ -133,7 +142,7 @@ def test_signatures(answers):
         "regress", "regress_ids", "regress_pair", "serving_default",
     ]  # fmt: skip
     assert answers["several"] == answers["classify"]
-    assert answers["rank"] == answers["regress"]
+    assert answers["rank"] == ["rank", "rank_ids", "serving_default"]
     assert answers["tag"] == ["serving_default", "tag", "tag_ids"]
     assert answers["answer"] == ["answer", "answer_ids", "serving_default"]
 
@@ -175,9 +184,23 @@ def test_huggingface_heads(form, models, answers):
     """Each class by itself; of a Ranker the logits."""
     logits = models["several"].predict(INPUTS[form], verbose=0)
     close(answers[f"several/classify{form}/scores"], 1 / (1 + np.exp(-logits)))
-    logits = models["rank"].predict(INPUTS[form], verbose=0)
-    close(answers[f"rank/regress{form}/scores"], logits)
-    assert np.ptp(logits) > 0.1
+
+
+def test_rank_scores_each_passage_that_is_there(models, answers):
+    scores, cut = answers["rank/rank/scores"], answers["rank/rank/truncated"]
+    for query, passages, row, row_cut in zip(
+        TEXTS, PASSAGES, scores, cut, strict=True
+    ):
+        there = np.array([passage != "" for passage in passages])
+        assert (row[~there] == -10_000).all()
+        assert not row_cut[~there].any()
+        if there.any():
+            kept = [passage for passage in passages if passage]
+            close(row[there], models["rank"].rank(query, kept))
+    assert np.ptp(scores[scores > -10_000]) > 0.1
+    assert cut.any()
+    with pytest.raises(InputError, match="must have a passage or more"):
+        models["rank"].rank("who", [])
 
 
 def test_the_default_takes_ids(models, answers):

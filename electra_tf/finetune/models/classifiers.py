@@ -1,23 +1,19 @@
-"""Classes or a number for texts, and classes for tokens."""
+"""Classes or a number for texts."""
 
-import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import tensorflow as tf
 
 from electra_tf.data.columns import WHOLE, as_list, is_column
 from electra_tf.errors import require
-from electra_tf.finetune.models import TaskModel, mean_over_replicas, rules
+from electra_tf.finetune.models import mean_over_replicas, rules
 from electra_tf.finetune.models.text_heads import (
-    HUGGINGFACE,
     PAPER,
     OnClsVector,
-    check_style,
 )
 from electra_tf.finetune.preprocessor import TextPreprocessor
 from electra_tf.modeling.encoder import Encoder
-from electra_tf.modeling.layers import Dropout
 
 
 @keras.saving.register_keras_serializable("electra_tf")
@@ -95,7 +91,7 @@ class Classifier(OnClsVector):
         }
 
 
-class _OneNumber(OnClsVector):
+class OneNumber(OnClsVector):
     """A number for a row; `make_loss` is Keras' loss of rows of one."""
 
     head_kinds = ("regressor",)
@@ -115,7 +111,7 @@ class _OneNumber(OnClsVector):
 
 
 @keras.saving.register_keras_serializable("electra_tf")
-class Regressor(_OneNumber):
+class Regressor(OneNumber):
     """One number for a text or a pair: a head on the [CLS] vector.
 
     Args:
@@ -127,108 +123,6 @@ class Regressor(_OneNumber):
     """
 
     make_loss = keras.losses.MeanSquaredError
-
-
-@keras.saving.register_keras_serializable("electra_tf")
-class Ranker(_OneNumber):
-    """How well a passage fits a query: a head on the pair's [CLS] vector.
-
-    Args:
-      encoder: the pre-trained encoder.
-      dropout, preprocessor, head: see `Classifier`.
-
-    Of strings, `text` is the query and `text_pair` the passage. Returns
-    logits, float32 [B]; the higher, the better. Targets are float [B], 1
-    where the passage fits; the default loss is the cross-entropy of the
-    sigmoid.
-
-    Example:
-      model = Ranker.from_pretrained("tiny")
-      scores = model.predict({"text": queries, "text_pair": passages})
-
-    Reference: Nogueira and Cho 2019, "Passage Re-ranking with BERT".
-    """
-
-    reads = "pairs"
-    make_loss = functools.partial(
-        keras.losses.BinaryCrossentropy, from_logits=True
-    )
-
-    def call(self, inputs, training=False):
-        given = set(inputs) if isinstance(inputs, Mapping) else {"text"}
-        rule = "a Ranker must be given text (the query) and text_pair"
-        require(bool({"text_pair", "input_ids"} & given), rule, sorted(given))
-        return super().call(inputs, training)  # [B]
-
-
-@keras.saving.register_keras_serializable("electra_tf")
-class Tagger(TaskModel):
-    """One class for each token: Dense on every state.
-
-    Args:
-      encoder: the pre-trained encoder.
-      labels: the classes' names, in the order of the logits.
-      num_classes: C, where the classes have no names.
-      preprocessor: see `TaskModel`.
-      dropout: rate before the Dense layer; of head="huggingface" alone.
-      head: "paper", which does not drop; or "huggingface", that of
-        `ElectraForTokenClassification`, which does.
-
-    Returns logits, float32 [B, L, C]. Texts may be lists of words; targets
-    then are a tag for each word, by name or number, learned at its first
-    piece. Else they are int [B, L], -1 where there is nothing to learn. The
-    default loss is the mean cross-entropy of the other places.
-    """
-
-    reads = "words"
-    has_dropout = True
-    head_kinds = ("tagger",)
-
-    def __init__(
-        self,
-        encoder: Encoder,
-        labels: Sequence[str] | None = None,
-        num_classes: int | None = None,
-        preprocessor: TextPreprocessor | None = None,
-        dropout: float = 0.1,
-        head: str = PAPER,
-        **kwargs,
-    ):
-        self.labels = label_names(labels, num_classes)
-        super().__init__(encoder, preprocessor, **kwargs)
-        self.head_style = check_style(head)
-        self.dropout = Dropout(dropout, name="task_dropout")
-        self.dropout.build((None, None, encoder.hidden_size))
-        self.head = keras.layers.Dense(len(self.labels), name="task_head")
-        self.head.build((None, None, encoder.hidden_size))
-        self.built = True
-
-    def call(self, inputs, training=False):
-        states = self.states(self.features(inputs), training)  # [B, L, H]
-        if self.head_style == HUGGINGFACE:
-            states = self.dropout(states, training=training)
-        return tf.cast(self.head(states), tf.float32)  # [B, L, C]
-
-    def targets(self, y, x, places):
-        y = rules.class_numbers(y, self.labels)
-        return rules.tags(y, places, self.row_length(x), len(self.labels))
-
-    def default_loss(self, y, y_pred, sample_weight):
-        loss = keras.losses.SparseCategoricalCrossentropy(
-            from_logits=True, ignore_class=rules.IGNORED, reduction="sum"
-        )
-        total = loss(y, y_pred, sample_weight)
-        return mean_over_replicas(
-            total, tf.math.count_nonzero(y != rules.IGNORED)
-        )
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "labels": list(self.labels),
-            "dropout": self.dropout.rate,
-            "head": self.head_style,
-        }
 
 
 def label_names(

@@ -21,7 +21,8 @@ class ColumnModel(keras.Model):
 
     Attributes:
       encoder, preprocessor: of `TaskModel`.
-      reads: which texts: "texts" or pairs, "words" or texts, "pairs".
+      reads: which texts: "texts" or pairs, "words" or texts, "pairs", or
+        "triples" or pairs.
     """
 
     encoder: Encoder
@@ -68,6 +69,9 @@ class ColumnModel(keras.Model):
             return x.map(take), y, sample_weight
         if x is None or _are_batches(x):
             return x, y, sample_weight
+        # Without targets Keras would leave weights out, and say nothing.
+        is_known = y is not None or sample_weight is None
+        require(is_known, "sample_weight goes with targets", "none")
         whole = {"x": x, "y": y, "sample_weight": sample_weight}
         whole = {
             name: None if part is None else columns(name, part)
@@ -91,7 +95,7 @@ class ColumnModel(keras.Model):
         """
         x = x if isinstance(x, Mapping) else {"text": x}
         if "input_ids" in x:
-            x = rules.ids(x, self.encoder)
+            x = self._checked_ids(x)
         else:
             x = rules.texts(x, self.preprocessor, type(self).reads)
         places = x.pop("word_places", None)
@@ -101,6 +105,9 @@ class ColumnModel(keras.Model):
             [x] = x.values()
         replicas = self.distribute_strategy.num_replicas_in_sync
         return (x if replicas == 1 else self._ids(x)), y
+
+    def _checked_ids(self, x: Inputs) -> dict[str, tf.Tensor]:
+        return rules.ids(x, self.encoder)
 
     def _ids(self, x: Inputs) -> Inputs:
         is_ids = isinstance(x, Mapping) and "input_ids" in x

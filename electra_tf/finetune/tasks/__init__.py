@@ -59,6 +59,7 @@ class Encoded:
       targets: arrays [N, ...], one or by name; None where there are none.
       num_cut: examples that were cut to fit.
       rows: what tells of which example, and of which part of it, a row is.
+      by_token: whether targets are as long as the inputs, [N, L].
       notes: what a reader of the results must know.
     """
 
@@ -68,6 +69,7 @@ class Encoded:
     num_cut: int
     rows: Any = None
     notes: tuple[str, ...] = ()
+    by_token: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,6 +15,7 @@ from scipy import stats
 from seqeval.metrics.sequence_labeling import precision_recall_fscore_support
 from sklearn import metrics as class_metrics
 
+_TOP = 10  # passages that MRR and NDCG look at
 _ARTICLES = re.compile(r"\b(a|an|the)\b", re.UNICODE)
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
@@ -49,6 +50,47 @@ def regression_metrics(
     return {
         "spearman": 100 * float(stats.spearmanr(gold, predicted).statistic),
         "pearson": 100 * float(stats.pearsonr(gold, predicted).statistic),
+    }
+
+
+def ranking_metrics(
+    queries: Sequence[str], labels: Sequence[float], scores: Sequence[float]
+) -> dict[str, float]:
+    """MRR@10 and NDCG@10, means over the queries.
+
+    A query none of whose passages fits counts as 0. Of passages with equal
+    scores, those that fit stand last in MRR, so that a constant score gains
+    nothing, and NDCG is the mean over their orders.
+
+    Args:
+      queries: of each passage.
+      labels: 0 where it does not fit; gains of NDCG.
+      scores: the higher, the better.
+    """
+    rows: dict[str, list[int]] = {}
+    for row, query in enumerate(queries):
+        rows.setdefault(query, []).append(row)
+    gains, found = np.asarray(labels, float), np.asarray(scores, float)
+    ranks, ndcg = [], []
+    for places in map(np.array, rows.values()):
+        gain, score = gains[places], found[places]
+        if not gain.any():
+            ranks.append(np.inf)
+            ndcg.append(0.0)
+            continue
+        best = score[gain > 0].max()
+        ranks.append(1 + np.count_nonzero(score[gain == 0] >= best))
+        # Of one passage scikit-learn refuses to tell.
+        alone = len(places) == 1
+        one = (
+            1.0 if alone else class_metrics.ndcg_score([gain], [score], k=_TOP)
+        )
+        ndcg.append(float(one))
+    mrr = [1 / rank if rank <= _TOP else 0.0 for rank in ranks]
+    name = f"@{_TOP}"
+    return {
+        f"mrr{name}": 100 * float(np.mean(mrr)),
+        f"ndcg{name}": 100 * float(np.mean(ndcg)),
     }
 
 

@@ -13,11 +13,17 @@ from typing import Any, TypeAlias
 import tensorflow as tf
 
 from electra_tf.errors import InputError, require
+from electra_tf.finetune.tasks import SPLITS
 from electra_tf.finetune.tasks.json_values import of_type, parse_json
 
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _LONGEST_FIELD = 2**31 - 1  # of CSV; Python's own limit is 2**17
 KINDS = (".tsv", ".txt", ".csv", ".jsonl")
+# Split -> usual names of a user's own tables.
+TABLE_FILES = {
+    split: [split + kind + end for end in ("", ".gz") for kind in KINDS]
+    for split in SPLITS
+}
 # ("path, line 7", what its cells hold) of each row.
 _Cells: TypeAlias = Iterator[tuple[str, list[Any]]]
 
@@ -47,13 +53,9 @@ class Row:
     def number(self, column: str) -> float:
         """The finite number that a cell must be, or an InputError."""
         text = self.text(column)
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
         rule = f"{self.where}: the {column} must be a number"
-        require(math.isfinite(value), rule, text)
-        return value
+        require(is_number(text), rule, text)
+        return float(text)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,6 +81,14 @@ class Table:
             require(self.columns.count(name) == 1, rule, self.columns)
 
 
+def is_number(text: str) -> bool:
+    """Whether a cell is a finite number."""
+    try:
+        return math.isfinite(float(text))
+    except (TypeError, ValueError):
+        return False
+
+
 def read_table(
     path: str,
     columns: Sequence[str] | None = None,
@@ -99,11 +109,7 @@ def read_table(
       InputError: no such file, not UTF-8, no rows, an unknown ending, or a row
         with another number of columns (its line is named).
     """
-    kind = os.path.splitext(path.removesuffix(".gz"))[1]
-    rule = f"a table's name must end in {', '.join(KINDS)}"
-    require(kind in KINDS, rule, path)
-    cells = {".csv": _csv_cells, ".jsonl": _json_cells}.get(kind, _tsv_cells)
-    found = cells(path)
+    found = _cells(path)
     if columns is None:
         _, columns = next(found, ("", ()))
     rows, num_skipped = [], 0
@@ -116,6 +122,20 @@ def read_table(
         num_skipped += 1
     require(bool(rows), f"{path} must hold rows", rows)
     return Table(path, tuple(columns), rows, num_skipped)
+
+
+def first_row(path: str) -> list[Any]:
+    """The first row's cells, names or not; of JSON lines the keys."""
+    _, cells = next(_cells(path), ("", []))
+    return cells
+
+
+def _cells(path: str) -> _Cells:
+    kind = os.path.splitext(path.removesuffix(".gz"))[1]
+    rule = f"a table's name must end in {', '.join(KINDS)}"
+    require(kind in KINDS, rule, path)
+    cells = {".csv": _csv_cells, ".jsonl": _json_cells}.get(kind, _tsv_cells)
+    return cells(path)
 
 
 def read_lines(path: str) -> list[str]:

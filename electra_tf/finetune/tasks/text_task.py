@@ -19,12 +19,7 @@ from electra_tf.finetune.tasks.metrics import (
     classification_metrics,
     regression_metrics,
 )
-from electra_tf.finetune.tasks.tables import KINDS, Table, read_table
-
-_ENDINGS = (*KINDS, *(f"{kind}.gz" for kind in KINDS))
-_FILES = {
-    split: [split + ending for ending in _ENDINGS] for split in tasks.SPLITS
-}
+from electra_tf.finetune.tasks.tables import TABLE_FILES, Table, read_table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -213,7 +208,7 @@ def open_custom(options: TaskOptions) -> TextTask:
         label = None if split == "test" else options.label_column
         return table_examples(read_table(path), texts, label, is_number)
 
-    files = tasks.find_files("custom", _FILES, options)
+    files = tasks.find_files("custom", TABLE_FILES, options)
     splits = tasks.read_splits(files, read, "custom")
     labels = {example.label for example in splits.train}
     if is_number:

@@ -17,7 +17,8 @@ from tiny_finetune import (
     id_batch,
 )
 
-from electra_tf.finetune.models.classifiers import Classifier, Regressor, Tagger
+from electra_tf.finetune.models.classifiers import Classifier, Regressor
+from electra_tf.finetune.models.tagger import Tagger
 
 
 @pytest.fixture(scope="module")

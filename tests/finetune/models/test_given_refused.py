@@ -16,8 +16,9 @@ from tiny_finetune import (
 )
 
 from electra_tf.errors import InputError
-from electra_tf.finetune.models.classifiers import Classifier, Regressor, Tagger
+from electra_tf.finetune.models.classifiers import Classifier, Regressor
 from electra_tf.finetune.models.span_qa import SpanQA
+from electra_tf.finetune.models.tagger import Tagger
 
 
 @pytest.fixture(scope="module")

@@ -11,16 +11,18 @@ import pytest
 import tiny
 
 GLUE = "cola sst2 mrpc stsb qqp mnli qnli rte wnli ax".split()
+SPLITS = ("train", "dev", "test")
 OTHERS = "squad1 squad2 mrqa chunk conll2003 wnut17".split()
 
 
-def learn(folder, tasks, epochs):
+def learn(folder, tasks, epochs, *more):
     """The folder of what came out; every task is above 95."""
     checkpoint = grammar.write_checkpoint(str(folder / "checkpoint"))
     files = folder / "files"
     grammar.write_glue(files)
     grammar.write_squad(files)
     grammar.write_tags(files)
+    grammar.write_ranking(files)
     finished = tiny.command(
         "finetune",
         f"--task={','.join(tasks)}",
@@ -36,6 +38,7 @@ def learn(folder, tasks, epochs):
         "--doc_stride=24",
         "--do_predict",
         "--save_model=false",
+        *more,
     )
     assert finished.code == 0, finished.err
     results = json.loads((folder / "out" / "results.json").read_text())
@@ -99,3 +102,16 @@ def test_questions_and_tags(tmp_path):
             expected.append("")
         pairs = zip(lines, [*expected, ""], strict=True)
         assert sum(a != b for a, b in pairs) < 10, task
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", ["binary", "pairwise"])
+@pytest.mark.parametrize("form", ["triples", "judged"])
+def test_ranking(form, loss, tmp_path):
+    more = [f"--{s}_file={tmp_path}/files/{form}/{s}.tsv" for s in SPLITS]
+    out = learn(tmp_path, ["ranking"], 20, f"--ranking_loss={loss}", *more)
+    said = out / "ranking" / "trial_1" / "test" / "ranking.tsv"
+    lines = said.read_text().splitlines()
+    assert lines[0] == "index\tprediction"
+    scores = [float(line.split("\t")[1]) for line in lines[1:]]
+    assert len(scores) > 50
