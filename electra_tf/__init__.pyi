@@ -11,6 +11,9 @@ from electra_tf.finetune.models.optimizer import (
     create_optimizer as create_optimizer,
 )
 from electra_tf.finetune.models.ranker import Ranker as Ranker
+from electra_tf.finetune.models.sentence_encoder import (
+    SentenceEncoder as SentenceEncoder,
+)
 from electra_tf.finetune.models.span_qa import SpanQA as SpanQA
 from electra_tf.finetune.models.tagger import Tagger as Tagger
 from electra_tf.finetune.preprocessor import (

@@ -12,6 +12,7 @@ from electra_tf.config.pretraining import PretrainingConfig
 from electra_tf.config.scoring import network_of, resolved
 from electra_tf.data.columns import WHOLE, one_text, text_tensor
 from electra_tf.data.tokenizers import Tokenizer, pack_texts
+from electra_tf.embedding import Embedder
 from electra_tf.errors import InputError, require
 from electra_tf.modeling.encoder import Encoder
 from electra_tf.modeling.networks import Discriminator, MaskedLM, variables_of
@@ -39,7 +40,7 @@ class DetectedToken:
     end: int
 
 
-class PretrainedElectra:
+class PretrainedElectra(Embedder):
     """A pre-trained ELECTRA and its tokenizer.
 
     Attributes:

@@ -164,6 +164,19 @@ def _write_tests(folder, texts):
         _tsv(folder / f"{path}.tsv", pairs, "index\tsentence1\tsentence2")
 
 
+def write_classes(folder: pathlib.Path, number: int = 50) -> None:
+    """Sentences of an owl, and the moods that it is in: none, or two."""
+    rng = random.Random(4)
+    lines = []
+    for _ in range(number):
+        moods = rng.sample(MOODS, rng.randrange(3))
+        text = f"the {' '.join(moods)} owl is near ada ."
+        lines.append(json.dumps({"text": text, "label": moods}) + "\n")
+    folder.mkdir(parents=True, exist_ok=True)
+    for split in ("train", "dev", "test"):
+        (folder / f"{split}.jsonl").write_text("".join(lines))
+
+
 def write_ranking(folder: pathlib.Path, number: int = 50) -> None:
     """The same as triples and as passages with labels; moods of even numbers
     answer."""

@@ -16,7 +16,7 @@ from electra_tf.config import (
 )
 from electra_tf.errors import require
 
-LABEL_KINDS = ("class", "number")
+LABEL_KINDS = ("class", "number", "classes")
 # Those of `SpanQA`; named here, too, so that flags do not wait for TensorFlow.
 HEADS = ("joint", "plain")
 HEAD_STYLES = ("paper", "huggingface")
@@ -42,8 +42,11 @@ class TaskOptions(Options):
       double_unordered: mrpc, stsb: train on both orders of each pair.
       text_column: custom: column of the text.
       text_pair_column: custom: column of a second text.
-      label_column: custom: column of the label.
-      label_kind: custom: what labels are.
+      label_column: custom: column of the label; with label_kind=classes of
+        their names, or several columns of 0 and 1, with commas between.
+      label_kind: custom: what labels are; classes: any number of them a text.
+      thresholds: custom, label_kind=classes: the probability from which a class
+        holds, or name:probability for some, with commas between.
       word_column: tagging: column of the words, from 0.
       tag_column: tagging: column of the tags; -1: the last.
       doc_stride: question answering: tokens from window to window.
@@ -66,6 +69,7 @@ class TaskOptions(Options):
     text_pair_column: str = field("")
     label_column: str = field("label")
     label_kind: str = field("class", choices=LABEL_KINDS)
+    thresholds: str = field("0.5", GIVEN)
     word_column: int = field(0)
     tag_column: int = field(-1)
     doc_stride: int = field(128, POSITIVE)

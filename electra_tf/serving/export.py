@@ -20,6 +20,7 @@ from electra_tf.finetune.models.classifiers import (
     Regressor,
 )
 from electra_tf.finetune.models.ranker import Ranker
+from electra_tf.finetune.models.sentence_encoder import SentenceEncoder
 from electra_tf.finetune.models.span_qa import SpanQA
 from electra_tf.finetune.models.tagger import Tagger
 from electra_tf.finetune.preprocessor import TextPreprocessor
@@ -29,6 +30,7 @@ from electra_tf.serving import IDS, NAMES, Function
 from electra_tf.serving.answer import AnswerModule
 from electra_tf.serving.finetuned import (
     ClassifyModule,
+    EncodeModule,
     RankModule,
     RegressModule,
     TagModule,
@@ -43,6 +45,7 @@ _MODULES: dict[type[TaskModel], type[TaskModule]] = {
     Classifier: ClassifyModule,
     Regressor: RegressModule,
     Ranker: RankModule,
+    SentenceEncoder: EncodeModule,
     Tagger: TagModule,
     SpanQA: AnswerModule,
 }
@@ -111,7 +114,7 @@ def export_finetuned(
     """Writes a SavedModel; returns the names of its signatures.
 
     Args:
-      model: Classifier, Regressor, Ranker, Tagger or SpanQA.
+      model: Classifier, Regressor, Ranker, SentenceEncoder, Tagger or SpanQA.
       path: a folder that does not exist yet.
       preprocessor: where the model has none any more.
       dtype: how matrices are stored, "float32" or "float16".

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from electra_tf.data.tokenizers import PackedSegments, pack_segments
 from electra_tf.finetune.models import TaskModel
-from electra_tf.finetune.models.classifiers import Classifier
+from electra_tf.finetune.models.classifiers import Classifier, logits_of
 from electra_tf.finetune.models.words import read_words
 from electra_tf.finetune.preprocessor import TextPreprocessor
 from electra_tf.serving import IDS, NAMES, Function, text_spec
@@ -106,23 +106,31 @@ class ClassifyModule(_OneForAText):
 
     Out: `scores` float32 [B, C], probabilities, with `multi_label` of each
     class by itself; `labels` string [B, C], their names; `label` string [B],
-    the best.
+    the best. With `multi_label` also `holds` bool [B, C], which classes reach
+    their thresholds.
     """
 
     name = "classify"
 
     def __init__(self, model: Classifier, *args, **kwargs):
-        self.probabilities = tf.sigmoid if model.multi_label else tf.nn.softmax
+        self.probabilities = tf.nn.softmax
+        self.thresholds = None
+        if model.multi_label:
+            self.probabilities = tf.sigmoid
+            self.thresholds = logits_of(model.thresholds)
         super().__init__(model, *args, **kwargs)
 
     def answer(self, outputs):
         scores = self.probabilities(outputs)  # [B, C]
         labels = tf.constant(self.labels)
-        return {
+        answer = {
             "scores": scores,
             "labels": tf.repeat(labels[None], tf.shape(scores)[0], 0),
             "label": tf.gather(labels, tf.argmax(scores, -1)),
         }
+        if self.thresholds is not None:
+            answer["holds"] = outputs >= self.thresholds
+        return answer
 
 
 class RegressModule(_OneForAText):
@@ -132,6 +140,20 @@ class RegressModule(_OneForAText):
 
     def answer(self, outputs):
         return {"scores": outputs}
+
+
+class EncodeModule(_OneForAText):
+    """`encode` and `encode_ids`. Out: `embeddings` float32 [B, H]."""
+
+    name = "encode"
+
+    def answer(self, outputs):
+        return {"embeddings": outputs}
+
+    def signatures(self) -> dict[str, Function]:
+        found = super().signatures()
+        del found["encode_pair"]  # one text a vector
+        return found
 
 
 class RankModule(TaskModule):

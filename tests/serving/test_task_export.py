@@ -22,6 +22,7 @@ from electra_tf.finetune.models.classifiers import (
     Regressor,
 )
 from electra_tf.finetune.models.ranker import Ranker
+from electra_tf.finetune.models.sentence_encoder import SentenceEncoder
 from electra_tf.finetune.models.span_qa import SpanQA
 from electra_tf.finetune.models.tagger import Tagger
 from electra_tf.finetune.models.windows import make_windows
@@ -55,9 +56,15 @@ MODELS = {
     "answer_plain": (SpanQA, {"head": "plain", **SPAN, **CUT}),
     "several": (
         Classifier,
-        {"num_classes": 3, "multi_label": True, "head": "huggingface"},
+        {
+            "num_classes": 3,
+            "multi_label": True,
+            "head": "huggingface",
+            "thresholds": [0.2, 0.5, 0.9],
+        },
     ),
     "rank": (Ranker, {"head": "huggingface"}),
+    "encode": (SentenceEncoder, {}),
 }
 CLIENT = """
 folder, asked, out = sys.argv[1:]
@@ -97,7 +104,9 @@ def models(tmp_path_factory):
         for name, (cls, given) in MODELS.items()
     }
     rng = np.random.default_rng(8)
-    for model in made.values():
+    for name, model in made.items():
+        if name == "encode":
+            continue
         for variable in model.head.trainable_variables:
             noise = rng.normal(size=variable.shape)
             variable.assign(variable.numpy() + noise)
@@ -183,7 +192,19 @@ def test_classify_and_regress(form, models, answers):
 def test_huggingface_heads(form, models, answers):
     """Each class by itself; of a Ranker the logits."""
     logits = models["several"].predict(INPUTS[form], verbose=0)
-    close(answers[f"several/classify{form}/scores"], 1 / (1 + np.exp(-logits)))
+    expected = 1 / (1 + np.exp(-logits))
+    close(answers[f"several/classify{form}/scores"], expected)
+    holds = answers[f"several/classify{form}/holds"]
+    np.testing.assert_array_equal(holds, expected >= [0.2, 0.5, 0.9])
+    assert {*holds.flat} == {True, False}
+
+
+def test_encode(models, answers):
+    assert answers["encode"] == ["encode", "encode_ids", "serving_default"]
+    found = answers["encode/encode/embeddings"]
+    close(found, models["encode"].embed(TEXTS))
+    close(np.linalg.norm(found, axis=1), 1)
+    assert answers["encode/encode/truncated"].tolist()[-1]
 
 
 def test_rank_scores_each_passage_that_is_there(models, answers):
@@ -206,7 +227,9 @@ def test_rank_scores_each_passage_that_is_there(models, answers):
 def test_the_default_takes_ids(models, answers):
     for name, model in models.items():
         expected = model.predict(id_batch(), verbose=0)
-        if name in ("regress", "rank"):
+        if name == "encode":
+            close(answers["encode/serving_default/embeddings"], expected)
+        elif name in ("regress", "rank"):
             close(answers[f"{name}/serving_default/scores"], expected)
         elif name.startswith("answer"):
             for part, value in expected.items():

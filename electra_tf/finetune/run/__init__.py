@@ -21,11 +21,12 @@ from electra_tf.files import read_json, write_text
 from electra_tf.finetune import tasks
 from electra_tf.finetune.run import submission
 from electra_tf.finetune.tasks import (
+    custom,
     glue,
     question_answering,
     ranking,
+    sentence_pairs,
     tagging,
-    text_task,
 )
 from electra_tf.training.console import say
 
@@ -42,7 +43,7 @@ _FREE = ("num_trials", "save_model")
 REMEDY = "remove its folder, and run again"
 
 # Imported for the names that they register.
-_BUILT_IN = (glue, question_answering, ranking, tagging, text_task)
+_BUILT_IN = (custom, glue, question_answering, ranking, sentence_pairs, tagging)
 
 
 def open_task(name: str, options: TaskOptions) -> tasks.Task:

@@ -40,6 +40,24 @@ def classification_metrics(
     }
 
 
+def multi_label_metrics(
+    gold: np.ndarray, predicted: np.ndarray
+) -> dict[str, float]:
+    """Micro and macro F1, and accuracy: all classes of a text are right.
+
+    Args:
+      gold, predicted: which classes hold, 0 or 1, [N, C].
+    """
+    found = {
+        f"{average}_f1": class_metrics.f1_score(
+            gold, predicted, average=average, zero_division=0
+        )
+        for average in ("micro", "macro")
+    }
+    found["accuracy"] = class_metrics.accuracy_score(gold, predicted)
+    return {name: 100 * float(value) for name, value in found.items()}
+
+
 def regression_metrics(
     gold: Sequence[float], predicted: Sequence[float]
 ) -> dict[str, float]:
@@ -86,12 +104,16 @@ def ranking_metrics(
             1.0 if alone else class_metrics.ndcg_score([gain], [score], k=_TOP)
         )
         ndcg.append(float(one))
-    mrr = [1 / rank if rank <= _TOP else 0.0 for rank in ranks]
-    name = f"@{_TOP}"
     return {
-        f"mrr{name}": 100 * float(np.mean(mrr)),
-        f"ndcg{name}": 100 * float(np.mean(ndcg)),
+        f"mrr@{_TOP}": mean_reciprocal_rank(ranks),
+        f"ndcg@{_TOP}": 100 * float(np.mean(ndcg)),
     }
+
+
+def mean_reciprocal_rank(ranks: Sequence[float]) -> float:
+    """MRR@10 of the places, from 1, of the first that fits."""
+    places = np.asarray(ranks, float)
+    return 100 * float(np.mean(np.where(places <= _TOP, 1 / places, 0.0)))
 
 
 def entity_metrics(
