@@ -1,5 +1,6 @@
 """Texts as vectors: an encoder's states, one vector a text."""
 
+import abc
 from collections.abc import Sequence
 
 import numpy as np
@@ -55,11 +56,8 @@ def check_pooling(pooling: str) -> str:
     return pooling
 
 
-class Embedder:
+class Embedder(abc.ABC):
     """What has an encoder and a tokenizer, and so embeds texts."""
-
-    encoder: Encoder
-    tokenizer: Tokenizer
 
     def embed(
         self,
@@ -84,20 +82,20 @@ class Embedder:
         rule = "texts must hold a text or more"
         require(len(column) > 0, rule, texts)
         check_pooling(pooling)
-        tokenizer, longest = self._reads()
+        encoder, tokenizer, longest = self._reads()
         order = np.argsort(tf.strings.length(column), kind="stable")
         parts = []
         for first in range(0, len(order), batch_size):
             some = tf.gather(column, order[first : first + batch_size])
             packed = pack_texts(tokenizer, some, longest)
             ids = (packed.input_ids, packed.input_mask, packed.segment_ids)
-            states = self.encoder(*ids)  # [B, L, H]
+            states = encoder(*ids)  # [B, L, H]
             mask = packed.input_mask
             parts.append(pooled(states, mask, pooling, normalize).numpy())
         found = np.empty((len(order), parts[0].shape[1]), np.float32)
         found[order] = np.concatenate(parts)
         return found
 
-    def _reads(self) -> tuple[Tokenizer, int]:
-        """The tokenizer, and the most tokens of a row."""
-        return self.tokenizer, self.encoder.embeddings.max_position_embeddings
+    @abc.abstractmethod
+    def _reads(self) -> tuple[Encoder, Tokenizer, int]:
+        """The encoder, its tokenizer, and the most tokens of a row."""

@@ -127,13 +127,13 @@ class PretrainedElectra(Embedder):
         ]
 
     def _detected(self, ids, probabilities, starts, ends):
-        columns = (
-            self.tokenizer.tokens(ids),
-            probabilities.tolist(),
-            starts.tolist(),
-            ends.tolist(),
-        )
-        return [DetectedToken(*row) for row in zip(*columns, strict=True)]
+        columns = (probabilities.tolist(), starts.tolist(), ends.tolist())
+        rows = zip(self.tokenizer.tokens(ids), *columns, strict=True)
+        return [DetectedToken(*row) for row in rows]
+
+    def _reads(self) -> tuple[Encoder, Tokenizer, int]:
+        rows = self.config.model.max_position_embeddings
+        return self.encoder, self.tokenizer, rows
 
     def fill_mask(self, text: str, top_k: int = 5) -> list[tuple[str, float]]:
         """The generator's best tokens for the one [MASK] in `text`.

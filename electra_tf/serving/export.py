@@ -81,6 +81,21 @@ def finetuned_class(head_kind: str) -> type[TaskModel]:
     return next(kind for kind in _MODULES if head_kind in kind.head_kinds)
 
 
+def module_of(model: keras.Model) -> type[TaskModule]:
+    """What a fine-tuned model is exported as.
+
+    Raises:
+      InputError: it is of another kind.
+    """
+    for kind, module in _MODULES.items():
+        if isinstance(model, kind):
+            return module
+    raise InputError(
+        f"export_finetuned takes {', '.join(k.__name__ for k in _MODULES)}; "
+        f"received {type(model).__name__}"
+    )
+
+
 def export_for_finetuning(
     model: PretrainedElectra, path: str, dropout: float = 0.1
 ) -> list[str]:
@@ -130,14 +145,7 @@ def export_finetuned(
             "a model whose preprocessor was taken out must be given a "
             "preprocessor; received none"
         )
-    kinds = [kind for kind in _MODULES if isinstance(model, kind)]
-    if not kinds:
-        raise InputError(
-            "export_finetuned takes "
-            f"{', '.join(kind.__name__ for kind in _MODULES)}; received "
-            f"{type(model).__name__}"
-        )
-    make: Callable = _MODULES[kinds[0]]
+    make: Callable = module_of(model)
     return write_saved_model(
         lambda vocab_file: make(model, preprocessor, vocab_file, dtype),
         preprocessor.tokenizer,

@@ -9,8 +9,6 @@ from typing import Any, Self
 import keras
 import tensorflow as tf
 
-from electra_tf.data.tokenizers import Tokenizer
-from electra_tf.embedding import Embedder
 from electra_tf.errors import require
 from electra_tf.finetune.encoder import finetuning_encoder
 from electra_tf.finetune.models import rules
@@ -25,7 +23,7 @@ from electra_tf.weights.assigning import assign_weights
 from electra_tf.weights.record import OpenedWeights
 
 
-class TaskModel(ColumnModel, Embedder, abc.ABC):
+class TaskModel(ColumnModel, abc.ABC):
     """An encoder and a task's head, trained by ordinary `fit`.
 
     `compile(optimizer)` alone picks the task's own loss; a loss given to
@@ -201,11 +199,6 @@ class TaskModel(ColumnModel, Embedder, abc.ABC):
         names = ("input_ids", "input_mask", "segment_ids")
         ids = (tf.cast(features[name], tf.int32) for name in names)
         return self.encoder(*ids, training=training)
-
-    def _reads(self) -> tuple[Tokenizer, int]:
-        rule = "embed needs a model with a preprocessor"
-        require(self.preprocessor is not None, rule, self.preprocessor)
-        return self.preprocessor.tokenizer, self.preprocessor.max_seq_length
 
     @abc.abstractmethod
     def default_loss(self, y, y_pred, sample_weight) -> tf.Tensor:

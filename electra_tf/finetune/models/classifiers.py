@@ -198,7 +198,8 @@ def label_thresholds(
             rule = f"thresholds must be of the labels {', '.join(labels)}"
             require(name in labels, rule, name)
         given = [given.get(name, _USUAL_THRESHOLD) for name in labels]
-    values = as_list(given) if is_column(given) else [given] * len(labels)
+    are_many = is_column(given)
+    values: list[Any] = as_list(given) if are_many else [given] * len(labels)
     rule = f"thresholds must be one, or one a label ({len(labels)})"
     require(len(values) == len(labels), rule, given)
     for value in values:

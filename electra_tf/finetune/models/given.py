@@ -8,6 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from electra_tf.data.columns import check_rows, columns
+from electra_tf.data.tokenizers import Tokenizer
+from electra_tf.embedding import Embedder
 from electra_tf.errors import require
 from electra_tf.finetune.models import rules
 from electra_tf.finetune.preprocessor import TextPreprocessor
@@ -16,7 +18,7 @@ from electra_tf.modeling.encoder import Encoder
 Inputs: TypeAlias = tf.Tensor | Mapping[str, tf.Tensor]
 
 
-class ColumnModel(keras.Model):
+class ColumnModel(keras.Model, Embedder):
     """Takes columns of Python, and batches of a `tf.data.Dataset`.
 
     Attributes:
@@ -112,6 +114,12 @@ class ColumnModel(keras.Model):
     def _ids(self, x: Inputs) -> Inputs:
         is_ids = isinstance(x, Mapping) and "input_ids" in x
         return x if is_ids else self.preprocessor(x)
+
+    def _reads(self) -> tuple[Encoder, Tokenizer, int]:
+        rule = "embed needs a model with a preprocessor"
+        texts = self.preprocessor
+        require(texts is not None, rule, texts)
+        return self.encoder, texts.tokenizer, texts.max_seq_length
 
     def row_length(self, x: Inputs) -> int:
         """L of the rows that inputs are or become; at most, of batches."""

@@ -9,7 +9,7 @@ from electra_tf.data.columns import as_list, one_text, text_tensor
 from electra_tf.errors import require
 from electra_tf.finetune.models import TaskModel, mean_over_replicas, rules
 from electra_tf.finetune.models.classifiers import label_names
-from electra_tf.finetune.models.tag_schemes import are_spans
+from electra_tf.finetune.models.tag_schemes import are_spans, to_bio
 from electra_tf.finetune.models.text_heads import (
     HUGGINGFACE,
     PAPER,
@@ -146,14 +146,23 @@ class Tagger(TaskModel):
         inputs = {**words.packed.trimmed(), "truncated": cut}
         logits = self.predict(inputs, batch_size=batch_size, verbose=0)
         scores = tf.nn.softmax(words.gathered(logits))  # [W, C]
+        best = tf.argmax(scores, -1)
         columns = (
+            words.starts.with_values(tf.gather(self.labels, best)),
+            words.starts.with_values(tf.reduce_max(scores, -1)),
             words.starts,
             words.ends,
-            words.starts.with_values(tf.argmax(scores, -1)),
-            words.starts.with_values(tf.reduce_max(scores, -1)),
         )
-        rows = zip(texts, *(x.to_list() for x in columns), strict=True)
-        return [tagged_words(self.labels, *row) for row in rows]
+        return [
+            tagged_words(text, self._written(tags), *places)
+            for text, tags, *places in zip(
+                texts, *(x.to_list() for x in columns), strict=True
+            )
+        ]
+
+    def _written(self, tags: Sequence[bytes]) -> list[str]:
+        names = [tag.decode() for tag in tags]
+        return to_bio(names) if are_spans(self.labels) else names
 
     def get_config(self):
         return {

@@ -8,11 +8,7 @@ import tensorflow as tf
 
 from electra_tf.data.columns import characters_before
 from electra_tf.data.tokenizers import PackedSegments, Tokenizer, pack_segments
-from electra_tf.finetune.models.tag_schemes import (
-    are_spans,
-    spans_of,
-    to_bio,
-)
+from electra_tf.finetune.models.tag_schemes import spans_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,24 +114,19 @@ def _word_ends(begins, ends) -> tf.RaggedTensor:
 
 
 def tagged_words(
-    labels: Sequence[str],
     text: str,
+    tags: Sequence[str],
+    scores: Sequence[float],
     starts: Sequence[int],
     ends: Sequence[int],
-    numbers: Sequence[int],
-    scores: Sequence[float],
 ) -> list[TaggedWord]:
     """A text's words with their tags.
 
     Args:
-      labels: the classes' names.
       text: what the words stand in.
+      tags, scores: of each word.
       starts, ends: of each word, bytes of the text in UTF-8.
-      numbers, scores: of each word, its label's number and probability.
     """
-    tags = [labels[number] for number in numbers]
-    if are_spans(labels):
-        tags = to_bio(tags)
     before = characters_before(text.encode("utf-8"))
     rows = zip(tags, scores, before[starts], before[ends], strict=True)
     return [

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from electra_tf.errors import require
 from electra_tf.finetune.models.tag_schemes import OUTSIDE, SPAN
-from electra_tf.finetune.tasks.tables import read_lines
+from electra_tf.finetune.tasks.lines import read_lines
 
 _MARK = re.compile(r"-DOCSTART-([ \t]|$)")
 

@@ -53,6 +53,7 @@ class MultiLabel(TextTask):
         self.labels = tuple(self.labels)
         check_names(self.labels, f"\t\n\r{_SEPARATOR}")
         self.thresholds = label_thresholds(self.thresholds, self.labels)
+        self.least_logits = logits_of(self.thresholds)
         rule = f"each label must be one of {', '.join(self.labels)}"
         known = (self.splits.train, *self.splits.dev.values())
         for example in itertools.chain.from_iterable(known):
@@ -81,7 +82,7 @@ class MultiLabel(TextTask):
         return Evaluation(multi_label_metrics(encoded.targets, said))
 
     def _holding(self, outputs) -> np.ndarray:
-        return outputs >= logits_of(self.thresholds)
+        return outputs >= self.least_logits
 
 
 @tasks.register("custom")

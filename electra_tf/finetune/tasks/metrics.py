@@ -89,7 +89,8 @@ def ranking_metrics(
     for row, query in enumerate(queries):
         rows.setdefault(query, []).append(row)
     gains, found = np.asarray(labels, float), np.asarray(scores, float)
-    ranks, ndcg = [], []
+    ranks: list[float] = []
+    ndcg: list[float] = []
     for places in map(np.array, rows.values()):
         gain, score = gains[places], found[places]
         if not gain.any():
@@ -97,7 +98,8 @@ def ranking_metrics(
             ndcg.append(0.0)
             continue
         best = score[gain > 0].max()
-        ranks.append(1 + np.count_nonzero(score[gain == 0] >= best))
+        ahead = np.count_nonzero(score[gain == 0] >= best)
+        ranks.append(1.0 + ahead)
         # Of one passage scikit-learn refuses to tell.
         alone = len(places) == 1
         one = (

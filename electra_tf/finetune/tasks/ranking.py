@@ -152,8 +152,9 @@ def judged_of(examples: Sequence[Judged | Triple]) -> list[Judged]:
 
     Those without a label stay as they are, in their order.
     """
-    if all(isinstance(e, Judged) and e.label is None for e in examples):
-        return list(examples)
+    judged = [each for each in examples if isinstance(each, Judged)]
+    if len(judged) == len(examples) and all(e.label is None for e in judged):
+        return judged
     best: dict[tuple[str, str], float] = collections.defaultdict(float)
     for each in _each_judged(examples):
         key = (each.query, each.passage)
@@ -206,12 +207,12 @@ def read_ranking(path: str, split: str) -> list[Judged | Triple]:
 
 
 def _judged(row: Row, with_label: bool) -> Judged:
-    texts = map(row.text, _TEST)
+    query, passage = map(row.text, _TEST)
     if not with_label:
-        return Judged(*texts)
+        return Judged(query, passage)
     label = row.number("label")
     require(label >= 0, f"{row.where}: a label must not be below 0", label)
-    return Judged(*texts, label)
+    return Judged(query, passage, label)
 
 
 @tasks.register("ranking")

@@ -164,6 +164,6 @@ def open_stsb(options: TaskOptions) -> Similarity:
         splits=task.splits,
         metric=task.metric,
         epochs=task.epochs,
-        scale=task.scale,
-        bounds=task.bounds,
+        scale=glue.LARGEST_SCORE,
+        bounds=(0.0, glue.LARGEST_SCORE),
     )
