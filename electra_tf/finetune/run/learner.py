@@ -34,10 +34,12 @@ def make_plan(
 
     Raises:
       InputError: max_seq_length is not between what the task needs and what
-        the model has.
+        the model has; or a head for a model without one.
 
     Reference: ELECTRA, Table 7.
     """
+    rule = f"head must not be given, as the model of {task.name} has none"
+    require(task.has_head or options.head is None, rule, options.head)
     model = pretrained.config.model
     width = model.hidden_size
     rate, decay = next(v for most, v in _BY_HIDDEN_SIZE if width <= most)

@@ -95,6 +95,7 @@ class Task(abc.ABC):
       epochs: the paper's number for it.
       max_seq_length: the usual length of an input.
       least_length: an input must have.
+      has_head: whether its model has a head, which `--head` could name.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Task(abc.ABC):
     epochs: int = 3
     max_seq_length: int = 128
     least_length: int = 5
+    has_head: bool = True
 
     @abc.abstractmethod
     def encode(

@@ -20,6 +20,7 @@ from electra_tf.finetune.tasks import Evaluation
 from electra_tf.finetune.tasks.metrics import multi_label_metrics
 from electra_tf.finetune.tasks.tables import TABLE_FILES, Row, read_table
 from electra_tf.finetune.tasks.text_task import (
+    OF_LINES,
     Classification,
     Regression,
     TextExample,
@@ -51,7 +52,7 @@ class MultiLabel(TextTask):
 
     def __post_init__(self):
         self.labels = tuple(self.labels)
-        check_names(self.labels, f"\t\n\r{_SEPARATOR}")
+        check_names(self.labels, {**OF_LINES, _SEPARATOR: "no comma"})
         self.thresholds = label_thresholds(self.thresholds, self.labels)
         self.least_logits = logits_of(self.thresholds)
         rule = f"each label must be one of {', '.join(self.labels)}"

@@ -4,7 +4,7 @@ import abc
 import dataclasses
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,9 @@ from electra_tf.finetune.tasks.metrics import (
     regression_metrics,
 )
 from electra_tf.finetune.tasks.tables import Table
+
+# What parts lines and columns of a file of predictions.
+OF_LINES = {"\t": "no tab", "\n\r": "no line end"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +106,7 @@ class Classification(TextTask):
 
     def __post_init__(self):
         self.labels = tuple(self.labels)
-        check_names(self.labels, "\t\n\r")
+        check_names(self.labels, OF_LINES)
         rule = f"the label must be one of {', '.join(self.labels)}"
         known = (self.splits.train, *self.splits.dev.values())
         for example in itertools.chain.from_iterable(known):
@@ -154,12 +157,17 @@ class Regression(TextTask):
         return Evaluation(regression_metrics(encoded.targets, outputs))
 
 
-def check_names(labels: Sequence[str], separators: str) -> None:
-    """Refuses names of classes with what parts predictions in a file."""
+def check_names(labels: Sequence[str], separators: Mapping[str, str]) -> None:
+    """Refuses names of classes with what parts predictions in a file.
+
+    Args:
+      labels: the names.
+      separators: characters -> what they are called.
+    """
+    rule = f"a class's name must hold {' and '.join(separators.values())}"
     for label in labels:
-        found = [c for c in separators if c in label]
-        rule = f"a class's name must hold none of {separators!r}"
-        require(not found, rule, label)
+        held = set(label) & set("".join(separators))
+        require(not held, rule, label)
 
 
 def table_examples(

@@ -127,7 +127,10 @@ def test_several_classes_a_text(content, label, tmp_path):
         ({"train": TEXTS.replace("r, p", "r,,p")}, "line 1: .*list of names"),
         ({"dev": LISTS.replace("q", "s")}, "line 3: each label must be one of"),
         ({"train": '{"a": "x", "y": ["p"]}'}, "must hold two classes or more"),
-        ({"train": LISTS.replace("q", "q,")}, "name must hold none of"),
+        (
+            {"train": LISTS.replace("q", "q,")},
+            "no tab and no line end and no comma",
+        ),
         ({"label": "y,z"}, "must have one column 'z'"),
         (
             {"train": COLUMNS.replace("true", "2"), "label": "p,q,r"},
