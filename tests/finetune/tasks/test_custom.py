@@ -129,7 +129,7 @@ def test_several_classes_a_text(content, label, tmp_path):
         ({"train": '{"a": "x", "y": ["p"]}'}, "must hold two classes or more"),
         (
             {"train": LISTS.replace("q", "q,")},
-            "no tab and no line end and no comma",
+            "no line end and no comma",
         ),
         ({"label": "y,z"}, "must have one column 'z'"),
         (
