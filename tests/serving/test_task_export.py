@@ -483,7 +483,7 @@ def test_another_model_is_refused(models, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["classify", "tag", "answer"])
+@pytest.mark.parametrize("name", ["several", "tag", "answer", "rank", "encode"])
 def test_a_session_answers_as_the_keras_model(name, models, tmp_path):
     """Warm-up requests, replayed in processes of their own."""
     pytest.importorskip("tensorflow_serving")

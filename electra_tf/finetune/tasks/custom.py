@@ -126,7 +126,7 @@ def open_custom(options: TaskOptions) -> TextTask:
     labels = sorted(found)
     if kind == "classes" and len(label_columns) > 1:
         labels = label_columns
-    require(len(labels) > 1, f"{files['train']}: {rule}", labels)
+    require(len(labels) > 1, f"{files['train']}: {rule}", set(labels))
     if kind == "class":
         return Classification(labels, metric="accuracy", **shared)
     thresholds = read_thresholds(options.thresholds)
