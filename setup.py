@@ -112,6 +112,7 @@ setup(
             "electra-demo = electra_tf.cli.pages:demo",
             "electra-acceptability = electra_tf.cli.acceptability:"
             "evaluate_acceptability",
+            "electra-predict = electra_tf.cli.predict:predict",
             "electra-score-text = electra_tf.cli.weights:score_text",
             "electra-export = electra_tf.cli.export_saved_model:"
             "export_saved_model",

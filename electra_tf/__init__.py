@@ -117,8 +117,8 @@ else:
 
 # Rooms whose modules import Keras, by themselves or with TensorFlow Text.
 _ON_KERAS = (
-    "data demo finetune modeling pretrained pretraining scoring serving "
-    "training weights"
+    "data demo embedding finetune modeling pretrained pretraining scoring "
+    "serving training weights"
 ).split()
 
 

@@ -6,13 +6,16 @@ from electra_tf.data.tokenizers.tokenizer import Tokenizer as Tokenizer
 from electra_tf.errors import InputError as InputError
 from electra_tf.finetune import load_model as load_model
 from electra_tf.finetune.models.classifiers import Classifier as Classifier
-from electra_tf.finetune.models.classifiers import Ranker as Ranker
 from electra_tf.finetune.models.classifiers import Regressor as Regressor
-from electra_tf.finetune.models.classifiers import Tagger as Tagger
 from electra_tf.finetune.models.optimizer import (
     create_optimizer as create_optimizer,
 )
+from electra_tf.finetune.models.ranker import Ranker as Ranker
+from electra_tf.finetune.models.sentence_encoder import (
+    SentenceEncoder as SentenceEncoder,
+)
 from electra_tf.finetune.models.span_qa import SpanQA as SpanQA
+from electra_tf.finetune.models.tagger import Tagger as Tagger
 from electra_tf.finetune.preprocessor import (
     TextPreprocessor as TextPreprocessor,
 )

@@ -12,6 +12,7 @@ from electra_tf.config.pretraining import PretrainingConfig
 from electra_tf.config.scoring import network_of, resolved
 from electra_tf.data.columns import WHOLE, one_text, text_tensor
 from electra_tf.data.tokenizers import Tokenizer, pack_texts
+from electra_tf.embedding import Embedder
 from electra_tf.errors import InputError, require
 from electra_tf.modeling.encoder import Encoder
 from electra_tf.modeling.networks import Discriminator, MaskedLM, variables_of
@@ -39,7 +40,7 @@ class DetectedToken:
     end: int
 
 
-class PretrainedElectra:
+class PretrainedElectra(Embedder):
     """A pre-trained ELECTRA and its tokenizer.
 
     Attributes:
@@ -126,13 +127,13 @@ class PretrainedElectra:
         ]
 
     def _detected(self, ids, probabilities, starts, ends):
-        columns = (
-            self.tokenizer.tokens(ids),
-            probabilities.tolist(),
-            starts.tolist(),
-            ends.tolist(),
-        )
-        return [DetectedToken(*row) for row in zip(*columns, strict=True)]
+        columns = (probabilities.tolist(), starts.tolist(), ends.tolist())
+        rows = zip(self.tokenizer.tokens(ids), *columns, strict=True)
+        return [DetectedToken(*row) for row in rows]
+
+    def _reads(self) -> tuple[Encoder, Tokenizer, int]:
+        rows = self.config.model.max_position_embeddings
+        return self.encoder, self.tokenizer, rows
 
     def fill_mask(self, text: str, top_k: int = 5) -> list[tuple[str, float]]:
         """The generator's best tokens for the one [MASK] in `text`.

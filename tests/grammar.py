@@ -164,6 +164,35 @@ def _write_tests(folder, texts):
         _tsv(folder / f"{path}.tsv", pairs, "index\tsentence1\tsentence2")
 
 
+def write_classes(folder: pathlib.Path, number: int = 50) -> None:
+    """Sentences of an owl, and the moods that it is in: none, or two."""
+    rng = random.Random(4)
+    lines = []
+    for _ in range(number):
+        moods = rng.sample(MOODS, rng.randrange(3))
+        text = f"the {' '.join(moods)} owl is near ada ."
+        lines.append(json.dumps({"text": text, "label": moods}) + "\n")
+    folder.mkdir(parents=True, exist_ok=True)
+    for split in ("train", "dev", "test"):
+        (folder / f"{split}.jsonl").write_text("".join(lines))
+
+
+def write_ranking(folder: pathlib.Path, number: int = 50) -> None:
+    """The same as triples and as passages with labels; moods of even numbers
+    answer."""
+    rng = random.Random(3)
+    triples = []
+    for index in range(number):
+        animal, name = ANIMALS[index % len(ANIMALS)], NAMES[index % len(NAMES)]
+        moods = (rng.choice(MOODS[0::2]), rng.choice(MOODS[1::2]))
+        texts = [f"the {mood} {animal} lives near {name} ." for mood in moods]
+        triples.append([f"where does the {animal} near {name} live ?", *texts])
+    judged = [[t[0], t[1 + n], 1 - n] for t in triples for n in range(2)]
+    for split in ("train", "dev", "test"):
+        _tsv(folder / "triples" / f"{split}.tsv", triples)
+        _tsv(folder / "judged" / f"{split}.tsv", judged)
+
+
 def questions(number: int = 50, with_impossible: bool = False) -> list[dict]:
     """Who or where; "why" has no answer."""
     rng = random.Random(1)

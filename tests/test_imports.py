@@ -14,7 +14,8 @@ ROOT = pathlib.Path(__file__).parents[1]
 # A room imports from its left only; scripts stand at the top.
 ORDER = [
     "errors", "endings", "files", "locks", "config", "data", "modeling",
-    "pretraining", "training", "weights", "scoring", "pretrained", "finetune",
+    "pretraining", "training", "weights", "scoring", "embedding", "pretrained",
+    "finetune",
     "serving", "experiments", "report", "demo", "cli", "scripts",
 ]  # fmt: skip
 # Imported by no command before its flags are parsed.

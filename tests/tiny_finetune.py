@@ -59,13 +59,14 @@ def compiled_models(folder: str) -> dict:
     """Class -> a model with `LABELS`, compiled, whose rate is 0."""
     import keras
 
-    from electra_tf.finetune.models import classifiers
+    from electra_tf.finetune.models.classifiers import Classifier, Regressor
     from electra_tf.finetune.models.span_qa import SpanQA
+    from electra_tf.finetune.models.tagger import Tagger
 
     write_pretrained(folder)
-    labelled = (classifiers.Classifier, classifiers.Tagger)
+    labelled = (Classifier, Tagger)
     found = {}
-    for cls in (*labelled, classifiers.Regressor, SpanQA):
+    for cls in (*labelled, Regressor, SpanQA):
         model = cls.from_pretrained(
             folder,
             max_seq_length=LENGTH,

@@ -16,13 +16,14 @@ from electra_tf.config import (
 )
 from electra_tf.errors import require
 
-LABEL_KINDS = ("class", "number")
+LABEL_KINDS = ("class", "number", "classes")
 # Those of `SpanQA`; named here, too, so that flags do not wait for TensorFlow.
 HEADS = ("joint", "plain")
 HEAD_STYLES = ("paper", "huggingface")
 # What `SpanQA` calls the styles of its head, and the other way round.
 SPAN_STYLES = dict(zip(HEADS, HEAD_STYLES, strict=True))
 SPAN_HEADS = dict(zip(HEAD_STYLES, HEADS, strict=True))
+RANKING_LOSSES = ("binary", "pairwise")
 # Each has a folder, which is looked for before any work.
 MOST_TRIALS = 10_000
 
@@ -41,8 +42,11 @@ class TaskOptions(Options):
       double_unordered: mrpc, stsb: train on both orders of each pair.
       text_column: custom: column of the text.
       text_pair_column: custom: column of a second text.
-      label_column: custom: column of the label.
-      label_kind: custom: what labels are.
+      label_column: custom: column of the label; with label_kind=classes of
+        their names, or several columns of 0 and 1, with commas between.
+      label_kind: custom: what labels are; classes: any number of them a text.
+      thresholds: custom, label_kind=classes: the probability from which a class
+        holds, or name:probability for some, with commas between.
       word_column: tagging: column of the words, from 0.
       tag_column: tagging: column of the tags; -1: the last.
       doc_stride: question answering: tokens from window to window.
@@ -51,6 +55,7 @@ class TaskOptions(Options):
       qa_head: question answering: the head.
       num_beams: question answering: starts followed, and ends for each.
       n_best_size: question answering: answers written for each question.
+      ranking_loss: ranking: of each passage by itself, or of pairs of them.
     """
 
     data_dir: str = field("")
@@ -64,6 +69,7 @@ class TaskOptions(Options):
     text_pair_column: str = field("")
     label_column: str = field("label")
     label_kind: str = field("class", choices=LABEL_KINDS)
+    thresholds: str = field("0.5", GIVEN)
     word_column: int = field(0)
     tag_column: int = field(-1)
     doc_stride: int = field(128, POSITIVE)
@@ -72,6 +78,7 @@ class TaskOptions(Options):
     qa_head: str = field("joint", choices=HEADS)
     num_beams: int = field(20, POSITIVE)
     n_best_size: int = field(20, POSITIVE)
+    ranking_loss: str = field("binary", choices=RANKING_LOSSES)
 
 
 @dataclasses.dataclass(frozen=True)

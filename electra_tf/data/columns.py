@@ -25,6 +25,19 @@ def whole_characters(text: str) -> str:
     return SURROGATE.sub("\ufffd", text)
 
 
+def characters_before(content: bytes) -> np.ndarray:
+    """Byte offsets as Python's: int64 [bytes + 1].
+
+    Args:
+      content: a text in UTF-8.
+
+    Returns for each offset the number of characters that begin before it.
+    """
+    codes = np.frombuffer(content, np.uint8)
+    # Bytes 10xxxxxx continue a character.
+    return np.concatenate([[0], np.cumsum((codes & 0xC0) != 0x80)])
+
+
 def is_column(values: Any) -> bool:
     """Whether these are values in an order: a list, an array, a Series."""
     is_frame = hasattr(values, "columns")

@@ -11,8 +11,7 @@ from electra_tf.config.scoring import SuiteOptions
 from electra_tf.experiments import Point, Probe
 from electra_tf.experiments.acceptability.pairs import read_pairs
 from electra_tf.files import read_json
-from electra_tf.finetune.run import read_trials, task_folder
-from electra_tf.finetune.run.trials import open_task
+from electra_tf.finetune.run import open_task, read_trials, task_folder
 
 
 @dataclasses.dataclass(frozen=True)

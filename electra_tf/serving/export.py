@@ -17,11 +17,12 @@ from electra_tf.finetune.encoder import finetuning_encoder
 from electra_tf.finetune.models import TaskModel
 from electra_tf.finetune.models.classifiers import (
     Classifier,
-    Ranker,
     Regressor,
-    Tagger,
 )
+from electra_tf.finetune.models.ranker import Ranker
+from electra_tf.finetune.models.sentence_encoder import SentenceEncoder
 from electra_tf.finetune.models.span_qa import SpanQA
+from electra_tf.finetune.models.tagger import Tagger
 from electra_tf.finetune.preprocessor import TextPreprocessor
 from electra_tf.modeling.encoder import Encoder
 from electra_tf.pretrained import PretrainedElectra
@@ -29,6 +30,8 @@ from electra_tf.serving import IDS, NAMES, Function
 from electra_tf.serving.answer import AnswerModule
 from electra_tf.serving.finetuned import (
     ClassifyModule,
+    EncodeModule,
+    RankModule,
     RegressModule,
     TagModule,
     TaskModule,
@@ -41,7 +44,8 @@ INFERENCE, TRAINING = "embed_ids", "embed_ids_training"
 _MODULES: dict[type[TaskModel], type[TaskModule]] = {
     Classifier: ClassifyModule,
     Regressor: RegressModule,
-    Ranker: RegressModule,
+    Ranker: RankModule,
+    SentenceEncoder: EncodeModule,
     Tagger: TagModule,
     SpanQA: AnswerModule,
 }
@@ -77,6 +81,21 @@ def finetuned_class(head_kind: str) -> type[TaskModel]:
     return next(kind for kind in _MODULES if head_kind in kind.head_kinds)
 
 
+def module_of(model: keras.Model) -> type[TaskModule]:
+    """What a fine-tuned model is exported as.
+
+    Raises:
+      InputError: it is of another kind.
+    """
+    for kind, module in _MODULES.items():
+        if isinstance(model, kind):
+            return module
+    raise InputError(
+        f"export_finetuned takes {', '.join(k.__name__ for k in _MODULES)}; "
+        f"received {type(model).__name__}"
+    )
+
+
 def export_for_finetuning(
     model: PretrainedElectra, path: str, dropout: float = 0.1
 ) -> list[str]:
@@ -110,7 +129,7 @@ def export_finetuned(
     """Writes a SavedModel; returns the names of its signatures.
 
     Args:
-      model: Classifier, Regressor, Ranker, Tagger or SpanQA.
+      model: Classifier, Regressor, Ranker, SentenceEncoder, Tagger or SpanQA.
       path: a folder that does not exist yet.
       preprocessor: where the model has none any more.
       dtype: how matrices are stored, "float32" or "float16".
@@ -126,14 +145,7 @@ def export_finetuned(
             "a model whose preprocessor was taken out must be given a "
             "preprocessor; received none"
         )
-    kinds = [kind for kind in _MODULES if isinstance(model, kind)]
-    if not kinds:
-        raise InputError(
-            "export_finetuned takes "
-            f"{', '.join(kind.__name__ for kind in _MODULES)}; received "
-            f"{type(model).__name__}"
-        )
-    make: Callable = _MODULES[kinds[0]]
+    make: Callable = module_of(model)
     return write_saved_model(
         lambda vocab_file: make(model, preprocessor, vocab_file, dtype),
         preprocessor.tokenizer,

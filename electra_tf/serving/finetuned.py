@@ -6,10 +6,14 @@ import tensorflow as tf
 
 from electra_tf.data.tokenizers import PackedSegments, pack_segments
 from electra_tf.finetune.models import TaskModel
-from electra_tf.finetune.models.classifiers import Classifier
+from electra_tf.finetune.models.classifiers import Classifier, logits_of
+from electra_tf.finetune.models.words import read_words
 from electra_tf.finetune.preprocessor import TextPreprocessor
 from electra_tf.serving import IDS, NAMES, Function, text_spec
 from electra_tf.serving.forward import BUCKETS, ServedNetwork, StoredWeights
+
+# Below the score of every passage, and a number in JSON, as -inf is not.
+NO_PASSAGE = -10_000.0
 
 
 class TaskModule(ServedNetwork):
@@ -105,35 +109,98 @@ class ClassifyModule(_OneForAText):
 
     Out: `scores` float32 [B, C], probabilities, with `multi_label` of each
     class by itself; `labels` string [B, C], their names; `label` string [B],
-    the best.
+    the best. With `multi_label` also `holds` bool [B, C], which classes reach
+    their thresholds.
     """
 
     name = "classify"
 
     def __init__(self, model: Classifier, *args, **kwargs):
-        self.probabilities = tf.sigmoid if model.multi_label else tf.nn.softmax
+        self.probabilities = tf.nn.softmax
+        self.thresholds = None
+        if model.multi_label:
+            self.probabilities = tf.sigmoid
+            self.thresholds = logits_of(model.thresholds)
         super().__init__(model, *args, **kwargs)
 
     def answer(self, outputs):
         scores = self.probabilities(outputs)  # [B, C]
         labels = tf.constant(self.labels)
-        return {
+        answer = {
             "scores": scores,
             "labels": tf.repeat(labels[None], tf.shape(scores)[0], 0),
             "label": tf.gather(labels, tf.argmax(scores, -1)),
         }
+        if self.thresholds is not None:
+            answer["holds"] = outputs >= self.thresholds
+        return answer
 
 
 class RegressModule(_OneForAText):
-    """`regress`, `regress_pair`, `regress_ids`. Out: `scores` float32 [B].
-
-    Of a Ranker they are logits; `text` is the query, `text_pair` the passage.
-    """
+    """`regress`, `regress_pair`, `regress_ids`. Out: `scores` float32 [B]."""
 
     name = "regress"
 
     def answer(self, outputs):
         return {"scores": outputs}
+
+
+class EncodeModule(_OneForAText):
+    """`encode` and `encode_ids`. Out: `embeddings` float32 [B, H]."""
+
+    name = "encode"
+
+    def answer(self, outputs):
+        return {"embeddings": outputs}
+
+    def signatures(self) -> dict[str, Function]:
+        found = super().signatures()
+        del found["encode_pair"]  # one text a vector
+        return found
+
+
+class RankModule(TaskModule):
+    """`rank` and `rank_ids`.
+
+    `rank` in: `query` string [B]; `passages` string [B, P], "" where a query
+    has fewer. Out: `scores` float32 [B, P], logits, -10000 where there is no
+    passage; `truncated` bool [B, P]. `rank_ids` in: pairs. Out: `scores` [B].
+    """
+
+    @tf.function(input_signature=IDS)
+    def rank_ids(self, input_ids, input_mask, segment_ids):
+        """Ids of pairs -> scores."""
+        return {"scores": self.of_ids(input_ids, input_mask, segment_ids)}
+
+    @tf.function(
+        input_signature=[
+            text_spec("query"),
+            tf.TensorSpec([None, None], tf.string, "passages"),
+        ]
+    )
+    def rank(self, query, passages):
+        """Queries, each with its passages -> scores, and what was cut."""
+        is_there = passages != ""  # [B, P]
+        places = tf.where(is_there)  # [N, 2]
+        queries = tf.gather(self.tokenizer.tokenize(query), places[:, 0])
+        pair = self.tokenizer.tokenize(tf.boolean_mask(passages, is_there))
+        packed = self.pack(queries, pair)
+        scores = self.forward(*packed.trimmed().values())  # [N]
+        update = tf.tensor_scatter_nd_update
+        nothing = tf.fill(tf.shape(passages), NO_PASSAGE)
+        return {
+            "scores": update(nothing, places, scores),
+            "truncated": update(
+                tf.zeros_like(is_there), places, packed.truncated
+            ),
+        }
+
+    def signatures(self) -> dict[str, Function]:
+        return {
+            "serving_default": self.rank_ids,
+            "rank": self.rank,
+            "rank_ids": self.rank_ids,
+        }
 
 
 class TagModule(TaskModule):
@@ -161,38 +228,25 @@ class TagModule(TaskModule):
     @tf.function(autograph=False, input_signature=[text_spec("text")])
     def tag(self, text):
         """Texts -> words with their labels and places."""
-        ids, starts, ends = self.tokenizer.tokenize_with_offsets(text)
-        packed = self.pack(ids)
-        logits = self.forward(*packed.trimmed().values())  # [B, L, C]
-        kept = tf.minimum(ids.row_lengths(), self.max_seq_length - 2)
-        logits = tf.RaggedTensor.from_tensor(logits[:, 1:-1], kept)
-        begins = begins_word(text, starts, ends)
-        spans = _word_ends(begins, ends)
-        room = self.max_seq_length - 2
-        begins, starts, spans = (x[:, :room] for x in (begins, starts, spans))
-        logits, starts, ends = (
-            tf.ragged.boolean_mask(x, begins) for x in (logits, starts, spans)
+        words = read_words(self.tokenizer, text, self.max_seq_length)
+        logits = self.forward(*words.packed.trimmed().values())  # [B, L, C]
+        scores = tf.nn.softmax(words.gathered(logits))  # [W, C]
+        starts, ends = words.starts, words.ends
+        strings = tf.strings.substr(
+            tf.gather(text, starts.value_rowids()),
+            starts.values,
+            ends.values - starts.values,
         )
+        labels = tf.gather(self.labels, tf.argmax(scores, -1))
+        best = tf.reduce_max(scores, -1)
         return {
-            **self._words(text, starts, ends, logits),
-            "truncated": packed.truncated,
-        }
-
-    def _words(self, text, starts, ends, logits):
-        rows = starts.value_rowids()
-        words = tf.strings.substr(
-            tf.gather(text, rows), starts.values, ends.values - starts.values
-        )
-        best = tf.argmax(logits.values, -1)
-        labels = tf.gather(self.labels, best)
-        scores = tf.reduce_max(tf.nn.softmax(logits.values), -1)
-        return {
-            "words": starts.with_values(words).to_tensor(""),
+            "words": starts.with_values(strings).to_tensor(""),
             "labels": starts.with_values(labels).to_tensor(""),
-            "scores": starts.with_values(scores).to_tensor(0.0),
+            "scores": starts.with_values(best).to_tensor(0.0),
             "starts": starts.to_tensor(0),
             "ends": ends.to_tensor(0),
             "num_words": tf.cast(starts.row_lengths(), tf.int32),
+            "truncated": words.packed.truncated,
         }
 
     def signatures(self) -> dict[str, Function]:
@@ -201,30 +255,3 @@ class TagModule(TaskModule):
             "tag": self.tag,
             "tag_ids": self.tag_ids,
         }
-
-
-def begins_word(text, starts, ends) -> tf.RaggedTensor:
-    """Whether white space or nothing stands before a piece: bool [B, (n)].
-
-    Args:
-      text: string [B].
-      starts, ends: int32 [B, (n)], bytes of the text.
-    """
-    zeros = tf.zeros([starts.nrows(), 1], ends.dtype)
-    before = tf.concat([zeros, ends], 1)[:, :-1]  # where the last one ended
-    gaps = tf.strings.substr(
-        tf.gather(text, starts.value_rowids()),
-        before.values,
-        starts.values - before.values,
-    )
-    # Deleted characters leave gaps, too, but do not part words.
-    spaced = tf.strings.regex_full_match(gaps, r"(?s).*[\s\p{Z}].*")
-    is_first = tf.ragged.range(starts.row_lengths()).values == 0
-    return starts.with_values(spaced | is_first)
-
-
-def _word_ends(begins, ends) -> tf.RaggedTensor:
-    """For each piece, where its word ends: int32 [B, (n)]."""
-    word = tf.cumsum(tf.cast(begins.values, tf.int32)) - 1
-    last = tf.math.segment_max(ends.values, word)
-    return ends.with_values(tf.gather(last, word))

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from electra_tf.data.tokenizers import Tokenizer, pack_texts
+from electra_tf.embedding import mean_of
 from electra_tf.modeling.embeddings import Embeddings
 from electra_tf.modeling.encoder import Encoder
 from electra_tf.modeling.networks import Discriminator, MaskedLM
@@ -19,8 +20,8 @@ class Embed(ServedNetwork):
     """`embed` and `embed_ids`.
 
     Out: `sequence_output` float32 [B, L, H], the last layer, 0 on padding;
-    `pooled` float32 [B, H], its [CLS] vector. `embed` also: `num_tokens` int32
-    [B], with [CLS] and [SEP]; `truncated` bool [B].
+    `pooled`, its [CLS] vector, and `mean`, see `mean_of`, float32 [B, H].
+    `embed` also: `num_tokens` int32 [B], with [CLS] and [SEP]; `truncated`.
     """
 
     def __init__(
@@ -66,7 +67,11 @@ class Embed(ServedNetwork):
 def of_states(states: tf.Tensor, input_mask: tf.Tensor) -> dict[str, tf.Tensor]:
     """[B, L, H], int [B, L] -> what the embed signatures give."""
     real = tf.cast(input_mask, states.dtype)[:, :, None]  # [B, L, 1]
-    return {"sequence_output": states * real, "pooled": states[:, 0]}
+    return {
+        "sequence_output": states * real,
+        "pooled": states[:, 0],
+        "mean": mean_of(states, input_mask),
+    }
 
 
 class Detect(ServedNetwork):
@@ -117,7 +122,6 @@ class Detect(ServedNetwork):
         }
 
     def signatures(self) -> dict[str, Function]:
-        """Signature name -> function."""
         return {"detect": self.detect, "detect_ids": self.detect_ids}
 
 
@@ -193,7 +197,6 @@ class FillMask(ServedNetwork):
         return tf.concat(parts, 1), a + b > room
 
     def signatures(self) -> dict[str, Function]:
-        """Signature name -> function."""
         return {"fill_mask": self.fill_mask}
 
 

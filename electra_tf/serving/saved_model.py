@@ -94,6 +94,20 @@ def next_version(base_path: str) -> str:
     return os.path.join(base_path, str(max(numbers) + 1))
 
 
+def latest_version(path: str) -> str:
+    """The folder of a SavedModel: `path`, or the highest version below it.
+
+    "" where there is none.
+    """
+    if not tf.io.gfile.isdir(path):
+        return ""
+    names = [name.rstrip("/") for name in tf.io.gfile.listdir(path)]
+    if "saved_model.pb" in names:
+        return path
+    numbers = [int(n) for n in names if n.isascii() and n.isdigit()]
+    return os.path.join(path, str(max(numbers))) if numbers else ""
+
+
 def write_saved_model(
     make: Callable[[str], Servable],
     tokenizer: Tokenizer,

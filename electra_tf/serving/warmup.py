@@ -99,14 +99,17 @@ def example_inputs(
     function: Function, max_length: int
 ) -> Iterator[dict[str, tf.Tensor]]:
     """A batch of one short row, and one of a short and a long row."""
-    names = [spec.name for spec in function.input_signature]
+    ranks = {spec.name: len(spec.shape) for spec in function.input_signature}
     for rows in (1, 2):
-        if "input_ids" in names:
+        if "input_ids" in ranks:
             yield _ids(rows, max_length)
         else:
             # A passage has a mask as well as any other text.
             texts = [text.replace("meal", "[MASK]") for text in TEXTS[:rows]]
-            yield dict.fromkeys(names, tf.constant(texts))
+            one = tf.constant(texts)
+            # Of several texts a row the last is there, and the first "".
+            several = tf.stack([tf.zeros_like(one), one], 1)
+            yield {n: one if r == 1 else several for n, r in ranks.items()}
 
 
 def ask(function: Function, inputs: Mapping[str, tf.Tensor]) -> dict:

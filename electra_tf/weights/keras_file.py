@@ -39,6 +39,7 @@ _KINDS = {
     "electra_tf>Ranker": "regressor",
     "electra_tf>Tagger": "tagger",
     "electra_tf>SpanQA": "span_qa",
+    "electra_tf>SentenceEncoder": "",  # an encoder, and no head
 }
 _LABELLED = ("classifier", "tagger")
 # Dense layers keep their kernel first.
@@ -98,7 +99,7 @@ def _opened(
         LazyArrays(by_path, lambda path: by_path[path].numpy()),
         source,
         networks=(),
-        head=_read_head(kind, values, stored),
+        head=_read_head(kind, values, stored) if kind else None,
         labels=tuple(map(str, labels)) or None,
     )
 

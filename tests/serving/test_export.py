@@ -122,6 +122,10 @@ def test_ids_in_states_out(answers, tiny_model):
     np.testing.assert_allclose(found[real], states[real], rtol=0, atol=1e-5)
     pooled = answers["embed_ids/pooled"]
     np.testing.assert_allclose(pooled, states[:, 0], rtol=0, atol=1e-5)
+    rows = zip(states, real, strict=True)
+    means = [states[kept].mean(0) for states, kept in rows]
+    found = answers["embed_ids/mean"]
+    np.testing.assert_allclose(found, means, rtol=0, atol=1e-5)
 
 
 def test_detect_answers_as_the_keras_model(answers, tiny_model):
@@ -173,6 +177,10 @@ def test_embed_answers_as_the_keras_model(answers, tiny_model):
         np.testing.assert_allclose(
             answers["embed/pooled"][row], states[0], rtol=0, atol=1e-5
         )
+        mean = tiny_model.embed([text], normalize=False)[0]
+        np.testing.assert_allclose(mean, states.mean(0), rtol=0, atol=1e-5)
+        found = answers["embed/mean"][row]
+        np.testing.assert_allclose(found, mean, rtol=0, atol=1e-5)
 
 
 def test_fill_mask_answers_as_the_keras_model(answers, tiny_model):

@@ -19,14 +19,16 @@ from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError
 from electra_tf.finetune.models.classifiers import (
     Classifier,
-    Ranker,
     Regressor,
-    Tagger,
 )
+from electra_tf.finetune.models.ranker import Ranker
+from electra_tf.finetune.models.sentence_encoder import SentenceEncoder
 from electra_tf.finetune.models.span_qa import SpanQA
+from electra_tf.finetune.models.tagger import Tagger
 from electra_tf.finetune.models.windows import make_windows
+from electra_tf.finetune.models.words import begins_word
 from electra_tf.serving.export import export_finetuned
-from electra_tf.serving.finetuned import TagModule, begins_word
+from electra_tf.serving.finetuned import TagModule
 from electra_tf.serving.warmup import verify_saved_model
 
 TEXTS = [
@@ -37,6 +39,12 @@ TEXTS = [
 ]
 PAIRS = ["Congress", "the war", "", "peace and war and work " * 4]
 QUESTIONS = ["what of the union?", "", "the people and the war " * 20, "who"]
+PASSAGES = [
+    [PAIRS[0], "", PAIRS[1]],
+    ["", "", ""],
+    PAIRS[1:],
+    [*TEXTS[::2], ""],
+]
 SPAN = {"num_beams": 5, "max_answer_length": 4}
 # Of the second model: windows that overlap, and questions cut at another place.
 CUT = {"max_query_length": 6, "doc_stride": 2}
@@ -48,9 +56,15 @@ MODELS = {
     "answer_plain": (SpanQA, {"head": "plain", **SPAN, **CUT}),
     "several": (
         Classifier,
-        {"num_classes": 3, "multi_label": True, "head": "huggingface"},
+        {
+            "num_classes": 3,
+            "multi_label": True,
+            "head": "huggingface",
+            "thresholds": [0.2, 0.5, 0.9],
+        },
     ),
     "rank": (Ranker, {"head": "huggingface"}),
+    "encode": (SentenceEncoder, {}),
 }
 CLIENT = """
 folder, asked, out = sys.argv[1:]
@@ -64,7 +78,8 @@ for name in NAMES:
     for key, signature in model.signatures.items():
         wanted = signature.structured_input_signature[1]
         inputs = ids if "input_ids" in wanted else {
-            n: tf.constant([s.encode() for s in strings[n]]) for n in wanted
+            n: tf.constant(np.vectorize(str.encode)(strings[n]).astype(object))
+            for n in wanted
         }
         for part, value in signature(**inputs).items():
             value = value.numpy()
@@ -89,7 +104,9 @@ def models(tmp_path_factory):
         for name, (cls, given) in MODELS.items()
     }
     rng = np.random.default_rng(8)
-    for model in made.values():
+    for name, model in made.items():
+        if name == "encode":
+            continue
         for variable in model.head.trainable_variables:
             noise = rng.normal(size=variable.shape)
             variable.assign(variable.numpy() + noise)
@@ -107,6 +124,7 @@ def answers(models, tmp_path_factory):
         export_finetuned(model, str(folder / name))
     strings = {"text": TEXTS, "text_pair": PAIRS}
     strings |= {"question": QUESTIONS, "context": TEXTS}
+    strings |= {"query": TEXTS, "passages": PASSAGES}
     ids = {n: v.astype(np.int64) for n, v in id_batch().items()}
     np.savez(folder / "in.npz", strings=json.dumps(strings), **ids)
     client = f"NAMES = {list(models)}\n{CLIENT}"
@@ -133,7 +151,7 @@ def test_signatures(answers):
         "regress", "regress_ids", "regress_pair", "serving_default",
     ]  # fmt: skip
     assert answers["several"] == answers["classify"]
-    assert answers["rank"] == answers["regress"]
+    assert answers["rank"] == ["rank", "rank_ids", "serving_default"]
     assert answers["tag"] == ["serving_default", "tag", "tag_ids"]
     assert answers["answer"] == ["answer", "answer_ids", "serving_default"]
 
@@ -174,16 +192,44 @@ def test_classify_and_regress(form, models, answers):
 def test_huggingface_heads(form, models, answers):
     """Each class by itself; of a Ranker the logits."""
     logits = models["several"].predict(INPUTS[form], verbose=0)
-    close(answers[f"several/classify{form}/scores"], 1 / (1 + np.exp(-logits)))
-    logits = models["rank"].predict(INPUTS[form], verbose=0)
-    close(answers[f"rank/regress{form}/scores"], logits)
-    assert np.ptp(logits) > 0.1
+    expected = 1 / (1 + np.exp(-logits))
+    close(answers[f"several/classify{form}/scores"], expected)
+    holds = answers[f"several/classify{form}/holds"]
+    np.testing.assert_array_equal(holds, expected >= [0.2, 0.5, 0.9])
+    assert {*holds.flat} == {True, False}
+
+
+def test_encode(models, answers):
+    assert answers["encode"] == ["encode", "encode_ids", "serving_default"]
+    found = answers["encode/encode/embeddings"]
+    close(found, models["encode"].embed(TEXTS))
+    close(np.linalg.norm(found, axis=1), 1)
+    assert answers["encode/encode/truncated"].tolist()[-1]
+
+
+def test_rank_scores_each_passage_that_is_there(models, answers):
+    scores, cut = answers["rank/rank/scores"], answers["rank/rank/truncated"]
+    for query, passages, row, row_cut in zip(
+        TEXTS, PASSAGES, scores, cut, strict=True
+    ):
+        there = np.array([passage != "" for passage in passages])
+        assert (row[~there] == -10_000).all()
+        assert not row_cut[~there].any()
+        if there.any():
+            kept = [passage for passage in passages if passage]
+            close(row[there], models["rank"].rank(query, kept))
+    assert np.ptp(scores[scores > -10_000]) > 0.1
+    assert cut.any()
+    with pytest.raises(InputError, match="must have a passage or more"):
+        models["rank"].rank("who", [])
 
 
 def test_the_default_takes_ids(models, answers):
     for name, model in models.items():
         expected = model.predict(id_batch(), verbose=0)
-        if name in ("regress", "rank"):
+        if name == "encode":
+            close(answers["encode/serving_default/embeddings"], expected)
+        elif name in ("regress", "rank"):
             close(answers[f"{name}/serving_default/scores"], expected)
         elif name.startswith("answer"):
             for part, value in expected.items():
@@ -437,7 +483,7 @@ def test_another_model_is_refused(models, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["classify", "tag", "answer"])
+@pytest.mark.parametrize("name", ["several", "tag", "answer", "rank", "encode"])
 def test_a_session_answers_as_the_keras_model(name, models, tmp_path):
     """Warm-up requests, replayed in processes of their own."""
     pytest.importorskip("tensorflow_serving")

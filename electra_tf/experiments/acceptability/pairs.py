@@ -10,9 +10,9 @@ import tensorflow as tf
 from electra_tf.config.scoring import SuiteOptions
 from electra_tf.data.text import open_tfds
 from electra_tf.errors import InputError, require
+from electra_tf.finetune.tasks.lines import read_lines
 from electra_tf.finetune.tasks.tables import (
     json_records,
-    read_lines,
     read_table,
 )
 

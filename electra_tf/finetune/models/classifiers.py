@@ -1,23 +1,24 @@
-"""Classes or a number for texts, and classes for tokens."""
+"""Classes or a number for texts."""
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from electra_tf.data.columns import WHOLE, as_list, is_column
 from electra_tf.errors import require
-from electra_tf.finetune.models import TaskModel, mean_over_replicas, rules
+from electra_tf.finetune.models import mean_over_replicas, rules
 from electra_tf.finetune.models.text_heads import (
-    HUGGINGFACE,
     PAPER,
     OnClsVector,
-    check_style,
 )
 from electra_tf.finetune.preprocessor import TextPreprocessor
 from electra_tf.modeling.encoder import Encoder
-from electra_tf.modeling.layers import Dropout
+
+Thresholds: TypeAlias = float | Sequence[float] | Mapping[str, float]
+_USUAL_THRESHOLD = 0.5
 
 
 @keras.saving.register_keras_serializable("electra_tf")
@@ -31,12 +32,15 @@ class Classifier(OnClsVector):
       dropout: rate before each Dense layer of the head.
       preprocessor: see `TaskModel`.
       multi_label: whether each class holds or not by itself.
+      thresholds: with multi_label, the probability from which a class holds:
+        one for all, one for each, or by name where it is not 0.5.
       head: "paper", one Dense layer; or "huggingface", that of
         `ElectraForSequenceClassification`, with a Dense layer and GELU more.
 
     Returns logits, float32 [B, C]. Targets are int [B], or the labels' names,
-    or with `multi_label` float [B, C], 1 where a class holds; the default loss
-    is the mean cross-entropy, then of each class's sigmoid.
+    or with `multi_label` float [B, C], 1 where a class holds, or lists of
+    names; the default loss is the mean cross-entropy, then of each class's
+    sigmoid.
 
     Example:
       model = Classifier.from_pretrained("tiny", labels=("bad", "good"))
@@ -57,10 +61,14 @@ class Classifier(OnClsVector):
         preprocessor: TextPreprocessor | None = None,
         multi_label: bool = False,
         head: str = PAPER,
+        thresholds: Thresholds | None = None,
         **kwargs,
     ):
         self.labels = label_names(labels, num_classes)
         self.multi_label = multi_label
+        rule = "thresholds go with multi_label"
+        require(multi_label or thresholds is None, rule, thresholds)
+        self.thresholds = label_thresholds(thresholds, self.labels)
         num_classes = len(self.labels)
         super().__init__(
             encoder, dropout, preprocessor, num_classes, head, **kwargs
@@ -71,9 +79,14 @@ class Classifier(OnClsVector):
 
     def targets(self, y, x, places):
         if self.multi_label:
+            y = marks_of(rules.class_numbers(y, self.labels), len(self.labels))
             return rules.marks(y, len(self.labels))
         y = rules.class_numbers(y, self.labels)
         return rules.one_class(y, len(self.labels)) if self.loss is None else y
+
+    def holding(self, outputs: np.ndarray) -> np.ndarray:
+        """Which classes hold, with multi_label: logits -> bool [B, C]."""
+        return np.asarray(outputs) >= logits_of(self.thresholds)
 
     def default_loss(self, y, y_pred, sample_weight):
         if self.multi_label:
@@ -92,10 +105,11 @@ class Classifier(OnClsVector):
             **super().get_config(),
             "labels": list(self.labels),
             "multi_label": self.multi_label,
+            "thresholds": list(self.thresholds) if self.multi_label else None,
         }
 
 
-class _OneNumber(OnClsVector):
+class OneNumber(OnClsVector):
     """A number for a row; `make_loss` is Keras' loss of rows of one."""
 
     head_kinds = ("regressor",)
@@ -115,7 +129,7 @@ class _OneNumber(OnClsVector):
 
 
 @keras.saving.register_keras_serializable("electra_tf")
-class Regressor(_OneNumber):
+class Regressor(OneNumber):
     """One number for a text or a pair: a head on the [CLS] vector.
 
     Args:
@@ -127,108 +141,6 @@ class Regressor(_OneNumber):
     """
 
     make_loss = keras.losses.MeanSquaredError
-
-
-@keras.saving.register_keras_serializable("electra_tf")
-class Ranker(_OneNumber):
-    """How well a passage fits a query: a head on the pair's [CLS] vector.
-
-    Args:
-      encoder: the pre-trained encoder.
-      dropout, preprocessor, head: see `Classifier`.
-
-    Of strings, `text` is the query and `text_pair` the passage. Returns
-    logits, float32 [B]; the higher, the better. Targets are float [B], 1
-    where the passage fits; the default loss is the cross-entropy of the
-    sigmoid.
-
-    Example:
-      model = Ranker.from_pretrained("tiny")
-      scores = model.predict({"text": queries, "text_pair": passages})
-
-    Reference: Nogueira and Cho 2019, "Passage Re-ranking with BERT".
-    """
-
-    reads = "pairs"
-    make_loss = functools.partial(
-        keras.losses.BinaryCrossentropy, from_logits=True
-    )
-
-    def call(self, inputs, training=False):
-        given = set(inputs) if isinstance(inputs, Mapping) else {"text"}
-        rule = "a Ranker must be given text (the query) and text_pair"
-        require(bool({"text_pair", "input_ids"} & given), rule, sorted(given))
-        return super().call(inputs, training)  # [B]
-
-
-@keras.saving.register_keras_serializable("electra_tf")
-class Tagger(TaskModel):
-    """One class for each token: Dense on every state.
-
-    Args:
-      encoder: the pre-trained encoder.
-      labels: the classes' names, in the order of the logits.
-      num_classes: C, where the classes have no names.
-      preprocessor: see `TaskModel`.
-      dropout: rate before the Dense layer; of head="huggingface" alone.
-      head: "paper", which does not drop; or "huggingface", that of
-        `ElectraForTokenClassification`, which does.
-
-    Returns logits, float32 [B, L, C]. Texts may be lists of words; targets
-    then are a tag for each word, by name or number, learned at its first
-    piece. Else they are int [B, L], -1 where there is nothing to learn. The
-    default loss is the mean cross-entropy of the other places.
-    """
-
-    reads = "words"
-    has_dropout = True
-    head_kinds = ("tagger",)
-
-    def __init__(
-        self,
-        encoder: Encoder,
-        labels: Sequence[str] | None = None,
-        num_classes: int | None = None,
-        preprocessor: TextPreprocessor | None = None,
-        dropout: float = 0.1,
-        head: str = PAPER,
-        **kwargs,
-    ):
-        self.labels = label_names(labels, num_classes)
-        super().__init__(encoder, preprocessor, **kwargs)
-        self.head_style = check_style(head)
-        self.dropout = Dropout(dropout, name="task_dropout")
-        self.dropout.build((None, None, encoder.hidden_size))
-        self.head = keras.layers.Dense(len(self.labels), name="task_head")
-        self.head.build((None, None, encoder.hidden_size))
-        self.built = True
-
-    def call(self, inputs, training=False):
-        states = self.states(self.features(inputs), training)  # [B, L, H]
-        if self.head_style == HUGGINGFACE:
-            states = self.dropout(states, training=training)
-        return tf.cast(self.head(states), tf.float32)  # [B, L, C]
-
-    def targets(self, y, x, places):
-        y = rules.class_numbers(y, self.labels)
-        return rules.tags(y, places, self.row_length(x), len(self.labels))
-
-    def default_loss(self, y, y_pred, sample_weight):
-        loss = keras.losses.SparseCategoricalCrossentropy(
-            from_logits=True, ignore_class=rules.IGNORED, reduction="sum"
-        )
-        total = loss(y, y_pred, sample_weight)
-        return mean_over_replicas(
-            total, tf.math.count_nonzero(y != rules.IGNORED)
-        )
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "labels": list(self.labels),
-            "dropout": self.dropout.rate,
-            "head": self.head_style,
-        }
 
 
 def label_names(
@@ -255,3 +167,49 @@ def label_names(
     are_classes = 2 <= len(labels) == len(set(labels))
     require(are_classes, "labels must be two or more, all different", labels)
     return labels
+
+
+def marks_of(y: Any, num_classes: int) -> Any:
+    """Lists of classes, int [B, (n)], as float [B, C]; others as they are."""
+    if not isinstance(y, tf.RaggedTensor):
+        return y
+    one_hot = tf.one_hot(y.values, num_classes)  # [n, C]
+    counts = tf.math.unsorted_segment_sum(one_hot, y.value_rowids(), y.nrows())
+    return tf.minimum(counts, 1.0)
+
+
+def label_thresholds(
+    given: Thresholds | None, labels: Sequence[str]
+) -> tuple[float, ...]:
+    """The probability from which each label holds.
+
+    Args:
+      given: see `Classifier`; None: 0.5.
+      labels: their names.
+
+    Raises:
+      InputError: one does not lie between 0 and 1, there is not one a label,
+        or a name is none of the labels.
+    """
+    if given is None:
+        given = _USUAL_THRESHOLD
+    if isinstance(given, Mapping):
+        for name in given:
+            rule = f"thresholds must be of the labels {', '.join(labels)}"
+            require(name in labels, rule, name)
+        given = [given.get(name, _USUAL_THRESHOLD) for name in labels]
+    are_many = is_column(given)
+    values: list[Any] = as_list(given) if are_many else [given] * len(labels)
+    rule = f"thresholds must be one, or one a label ({len(labels)})"
+    require(len(values) == len(labels), rule, given)
+    for value in values:
+        is_number = isinstance(value, (*WHOLE, float))
+        rule = "a threshold must lie between 0 and 1, and be neither"
+        require(is_number and 0 < value < 1, rule, value)
+    return tuple(map(float, values))
+
+
+def logits_of(probabilities: Sequence[float]) -> np.ndarray:
+    """Sigmoid's other way round: float32 [C]."""
+    p = np.array(probabilities, np.float64)
+    return np.log(p / (1 - p)).astype(np.float32)

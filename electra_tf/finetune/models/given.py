@@ -8,6 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from electra_tf.data.columns import check_rows, columns
+from electra_tf.data.tokenizers import Tokenizer
+from electra_tf.embedding import Embedder
 from electra_tf.errors import require
 from electra_tf.finetune.models import rules
 from electra_tf.finetune.preprocessor import TextPreprocessor
@@ -16,12 +18,13 @@ from electra_tf.modeling.encoder import Encoder
 Inputs: TypeAlias = tf.Tensor | Mapping[str, tf.Tensor]
 
 
-class ColumnModel(keras.Model):
+class ColumnModel(keras.Model, Embedder):
     """Takes columns of Python, and batches of a `tf.data.Dataset`.
 
     Attributes:
       encoder, preprocessor: of `TaskModel`.
-      reads: which texts: "texts" or pairs, "words" or texts, "pairs".
+      reads: which texts: "texts" or pairs, "words" or texts, "pairs", or
+        "triples" or pairs.
     """
 
     encoder: Encoder
@@ -68,6 +71,9 @@ class ColumnModel(keras.Model):
             return x.map(take), y, sample_weight
         if x is None or _are_batches(x):
             return x, y, sample_weight
+        # Without targets Keras would leave weights out, and say nothing.
+        is_known = y is not None or sample_weight is None
+        require(is_known, "sample_weight goes with targets", "none")
         whole = {"x": x, "y": y, "sample_weight": sample_weight}
         whole = {
             name: None if part is None else columns(name, part)
@@ -91,7 +97,7 @@ class ColumnModel(keras.Model):
         """
         x = x if isinstance(x, Mapping) else {"text": x}
         if "input_ids" in x:
-            x = rules.ids(x, self.encoder)
+            x = self._checked_ids(x)
         else:
             x = rules.texts(x, self.preprocessor, type(self).reads)
         places = x.pop("word_places", None)
@@ -102,9 +108,18 @@ class ColumnModel(keras.Model):
         replicas = self.distribute_strategy.num_replicas_in_sync
         return (x if replicas == 1 else self._ids(x)), y
 
+    def _checked_ids(self, x: Inputs) -> dict[str, tf.Tensor]:
+        return rules.ids(x, self.encoder)
+
     def _ids(self, x: Inputs) -> Inputs:
         is_ids = isinstance(x, Mapping) and "input_ids" in x
         return x if is_ids else self.preprocessor(x)
+
+    def _reads(self) -> tuple[Encoder, Tokenizer, int]:
+        rule = "embed needs a model with a preprocessor"
+        texts = self.preprocessor
+        require(texts is not None, rule, texts)
+        return self.encoder, texts.tokenizer, texts.max_seq_length
 
     def row_length(self, x: Inputs) -> int:
         """L of the rows that inputs are or become; at most, of batches."""

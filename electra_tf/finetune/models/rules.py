@@ -68,17 +68,17 @@ def texts(
         "input_mask and segment_ids"
     )
     require(preprocessor is not None, rule, sorted(x))
-    known = {*TEXT_NAMES, "answer_mask"}
+    known = {*TEXT_NAMES, "negative" if reads == "triples" else "answer_mask"}
     rule = (
         "inputs must be texts, or a dict of text and text_pair, or of "
         "input_ids, input_mask and segment_ids"
     )
     require("text" in x and set(x) <= known, rule, sorted(x))
-    for name in set(x) & set(TEXT_NAMES):
+    for name in set(x) - {"answer_mask"}:
         is_text = x[name].dtype == tf.string
         require(is_text, f"{name} must hold texts", str(x[name].dtype))
     rule = "text (the question) must come with text_pair (the passage)"
-    require(reads != "pairs" or "text_pair" in x, rule, sorted(x))
+    require(reads in ("texts", "words") or "text_pair" in x, rule, sorted(x))
     if not isinstance(x["text"], tf.RaggedTensor):
         return dict(x)
     rule = (

@@ -27,7 +27,7 @@ def stored_arguments(
       have a head, is said on standard error.
     """
     head = weights.head
-    if head is None:
+    if head is None or not head_kinds:
         return None
     if head.kind not in head_kinds:
         _say_fresh(weights, f"is of another kind, {head.kind}")

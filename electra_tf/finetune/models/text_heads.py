@@ -98,6 +98,10 @@ class OnClsVector(TaskModel):
 
     def outputs(self, inputs, training):
         states = self.states(self.features(inputs), training)  # [B, L, H]
+        return self.scored(states, training)
+
+    def scored(self, states, training):
+        """The head's outputs of an encoder's states: float32 [B, C]."""
         cls = self.dropout(states[:, 0], training=training)  # [B, H]
         # Keras hands `training` on to a head that drops.
         return tf.cast(self.head(cls), tf.float32)  # [B, C]

@@ -18,8 +18,16 @@ import tensorflow as tf
 from electra_tf.config.finetuning import TaskOptions, TrainingOptions
 from electra_tf.errors import InputError, require
 from electra_tf.files import read_json, write_text
+from electra_tf.finetune import tasks
 from electra_tf.finetune.run import submission
-from electra_tf.finetune.tasks import Task
+from electra_tf.finetune.tasks import (
+    custom,
+    glue,
+    question_answering,
+    ranking,
+    sentence_pairs,
+    tagging,
+)
 from electra_tf.training.console import say
 
 TEST_DATA = "test_data"
@@ -33,6 +41,20 @@ _PLACES = (
 # What may differ between the commands that fill one folder.
 _FREE = ("num_trials", "save_model")
 REMEDY = "remove its folder, and run again"
+
+# Imported for the names that they register.
+_BUILT_IN = (custom, glue, question_answering, ranking, sentence_pairs, tagging)
+
+
+def open_task(name: str, options: TaskOptions) -> tasks.Task:
+    """Reads a task's examples.
+
+    Raises:
+      InputError: there is no such task, or its files are not as they must be.
+    """
+    rule = f"task must be one of {', '.join(sorted(tasks.TASKS))}"
+    require(name in tasks.TASKS, rule, name)
+    return tasks.TASKS[name](options)
 
 
 def task_folder(name: str) -> str:
@@ -166,7 +188,10 @@ def fingerprint(parts: Sequence[Any]) -> str:
 
 
 def settings_of(
-    task: Task, plan: TrainingOptions, task_options: TaskOptions, weights: str
+    task: tasks.Task,
+    plan: TrainingOptions,
+    task_options: TaskOptions,
+    weights: str,
 ) -> dict[str, Any]:
     """What trials of one folder must have in common."""
     splits = task.splits
@@ -195,21 +220,27 @@ def check_settings(path: str, new: Mapping[str, Any]) -> None:
     if not tf.io.gfile.exists(path):
         return
     old, folder = read_json(path, REMEDY), os.path.dirname(path)
-    free = _PLACES
+    free, usual = _PLACES, _usual_values()
     if TEST_DATA not in old:
         free = [*free, TEST_DATA]
         if new["do_predict"]:
             say(f"{folder} does not tell which test set was predicted")
     changed = [
-        f"{name} was {old.get(name)!r}, now {value!r}"
+        f"{name} was {old.get(name, usual.get(name))!r}, now {value!r}"
         for name, value in new.items()
-        if old.get(name) != value and name not in free
+        if old.get(name, usual.get(name)) != value and name not in free
     ]
     rule = (
         f"all trials in {folder!r} must be of the same settings (use another "
         "output_dir, or the old values)"
     )
     require(not changed, rule, ", ".join(changed))
+
+
+def _usual_values() -> dict[str, Any]:
+    """Defaults: what an earlier version, without an option, did."""
+    kinds = (TaskOptions, TrainingOptions)
+    return {f.name: f.default for k in kinds for f in dataclasses.fields(k)}
 
 
 def train_examples(

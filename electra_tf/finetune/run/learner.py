@@ -34,10 +34,12 @@ def make_plan(
 
     Raises:
       InputError: max_seq_length is not between what the task needs and what
-        the model has.
+        the model has; or a head for a model without one.
 
     Reference: ELECTRA, Table 7.
     """
+    rule = f"head must not be given, as the model of {task.name} has none"
+    require(task.has_head or options.head is None, rule, options.head)
     model = pretrained.config.model
     width = model.hidden_size
     rate, decay = next(v for most, v in _BY_HIDDEN_SIZE if width <= most)
@@ -156,22 +158,28 @@ def training_batches(
 ) -> tf.data.Dataset:
     """Batches of (inputs, targets), in an order of its own each epoch.
 
-    Each batch is as long as its longest row.
+    Each batch is as long as its longest row. Without targets it is inputs.
     """
     inputs = {n: tf.constant(array) for n, array in encoded.inputs.items()}
-    targets = tf.nest.map_structure(tf.constant, encoded.targets)
+    targets = {}
+    if encoded.targets is not None:
+        targets = tf.nest.map_structure(tf.constant, encoded.targets)
     num_rows = len(encoded.inputs["input_ids"])
 
-    def batch(index: tf.Tensor) -> tuple[Any, Any]:
+    def batch(index: tf.Tensor) -> Any:
         rows, goals = tf.nest.map_structure(
             lambda array: tf.gather(array, index), (inputs, targets)
         )
-        length = tf.reduce_max(tf.reduce_sum(rows["input_mask"], axis=1))
-        # Targets of tokens are as long as the inputs.
-        return tf.nest.map_structure(
-            lambda array: array[:, :length] if array.shape.rank > 1 else array,
-            (rows, goals),
-        )
+        masks = [x for n, x in rows.items() if n.endswith("input_mask")]
+        length = tf.reduce_max([tf.reduce_sum(x, axis=1) for x in masks])
+
+        def cut(array: tf.Tensor) -> tf.Tensor:
+            return array[:, :length] if array.shape.rank > 1 else array
+
+        rows = {name: cut(array) for name, array in rows.items()}
+        if encoded.targets is None:
+            return rows
+        return rows, (cut(goals) if encoded.by_token else goals)
 
     order = tf.data.Dataset.range(num_rows)
     order = order.shuffle(num_rows, seed, reshuffle_each_iteration=True)

@@ -23,30 +23,10 @@ from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import require
 from electra_tf.finetune import run, tasks
 from electra_tf.finetune.run import learner, saving, submission
-from electra_tf.finetune.tasks import (
-    Encoded,
-    glue,
-    question_answering,
-    tagging,
-    text_task,
-)
+from electra_tf.finetune.tasks import Encoded
 from electra_tf.pretrained import pretrained_of
 from electra_tf.training.console import say
 from electra_tf.weights import open_weights
-
-# Imported for the names that they register.
-_BUILT_IN = (glue, question_answering, tagging, text_task)
-
-
-def open_task(name: str, options: TaskOptions) -> tasks.Task:
-    """Reads a task's examples.
-
-    Raises:
-      InputError: there is no such task, or its files are not as they must be.
-    """
-    rule = f"task must be one of {', '.join(sorted(tasks.TASKS))}"
-    require(name in tasks.TASKS, rule, name)
-    return tasks.TASKS[name](options)
 
 
 def finetune(
@@ -82,7 +62,7 @@ def finetune(
     weights = run.fingerprint([tokenizer.settings(), *values])
     task_runs = []
     for name in dict.fromkeys(names):
-        task = open_task(name, task_options)
+        task = run.open_task(name, task_options)
         plan = learner.make_plan(task, options, pretrained)
         folder = os.path.join(output_dir, run.task_folder(name))
         settings = run.settings_of(task, plan, task_options, weights)

@@ -59,6 +59,7 @@ class Encoded:
       targets: arrays [N, ...], one or by name; None where there are none.
       num_cut: examples that were cut to fit.
       rows: what tells of which example, and of which part of it, a row is.
+      by_token: whether targets are as long as the inputs, [N, L].
       notes: what a reader of the results must know.
     """
 
@@ -68,6 +69,7 @@ class Encoded:
     num_cut: int
     rows: Any = None
     notes: tuple[str, ...] = ()
+    by_token: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +95,7 @@ class Task(abc.ABC):
       epochs: the paper's number for it.
       max_seq_length: the usual length of an input.
       least_length: an input must have.
+      has_head: whether its model has a head, which `--head` could name.
     """
 
     name: str
@@ -101,6 +104,7 @@ class Task(abc.ABC):
     epochs: int = 3
     max_seq_length: int = 128
     least_length: int = 5
+    has_head: bool = True
 
     @abc.abstractmethod
     def encode(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
+from electra_tf.data.columns import characters_before
 from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.finetune.models.windows import (
     Windows,
@@ -231,8 +232,6 @@ def _in_characters(
     content: bytes, ids: np.ndarray, starts: np.ndarray, ends: np.ndarray
 ) -> Passage:
     """Byte offsets to those of code points."""
-    codes = np.frombuffer(content, np.uint8)
-    # Bytes 10xxxxxx continue a character.
-    begun = np.concatenate([[0], np.cumsum((codes & 0xC0) != 0x80)])
+    begun = characters_before(content)
     columns = (ids, begun[starts], begun[ends])
     return Passage(*(column.astype(np.int32) for column in columns))

@@ -1,25 +1,15 @@
-"""CoNLL-style files, a word a line and its tag in a column; schemes of tags.
-
-Tags of spans come as any of IOB, BIO and BIOES and go as BIO or BIOES. A
-span's type follows the first hyphen: B-creative-work.
-"""
+"""CoNLL-style files, a word a line and its tag in a column."""
 
 import dataclasses
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
-
-from seqeval.metrics.sequence_labeling import get_entities
+from collections.abc import Iterable, Iterator
 
 from electra_tf.errors import require
-from electra_tf.finetune.tasks.tables import read_lines
+from electra_tf.finetune.models.tag_schemes import OUTSIDE, SPAN
+from electra_tf.finetune.tasks.lines import read_lines
 
 _MARK = re.compile(r"-DOCSTART-([ \t]|$)")
-OUTSIDE = "O"
-_PREFIXES = ("B", "I", "E", "S")
-_SPAN = re.compile(r"[BIES]-.")
-# L and U are of BILOU, M and W of BMEOW.
-_MARKED = re.compile(r"[BIESLUMW]-.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,18 +90,6 @@ def _cells(path: str, needed: list[int]) -> Iterator[list[str] | None]:
         yield [where, *found]
 
 
-def are_spans(tags: Iterable[str]) -> bool:
-    """Whether the tags are of a scheme of spans, but for mistakes.
-
-    They are where one begins with B- or I-; or with another letter of such a
-    scheme, and all others do, too, or are "O".
-    """
-    tags = set(tags)
-    marked = {tag for tag in tags if _MARKED.match(tag)}
-    are_sure = any(tag[0] in "BI" for tag in marked) or OUTSIDE in tags
-    return bool(marked) and (are_sure or marked == tags)
-
-
 def require_spans(sentences: Iterable[Sentence]) -> None:
     """Raises an InputError unless all tags are of IOB, BIO or BIOES.
 
@@ -119,51 +97,10 @@ def require_spans(sentences: Iterable[Sentence]) -> None:
     """
     for sentence in sentences:
         for number, tag in enumerate(sentence.tags or ()):
-            is_tag = tag == OUTSIDE or _SPAN.match(tag)
+            is_tag = tag == OUTSIDE or SPAN.match(tag)
             word = sentence.words[number]
             rule = (
                 f"{sentence.where} on, word {number + 1}, {word!r}: among tags "
                 "of spans each must be O, or B-, I-, E- or S- with a type"
             )
             require(bool(is_tag), rule, tag)
-
-
-def to_bioes(tags: Sequence[str]) -> list[str]:
-    """Begin, inside, end, single.
-
-    Spans are found as `conlleval` does: I after O, or after another type,
-    begins one.
-
-    Example:
-      >>> to_bioes(["I-NP", "I-NP", "B-NP", "O"])
-      ['B-NP', 'E-NP', 'S-NP', 'O']
-    """
-    written = to_bio(tags)
-    for kind, first, last in get_entities(list(tags)):
-        if first == last:
-            written[last] = f"S-{kind}"
-        else:
-            written[last] = f"E-{kind}"
-    return written
-
-
-def to_bio(tags: Sequence[str]) -> list[str]:
-    """Begin, inside; from any scheme.
-
-    Example:
-      >>> to_bio(["B-NP", "E-NP", "S-NP", "O"])
-      ['B-NP', 'I-NP', 'B-NP', 'O']
-    """
-    written = [OUTSIDE] * len(tags)
-    for kind, first, last in get_entities(list(tags)):
-        written[first : last + 1] = [f"I-{kind}"] * (last + 1 - first)
-        written[first] = f"B-{kind}"
-    return written
-
-
-def bioes_labels(tags: Iterable[str]) -> list[str]:
-    """ "O" and the four tags of each type that occurs, whether all occur or
-    not: a type seen in long spans only can stand in a short one later."""
-    kinds = {tag.partition("-")[2] for tag in set(tags) - {OUTSIDE}}
-    found = [f"{prefix}-{kind}" for kind in kinds for prefix in _PREFIXES]
-    return [OUTSIDE, *sorted(found)]

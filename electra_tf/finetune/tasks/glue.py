@@ -23,7 +23,7 @@ from electra_tf.finetune.tasks.text_task import (
     table_examples,
 )
 
-_LARGEST_SCORE = 5.0  # of STS-B
+LARGEST_SCORE = 5.0  # of STS-B
 # From a set and whether it is a test set to its examples.
 _Read = Callable[[GlueSet, bool], list[TextExample]]
 
@@ -48,8 +48,8 @@ def glue_task(
     }
     if spec.labels:
         return Classification(spec.labels, **shared)
-    bounds = (0.0, _LARGEST_SCORE)
-    return Regression(scale=_LARGEST_SCORE, bounds=bounds, **shared)
+    bounds = (0.0, LARGEST_SCORE)
+    return Regression(scale=LARGEST_SCORE, bounds=bounds, **shared)
 
 
 def read_files(spec: GlueSpec, data_dir: str, with_test: bool) -> Splits:

@@ -15,6 +15,7 @@ from scipy import stats
 from seqeval.metrics.sequence_labeling import precision_recall_fscore_support
 from sklearn import metrics as class_metrics
 
+_TOP = 10  # passages that MRR and NDCG look at
 _ARTICLES = re.compile(r"\b(a|an|the)\b", re.UNICODE)
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
@@ -39,6 +40,24 @@ def classification_metrics(
     }
 
 
+def multi_label_metrics(
+    gold: np.ndarray, predicted: np.ndarray
+) -> dict[str, float]:
+    """Micro and macro F1, and accuracy: all classes of a text are right.
+
+    Args:
+      gold, predicted: which classes hold, 0 or 1, [N, C].
+    """
+    found = {
+        f"{average}_f1": class_metrics.f1_score(
+            gold, predicted, average=average, zero_division=0
+        )
+        for average in ("micro", "macro")
+    }
+    found["accuracy"] = class_metrics.accuracy_score(gold, predicted)
+    return {name: 100 * float(value) for name, value in found.items()}
+
+
 def regression_metrics(
     gold: Sequence[float], predicted: Sequence[float]
 ) -> dict[str, float]:
@@ -50,6 +69,53 @@ def regression_metrics(
         "spearman": 100 * float(stats.spearmanr(gold, predicted).statistic),
         "pearson": 100 * float(stats.pearsonr(gold, predicted).statistic),
     }
+
+
+def ranking_metrics(
+    queries: Sequence[str], labels: Sequence[float], scores: Sequence[float]
+) -> dict[str, float]:
+    """MRR@10 and NDCG@10, means over the queries.
+
+    A query none of whose passages fits counts as 0. Of passages with equal
+    scores, those that fit stand last in MRR, so that a constant score gains
+    nothing, and NDCG is the mean over their orders.
+
+    Args:
+      queries: of each passage.
+      labels: 0 where it does not fit; gains of NDCG.
+      scores: the higher, the better.
+    """
+    rows: dict[str, list[int]] = {}
+    for row, query in enumerate(queries):
+        rows.setdefault(query, []).append(row)
+    gains, found = np.asarray(labels, float), np.asarray(scores, float)
+    ranks: list[float] = []
+    ndcg: list[float] = []
+    for places in map(np.array, rows.values()):
+        gain, score = gains[places], found[places]
+        if not gain.any():
+            ranks.append(np.inf)
+            ndcg.append(0.0)
+            continue
+        best = score[gain > 0].max()
+        ahead = np.count_nonzero(score[gain == 0] >= best)
+        ranks.append(1.0 + ahead)
+        # Of one passage scikit-learn refuses to tell.
+        alone = len(places) == 1
+        one = (
+            1.0 if alone else class_metrics.ndcg_score([gain], [score], k=_TOP)
+        )
+        ndcg.append(float(one))
+    return {
+        f"mrr@{_TOP}": mean_reciprocal_rank(ranks),
+        f"ndcg@{_TOP}": 100 * float(np.mean(ndcg)),
+    }
+
+
+def mean_reciprocal_rank(ranks: Sequence[float]) -> float:
+    """MRR@10 of the places, from 1, of the first that fits."""
+    places = np.asarray(ranks, float)
+    return 100 * float(np.mean(np.where(places <= _TOP, 1 / places, 0.0)))
 
 
 def entity_metrics(

@@ -12,8 +12,9 @@ from electra_tf.finetune.tasks.json_values import (
     value_of,
     value_or,
 )
+from electra_tf.finetune.tasks.lines import read_text
 from electra_tf.finetune.tasks.metrics import normalize_answer
-from electra_tf.finetune.tasks.tables import json_records, read_text
+from electra_tf.finetune.tasks.tables import json_records
 
 
 @dataclasses.dataclass(frozen=True)

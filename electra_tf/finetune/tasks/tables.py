@@ -2,24 +2,26 @@
 
 import csv
 import dataclasses
-import gzip
 import json
 import math
 import os
-import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
-import tensorflow as tf
-
 from electra_tf.errors import InputError, require
+from electra_tf.finetune.tasks import SPLITS
 from electra_tf.finetune.tasks.json_values import of_type, parse_json
+from electra_tf.finetune.tasks.lines import decoded_lines, read_lines, sound
 
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _LONGEST_FIELD = 2**31 - 1  # of CSV; Python's own limit is 2**17
 KINDS = (".tsv", ".txt", ".csv", ".jsonl")
-# ("path, line 7", what its cells hold) of each row.
-_Cells: TypeAlias = Iterator[tuple[str, list[Any]]]
+# Split -> usual names of a user's own tables.
+TABLE_FILES = {
+    split: [split + kind + end for end in ("", ".gz") for kind in KINDS]
+    for split in SPLITS
+}
+# ("path, line 7", what its cells hold) of each row; of a broken one its error.
+_Cells: TypeAlias = Iterator[tuple[str, list[Any] | InputError]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,13 +49,9 @@ class Row:
     def number(self, column: str) -> float:
         """The finite number that a cell must be, or an InputError."""
         text = self.text(column)
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
         rule = f"{self.where}: the {column} must be a number"
-        require(math.isfinite(value), rule, text)
-        return value
+        require(is_number(text), rule, text)
+        return float(text)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,6 +77,14 @@ class Table:
             require(self.columns.count(name) == 1, rule, self.columns)
 
 
+def is_number(text: str) -> bool:
+    """Whether a cell is a finite number."""
+    try:
+        return math.isfinite(float(text))
+    except (TypeError, ValueError):
+        return False
+
+
 def read_table(
     path: str,
     columns: Sequence[str] | None = None,
@@ -99,78 +105,63 @@ def read_table(
       InputError: no such file, not UTF-8, no rows, an unknown ending, or a row
         with another number of columns (its line is named).
     """
+    columns, found = read_rows(path, columns)
+    rows = [row for row in found if isinstance(row, Row)]
+    errors = [row for row in found if isinstance(row, InputError)]
+    if errors and not skip_malformed:
+        raise errors[0]
+    require(bool(rows), f"{path} must hold rows", rows)
+    return Table(path, tuple(columns), rows, len(errors))
+
+
+def read_rows(
+    path: str, columns: Sequence[str] | None = None
+) -> tuple[tuple[str, ...], list[Row | InputError]]:
+    """A table's columns and its rows; in a broken row's place its error.
+
+    Args:
+      path, columns: see `read_table`.
+
+    Raises:
+      InputError: the file as a whole is broken, as one is with a quote in CSV
+        that does not end.
+    """
+    found = _cells(path)
+    if columns is None:
+        columns = sound(next(found, ("", []))[1])
+    rows: list[Row | InputError] = []
+    for where, values in found:
+        if isinstance(values, InputError):
+            rows.append(values)
+        elif len(values) != len(columns):
+            rule = f"{where}: must have {len(columns)} columns"
+            rows.append(InputError(f"{rule}; received {len(values)}"))
+        else:
+            named = dict(zip(columns, values, strict=True))
+            rows.append(Row(where, named))
+    return tuple(columns), rows
+
+
+def first_row(path: str) -> list[Any]:
+    """The first row's cells, names or not; of JSON lines the keys."""
+    _, cells = next(_cells(path), ("", []))
+    return sound(cells)
+
+
+def _cells(path: str) -> _Cells:
     kind = os.path.splitext(path.removesuffix(".gz"))[1]
     rule = f"a table's name must end in {', '.join(KINDS)}"
     require(kind in KINDS, rule, path)
     cells = {".csv": _csv_cells, ".jsonl": _json_cells}.get(kind, _tsv_cells)
-    found = cells(path)
-    if columns is None:
-        _, columns = next(found, ("", ()))
-    rows, num_skipped = [], 0
-    for where, values in found:
-        if len(values) == len(columns):
-            rows.append(Row(where, dict(zip(columns, values, strict=True))))
-            continue
-        rule = f"{where}: must have {len(columns)} columns"
-        require(skip_malformed, rule, len(values))
-        num_skipped += 1
-    require(bool(rows), f"{path} must hold rows", rows)
-    return Table(path, tuple(columns), rows, num_skipped)
-
-
-def read_lines(path: str) -> list[str]:
-    """The lines of a UTF-8 file, with no line ends; ".gz" is unpacked.
-
-    Only "\\n" and "\\r\\n" end a line: Unicode's other separators are text.
-
-    Raises:
-      InputError: no such file, a damaged ".gz", or text that is not UTF-8.
-    """
-    content = _read_bytes(path)
-    try:
-        lines = content.decode("utf-8").split("\n")
-    except UnicodeDecodeError as error:
-        *before, line = content[: error.end].split(b"\n")
-        raise InputError(
-            f"{path}, line {len(before) + 1}: text must be UTF-8; received "
-            f"{line[-20:]!r}"
-        ) from None
-    if not lines[-1]:
-        lines.pop()
-    return [line.removesuffix("\r") for line in lines]
-
-
-def read_text(path: str) -> str:
-    """The whole of a UTF-8 file, as `read_lines` reads it."""
-    return "\n".join(read_lines(path))
-
-
-def _read_bytes(path: str) -> bytes:
-    try:
-        with tf.io.gfile.GFile(path, "rb") as file:
-            content = file.read()
-    except (
-        tf.errors.NotFoundError,
-        tf.errors.FailedPreconditionError,
-        tf.errors.InvalidArgumentError,  # a name that is too long
-    ):
-        raise InputError(f"a file must exist; received {path!r}") from None
-    if path.endswith(".gz"):
-        try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError, zlib.error):
-            raise InputError(
-                f"{path} must be a whole gzip file; received a damaged one, or "
-                "none"
-            ) from None
-    is_utf16 = content.startswith(_UTF16_MARKS)
-    require(not is_utf16, f"{path} must be UTF-8", "UTF-16")
-    return content.removeprefix(b"\xef\xbb\xbf")
+    return cells(path)
 
 
 def _tsv_cells(path: str) -> _Cells:
-    for number, line in enumerate(read_lines(path), 1):
-        yield f"{path}, line {number}", line.split("\t")
+    for where, line in decoded_lines(path):
+        if isinstance(line, InputError):
+            yield where, line
+        else:
+            yield where, line.split("\t")
 
 
 def _csv_cells(path: str) -> _Cells:
@@ -193,14 +184,18 @@ def _csv_cells(path: str) -> _Cells:
 
 def _json_cells(path: str) -> _Cells:
     """The keys of the first object, then the values of all."""
-    columns: list[str] = []
-    for where, record in json_records(path):
-        if not columns:
-            columns = list(record)
-            yield where, columns
-        rule = f"{where}: must have the keys {', '.join(columns)}"
-        require(record.keys() == set(columns), rule, list(record))
-        yield where, [_as_text(record[name]) for name in columns]
+    found = list(_json_objects(path))
+    objects = ((w, list(x)) for w, x in found if isinstance(x, dict))
+    first, columns = next(objects, (path, []))
+    yield first, columns
+    for where, record in found:
+        if isinstance(record, InputError):
+            yield where, record
+        elif record.keys() != set(columns):
+            rule = f"{where}: must have the keys {', '.join(columns)}"
+            yield where, InputError(f"{rule}; received {list(record)!r}")
+        else:
+            yield where, [_as_text(record[name]) for name in columns]
 
 
 def _as_text(value: Any) -> Any:
@@ -216,8 +211,16 @@ def json_records(path: str) -> Iterator[tuple[str, dict]]:
     Raises:
       InputError: a line is not one JSON object.
     """
-    for number, line in enumerate(read_lines(path), 1):
-        if not line.strip():
+    for where, record in _json_objects(path):
+        yield where, sound(record)
+
+
+def _json_objects(path: str) -> Iterator[tuple[str, dict | InputError]]:
+    for where, line in decoded_lines(path):
+        if isinstance(line, str) and not line.strip():
             continue
-        where = f"{path}, line {number}"
-        yield where, of_type(parse_json(line, where), dict, where)
+        try:
+            record = parse_json(sound(line), where)
+            yield where, of_type(record, dict, where)
+        except InputError as error:
+            yield where, error

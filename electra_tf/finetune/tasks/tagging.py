@@ -12,8 +12,8 @@ from electra_tf.config.finetuning import TaskOptions, TrainingOptions
 from electra_tf.data.tokenizers import Tokenizer, pack_segments
 from electra_tf.errors import require
 from electra_tf.finetune import tasks
-from electra_tf.finetune.models import rules
-from electra_tf.finetune.models.classifiers import Tagger
+from electra_tf.finetune.models import rules, tag_schemes
+from electra_tf.finetune.models.tagger import Tagger
 from electra_tf.finetune.preprocessor import ragged_rows, split_rows
 from electra_tf.finetune.tasks import SPLITS, Encoded, Evaluation, Splits, conll
 from electra_tf.finetune.tasks.conll import Sentence, read_conll
@@ -43,13 +43,13 @@ class Tagging(tasks.Task):
         self.name = name
         held_out = list(itertools.chain(*splits.dev.values()))
         tags = {tag for sentence in splits.train for tag in sentence.tags}
-        self.has_spans = conll.are_spans(tags)
+        self.has_spans = tag_schemes.are_spans(tags)
         if self.has_spans:
             conll.require_spans([*splits.train, *held_out])
         self.metric = "f1" if self.has_spans else "accuracy"
         self.labels = sorted(tags)
         if self.has_spans:
-            self.labels = conll.bioes_labels(tags)
+            self.labels = tag_schemes.bioes_labels(tags)
         rule = "the training file must hold two tags or more"
         require(len(self.labels) > 1, rule, self.labels)
         found = (self._learned(sentence.tags) for sentence in held_out)
@@ -84,7 +84,9 @@ class Tagging(tasks.Task):
         notes = ()
         if num_cut:
             notes = (f"{sum(lost)} words were cut off; they count as errors",)
-        return Encoded(examples, inputs, targets, num_cut, heads, notes)
+        return Encoded(
+            examples, inputs, targets, num_cut, heads, notes, by_token=True
+        )
 
     def build_model(self, plan: TrainingOptions) -> Tagger:
         return tasks.build(Tagger, plan, labels=self.labels)
@@ -111,18 +113,18 @@ class Tagging(tasks.Task):
         predicted = self._tags(encoded, outputs)
         for sentence, tags in zip(encoded.examples, predicted, strict=True):
             if self.has_spans:
-                tags = conll.to_bio(tags)
+                tags = tag_schemes.to_bio(tags)
             pairs = zip(sentence.words, tags, strict=True)
             lines += [f"{word}\t{tag}\n" for word, tag in pairs] + ["\n"]
         return {f"{self.name}.conll": "".join(lines)}
 
     def _learned(self, tags: Sequence[str]) -> Sequence[str]:
-        return conll.to_bioes(tags) if self.has_spans else tags
+        return tag_schemes.to_bioes(tags) if self.has_spans else tags
 
     def _tags(self, encoded: Encoded, outputs: np.ndarray) -> list[list[str]]:
         """The tags of all words, also of those that were cut off."""
         numbers = np.argmax(outputs, axis=-1)
-        missing = conll.OUTSIDE if self.has_spans else _UNTAGGED
+        missing = tag_schemes.OUTSIDE if self.has_spans else _UNTAGGED
         found = []
         for row, places in enumerate(encoded.rows):
             tags = [self.labels[n] for n in numbers[row, places]]

@@ -1,15 +1,15 @@
-"""Tasks about a whole text, or a pair; `custom`, of a user's own tables."""
+"""Tasks about a whole text, or a pair."""
 
 import abc
 import dataclasses
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from electra_tf.config.finetuning import TaskOptions, TrainingOptions
+from electra_tf.config.finetuning import TrainingOptions
 from electra_tf.errors import require
 from electra_tf.finetune import tasks
 from electra_tf.finetune.models.classifiers import Classifier, Regressor
@@ -19,12 +19,10 @@ from electra_tf.finetune.tasks.metrics import (
     classification_metrics,
     regression_metrics,
 )
-from electra_tf.finetune.tasks.tables import KINDS, Table, read_table
+from electra_tf.finetune.tasks.tables import Table
 
-_ENDINGS = (*KINDS, *(f"{kind}.gz" for kind in KINDS))
-_FILES = {
-    split: [split + ending for ending in _ENDINGS] for split in tasks.SPLITS
-}
+# What parts lines and columns of a file of predictions.
+OF_LINES = {"\t": "no tab", "\n\r": "no line end"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,13 +31,14 @@ class TextExample:
 
     Attributes:
       text, text_pair: `text_pair` is None where there is no pair.
-      label: a class's name or a number; None where it is not known.
+      label: a class's name, those of several classes, or a number; None where
+        it is not known.
       where: "path, line 7", for messages.
     """
 
     text: str
     text_pair: str | None = None
-    label: str | float | None = None
+    label: str | tuple[str, ...] | float | None = None
     # Not of the example's content, so that equal data in another folder are
     # known as equal.
     where: str = dataclasses.field(default="", repr=False)
@@ -107,9 +106,7 @@ class Classification(TextTask):
 
     def __post_init__(self):
         self.labels = tuple(self.labels)
-        for label in self.labels:
-            rule = "a class's name must hold no tab and no line end"
-            require(not set(label) & set("\t\n\r"), rule, label)
+        check_names(self.labels, OF_LINES)
         rule = f"the label must be one of {', '.join(self.labels)}"
         known = (self.splits.train, *self.splits.dev.values())
         for example in itertools.chain.from_iterable(known):
@@ -160,6 +157,19 @@ class Regression(TextTask):
         return Evaluation(regression_metrics(encoded.targets, outputs))
 
 
+def check_names(labels: Sequence[str], separators: Mapping[str, str]) -> None:
+    """Refuses names of classes with what parts predictions in a file.
+
+    Args:
+      labels: the names.
+      separators: characters -> what they are called.
+    """
+    rule = f"a class's name must hold {' and '.join(separators.values())}"
+    for label in labels:
+        held = set(label) & set("".join(separators))
+        require(not held, rule, label)
+
+
 def table_examples(
     table: Table,
     texts: Sequence[str],
@@ -193,36 +203,3 @@ def table_examples(
             value = row.number(label) if is_number else row.text(label).strip()
         examples.append(TextExample(text, pair, value, row.where))
     return examples
-
-
-@tasks.register("custom")
-def open_custom(options: TaskOptions) -> TextTask:
-    """A user's own tables, with named columns.
-
-    The test file needs no labels. The classes are those of the training file.
-
-    Raises:
-      InputError: a file or a column is missing; a text is empty; there is one
-        class only; a dev label is none of the training file's.
-    """
-    is_number = options.label_kind == "number"
-    names = (options.text_column, options.text_pair_column)
-    texts = [name for name in names if name]
-
-    def read(path: str, split: str) -> list[TextExample]:
-        label = None if split == "test" else options.label_column
-        return table_examples(read_table(path), texts, label, is_number)
-
-    files = tasks.find_files("custom", _FILES, options)
-    splits = tasks.read_splits(files, read, "custom")
-    labels = {example.label for example in splits.train}
-    if is_number:
-        scale = max(abs(float(label)) for label in labels) or 1.0
-        return Regression(
-            scale, name="custom", splits=splits, metric="spearman"
-        )
-    rule = f"column {options.label_column!r} must hold two classes or more"
-    require(len(labels) > 1, f"{files['train']}: {rule}", labels)
-    return Classification(
-        sorted(labels), name="custom", splits=splits, metric="accuracy"
-    )

@@ -17,7 +17,8 @@ from tiny_finetune import (
     id_batch,
 )
 
-from electra_tf.finetune.models.classifiers import Classifier, Regressor, Tagger
+from electra_tf.finetune.models.classifiers import Classifier, Regressor
+from electra_tf.finetune.models.tagger import Tagger
 
 
 @pytest.fixture(scope="module")
@@ -204,3 +205,26 @@ def test_a_configuration_is_left_as_it_was(models):
             kept = repr(inner)
             type(getattr(model, part)).from_config(inner)
             assert repr(inner) == kept
+
+
+def test_several_classes_by_name_or_by_marks(models, tmp_path):
+    model = models[Classifier]
+    several = Classifier(
+        model.encoder,
+        LABELS,
+        dropout=0.0,
+        preprocessor=model.preprocessor,
+        multi_label=True,
+        thresholds={"yes": 0.3},
+    )
+    several.compile(keras.optimizers.SGD(0.0), run_eagerly=True)
+    names = [["no", "maybe"], [], ["yes"], ["no"]]
+    marks = np.array([[1, 0, 1], [0, 0, 0], [0, 1, 0], [1, 0, 0]])
+    expected = losses(several, TEXTS, marks)
+    for y in (names, pd.Series(names), marks.astype(bool)):
+        np.testing.assert_allclose(losses(several, TEXTS, y), expected, 1e-5)
+    several.save(tmp_path / "model.keras")
+    copy = keras.models.load_model(tmp_path / "model.keras")
+    assert copy.thresholds == (0.5, 0.3, 0.5)
+    logits = np.log([[0.49 / 0.51, 0.31 / 0.69, 0.51 / 0.49]])
+    assert copy.holding(logits).tolist() == [[False, True, True]]

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from tiny_finetune import FOUR_TEXTS as TEXTS
 from tiny_finetune import (
+    LABELS,
     LENGTH,
     NAMES,
     NUMBERS,
@@ -16,8 +17,9 @@ from tiny_finetune import (
 )
 
 from electra_tf.errors import InputError
-from electra_tf.finetune.models.classifiers import Classifier, Regressor, Tagger
+from electra_tf.finetune.models.classifiers import Classifier, Regressor
 from electra_tf.finetune.models.span_qa import SpanQA
+from electra_tf.finetune.models.tagger import Tagger
 
 
 @pytest.fixture(scope="module")
@@ -130,3 +132,22 @@ def test_a_call_checks_ids_too(models):
     bad["segment_ids"] += 7
     with pytest.raises(InputError, match="segment_ids must be whole numbers"):
         models[Classifier](bad)
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "message"),
+    [
+        (0.0, "lie between 0 and 1, and be neither; received 0.0"),
+        (1, "lie between 0 and 1, and be neither; received 1"),
+        ([0.5, 0.5, -0.1], "lie between 0 and 1, and be neither"),
+        ([0.5, 0.5], r"one a label \(3\)"),
+        ({"yes": 0.5, "other": 0.2}, "must be of the labels no, yes, maybe"),
+        ("0.5", "lie between 0 and 1, and be neither; received '0.5'"),
+    ],
+)
+def test_thresholds_that_are_refused(thresholds, message, models):
+    encoder = models[Classifier].encoder
+    with pytest.raises(InputError, match=message):
+        Classifier(encoder, LABELS, multi_label=True, thresholds=thresholds)
+    with pytest.raises(InputError, match="thresholds go with multi_label"):
+        Classifier(encoder, LABELS, thresholds=thresholds)

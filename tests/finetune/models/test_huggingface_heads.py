@@ -13,12 +13,12 @@ import tiny_finetune
 from electra_tf.errors import InputError
 from electra_tf.finetune.models.classifiers import (
     Classifier,
-    Ranker,
     Regressor,
-    Tagger,
 )
 from electra_tf.finetune.models.optimizer import create_optimizer
+from electra_tf.finetune.models.ranker import Ranker
 from electra_tf.finetune.models.span_qa import SpanQA
+from electra_tf.finetune.models.tagger import Tagger
 from electra_tf.pretrained import from_pretrained
 from electra_tf.weights import FORMATS, WeightsFormat, open_weights, register
 

@@ -8,9 +8,9 @@ import tiny_finetune
 from electra_tf.finetune.models.classifiers import (
     Classifier,
     Regressor,
-    Tagger,
 )
 from electra_tf.finetune.models.span_qa import SpanQA
+from electra_tf.finetune.models.tagger import Tagger
 
 ROWS = 5  # 3 and 2
 

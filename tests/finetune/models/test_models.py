@@ -11,8 +11,9 @@ import tiny_finetune
 from tiny_finetune import LENGTH, ROWS, TEXTS, id_batch, numpy_states
 
 from electra_tf.errors import InputError
-from electra_tf.finetune.models.classifiers import Classifier, Regressor, Tagger
+from electra_tf.finetune.models.classifiers import Classifier, Regressor
 from electra_tf.finetune.models.optimizer import create_optimizer
+from electra_tf.finetune.models.tagger import Tagger
 
 GOLDEN = pathlib.Path(__file__).parents[2] / "golden"
 LABELS = ("no", "yes", "maybe")

@@ -133,6 +133,7 @@ def test_numbers(checkpoint, tmp_path):
             {"task": "chunk", "dev_file": "/none"},
             "a file must exist; received '/none'",
         ),
+        ({"task": "stsb_cosine", "head": "paper"}, "head must not be given"),
         ({"task": "mnli,sst3"}, "received 'sst3'"),
     ],
 )

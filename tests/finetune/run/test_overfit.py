@@ -11,16 +11,20 @@ import pytest
 import tiny
 
 GLUE = "cola sst2 mrpc stsb qqp mnli qnli rte wnli ax".split()
+PAIRED = ["--text_column=sentence1", "--text_pair_column=sentence2"]
+SPLITS = ("train", "dev", "test")
 OTHERS = "squad1 squad2 mrqa chunk conll2003 wnut17".split()
 
 
-def learn(folder, tasks, epochs):
+def learn(folder, tasks, epochs, *more):
     """The folder of what came out; every task is above 95."""
     checkpoint = grammar.write_checkpoint(str(folder / "checkpoint"))
     files = folder / "files"
     grammar.write_glue(files)
     grammar.write_squad(files)
     grammar.write_tags(files)
+    grammar.write_ranking(files)
+    grammar.write_classes(files / "classes")
     finished = tiny.command(
         "finetune",
         f"--task={','.join(tasks)}",
@@ -36,6 +40,7 @@ def learn(folder, tasks, epochs):
         "--doc_stride=24",
         "--do_predict",
         "--save_model=false",
+        *more,
     )
     assert finished.code == 0, finished.err
     results = json.loads((folder / "out" / "results.json").read_text())
@@ -99,3 +104,46 @@ def test_questions_and_tags(tmp_path):
             expected.append("")
         pairs = zip(lines, [*expected, ""], strict=True)
         assert sum(a != b for a, b in pairs) < 10, task
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", ["binary", "pairwise"])
+@pytest.mark.parametrize("form", ["triples", "judged"])
+def test_ranking(form, loss, tmp_path):
+    more = [f"--{s}_file={tmp_path}/files/{form}/{s}.tsv" for s in SPLITS]
+    out = learn(tmp_path, ["ranking"], 20, f"--ranking_loss={loss}", *more)
+    said = out / "ranking" / "trial_1" / "test" / "ranking.tsv"
+    lines = said.read_text().splitlines()
+    assert lines[0] == "index\tprediction"
+    scores = [float(line.split("\t")[1]) for line in lines[1:]]
+    assert len(scores) > 50
+
+
+@pytest.mark.slow
+def test_several_classes(tmp_path):
+    more = [f"--{s}_file={tmp_path}/files/classes/{s}.jsonl" for s in SPLITS]
+    out = learn(tmp_path, ["custom"], 20, "--label_kind=classes", *more)
+    lines = (out / "custom/trial_1/test/custom.tsv").read_text().splitlines()
+    said = [set(line.split("\t")[1].split(",")) - {""} for line in lines[1:]]
+    texts = (tmp_path / "files/classes/test.jsonl").read_text().splitlines()
+    true = [set(json.loads(text)["label"]) for text in texts]
+    assert sum(a == b for a, b in zip(said, true, strict=True)) > 45
+
+
+@pytest.mark.slow
+def test_sentence_pairs(tmp_path):
+    """STS-B's pairs as cosines; RTE's as texts that belong together."""
+    learn(tmp_path / "cosine", ["stsb_cosine"], 40)
+    glue = tmp_path / "pairs" / "files" / "glue"
+    more = [f"--{s}_file={glue}/pairs.tsv" for s in SPLITS]
+    glue.mkdir(parents=True)
+    rows = [
+        f"where is the {animal} of {name}\tthe {animal} sees {name} .\n"
+        for number in range(10)
+        for animal, name in zip(
+            grammar.ANIMALS[number:], grammar.NAMES, strict=False
+        )
+    ]
+    text = "sentence1\tsentence2\n" + "".join(rows[:50])
+    (glue / "pairs.tsv").write_text(text)
+    learn(tmp_path / "pairs", ["pairs"], 40, *PAIRED, *more)

@@ -16,7 +16,7 @@ from electra_tf.config.finetuning import TaskOptions
 from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError
 from electra_tf.files import read_json
-from electra_tf.finetune.run.trials import open_task
+from electra_tf.finetune.run import open_task
 from electra_tf.finetune.tasks.conll import Sentence
 from electra_tf.finetune.tasks.squad import Question
 

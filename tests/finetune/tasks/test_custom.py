@@ -5,10 +5,10 @@ import pytest
 
 from electra_tf.config.finetuning import TaskOptions
 from electra_tf.errors import InputError
-from electra_tf.finetune.tasks.text_task import open_custom
+from electra_tf.finetune.tasks.custom import open_custom
 
 
-def task(folder, label_kind, pair="", **contents):
+def task(folder, label_kind, pair="", label="y", thresholds="0.5", **contents):
     for name, content in contents.items():
         (folder / f"{name}.jsonl").write_text(content)
     options = TaskOptions(
@@ -16,8 +16,9 @@ def task(folder, label_kind, pair="", **contents):
         do_predict="test" in contents,
         text_column="a",
         text_pair_column=pair,
-        label_column="y",
+        label_column=label,
         label_kind=label_kind,
+        thresholds=thresholds,
     )
     return open_custom(options)
 
@@ -76,3 +77,73 @@ def test_a_pair_with_an_empty_side_is_refused(tmp_path):
         InputError, match=r"line 2: texts and labels must not be empty"
     ):
         task(tmp_path, "class", pair="b", train=row % "z" + row % " ", dev=row)
+
+
+LISTS = """{"a": "x", "y": ["p", "r"]}
+{"a": "z", "y": []}
+{"a": "w", "y": ["q"]}
+"""
+COLUMNS = """{"a": "x", "p": 1, "q": 0, "r": true}
+{"a": "z", "p": 0, "q": 0, "r": false}
+{"a": "w", "p": 0, "q": 1, "r": false}
+"""
+TEXTS = """{"a": "x", "y": "r, p"}
+{"a": "z", "y": ""}
+{"a": "w", "y": "q"}
+"""
+
+
+@pytest.mark.parametrize(
+    ("content", "label"), [(LISTS, "y"), (COLUMNS, "p,q,r"), (TEXTS, "y")]
+)
+def test_several_classes_a_text(content, label, tmp_path):
+    found = task(
+        tmp_path,
+        "classes",
+        label=label,
+        thresholds="r:0.9",
+        train=content,
+        dev=content,
+        test='{"a": "one"}',
+    )
+    assert found.labels == ("p", "q", "r")
+    labels = [example.label for example in found.splits.train]
+    assert labels == [("p", "r"), (), ("q",)]
+    marks = [[1, 0, 1], [0, 0, 0], [0, 1, 0]]
+    assert found.targets(labels).tolist() == marks
+    assert found.metric == "micro_f1"
+    # 2.2 is the logit of 0.9.
+    assert found.answers(np.array([[1, -1, 2.1], [0.1, 0, 2.3]])) == [
+        "p", "p,q,r",
+    ]  # fmt: skip
+    assert found.splits.test["custom"][0].label is None
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"train": LISTS.replace('["q"]', '[""]')}, "must be a list of names"),
+        ({"train": LISTS.replace('["q"]', '{"q": 1}')}, "line 3: .*list of n"),
+        ({"train": TEXTS.replace("r, p", "r,,p")}, "line 1: .*list of names"),
+        ({"dev": LISTS.replace("q", "s")}, "line 3: each label must be one of"),
+        ({"train": '{"a": "x", "y": ["p"]}'}, "must hold two classes or more"),
+        (
+            {"train": LISTS.replace("q", "q,")},
+            "no line end and no comma",
+        ),
+        ({"label": "y,z"}, "must have one column 'z'"),
+        (
+            {"train": COLUMNS.replace("true", "2"), "label": "p,q,r"},
+            "line 1: the columns of labels must hold 0 or 1; received '2'",
+        ),
+        ({"thresholds": "1"}, "must lie between 0 and 1, and be neither"),
+        ({"thresholds": "p:0"}, "must lie between 0 and 1, and be neither"),
+        ({"thresholds": "nan"}, "must lie between 0 and 1, and be neither"),
+        ({"thresholds": "t:0.5"}, "must be of the labels p, q, r; rec.* 't'"),
+        ({"thresholds": "0.5,0.6"}, "must be a number, or name:number"),
+        ({"thresholds": "p:x"}, "must be a number, or name:number"),
+    ],
+)
+def test_several_classes_that_are_refused(given, message, tmp_path):
+    with pytest.raises(InputError, match=message):
+        task(tmp_path, "classes", **{"train": LISTS, "dev": LISTS, **given})

@@ -7,6 +7,7 @@ from sklearn import metrics as sklearn_metrics
 from electra_tf.finetune.tasks.metrics import (
     classification_metrics,
     entity_metrics,
+    multi_label_metrics,
     regression_metrics,
 )
 
@@ -120,5 +121,23 @@ def test_entity_f1_as_conlleval_counts():
                 "f1": 100 * f1,
                 "precision": 100 * precision,
                 "recall": 100 * recall,
+            }
+        )
+
+
+def test_f1_of_several_classes_by_counting():
+    rng = np.random.default_rng(4)
+    for _ in range(50):
+        shape = (int(rng.integers(1, 12)), int(rng.integers(2, 5)))
+        gold, said = rng.integers(0, 2, (2, *shape))
+        right, wrong = (gold & said).sum(0), (gold ^ said).sum(0)
+        # F1 = 2 TP / (2 TP + FP + FN), of each class or of all at once.
+        each = 2 * right / np.maximum(2 * right + wrong, 1)
+        total = 2 * right.sum() / max(2 * right.sum() + wrong.sum(), 1)
+        assert multi_label_metrics(gold, said) == pytest.approx(
+            {
+                "micro_f1": 100 * total,
+                "macro_f1": 100 * each.mean(),
+                "accuracy": 100 * (gold == said).all(1).mean(),
             }
         )

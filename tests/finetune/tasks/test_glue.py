@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from electra_tf.config.finetuning import TaskOptions
 from electra_tf.errors import InputError
-from electra_tf.finetune.run.trials import open_task
+from electra_tf.finetune.run import open_task
 from electra_tf.finetune.tasks.glue import glue_task, read_files, read_tfds
 from electra_tf.finetune.tasks.glue_specs import GLUE
 

@@ -5,7 +5,7 @@ import pytest
 
 from electra_tf.config.finetuning import TaskOptions
 from electra_tf.errors import InputError
-from electra_tf.finetune.run.trials import open_task
+from electra_tf.finetune.run import open_task
 from electra_tf.finetune.tasks import TASKS, register
 
 PLUGIN = '''

@@ -6,7 +6,8 @@ import gzip
 import pytest
 
 from electra_tf.errors import InputError
-from electra_tf.finetune.tasks.tables import read_lines, read_table
+from electra_tf.finetune.tasks.lines import read_lines
+from electra_tf.finetune.tasks.tables import read_table
 
 # One bit turned: a kind of block that there is not.
 DAMAGED = bytearray(gzip.compress(b"text\nab\n"))

@@ -6,14 +6,13 @@ import pytest
 
 from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.errors import InputError
-from electra_tf.finetune.tasks import Splits
-from electra_tf.finetune.tasks.conll import (
-    Sentence,
+from electra_tf.finetune.models.tag_schemes import (
     are_spans,
-    read_conll,
     to_bio,
     to_bioes,
 )
+from electra_tf.finetune.tasks import Splits
+from electra_tf.finetune.tasks.conll import Sentence, read_conll
 from electra_tf.finetune.tasks.tagging import Tagging
 
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
