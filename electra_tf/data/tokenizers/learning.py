@@ -28,9 +28,9 @@ _BATCH_LINES = 4096
 _MAX_WORDS = 200_000
 _MAX_WORD_CHARS = 30
 # Rarer characters are noise, of which each would take two pieces; and the
-# alphabet, in its two forms, takes half of the vocabulary at most.
+# alphabet, in its forms, takes half of the vocabulary at most.
 _MIN_CHAR_FREQUENCY = 1e-6
-_MAX_ALPHABET = 1 / 4
+_MAX_ALPHABET = 1 / 2
 # A threshold that gives so much more than the size asked for is close enough.
 _SLACK = 1.05
 _SHOWN = 5  # of the longest pieces, and of the rarest
@@ -113,7 +113,7 @@ def learn_wordpiece(
         raise InputError(
             "a vocabulary must be learnt of words; received text without any"
         )
-    alphabet = _alphabet(words, int(vocab_size * _MAX_ALPHABET))
+    alphabet = _alphabet(words, vocab_size * _MAX_ALPHABET)
     counts = _training_words(words, alphabet)
     if not counts:
         raise InputError(
@@ -165,7 +165,7 @@ def describe_fit(tokenizer: Tokenizer, words: Mapping[str, int]) -> str:
     )
 
 
-def _alphabet(words: Mapping[str, int], max_chars: int) -> set[str]:
+def _alphabet(words: Mapping[str, int], max_forms: float) -> set[str]:
     """The characters that become pieces, the frequent ones first."""
     counts: Counter[str] = Counter()
     for word, count in words.items():
@@ -173,7 +173,22 @@ def _alphabet(words: Mapping[str, int], max_chars: int) -> set[str]:
             counts[char] += count
     minimum = counts.total() * _MIN_CHAR_FREQUENCY
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return {char for char, count in ranked[:max_chars] if count >= minimum}
+    alone = _alone(counts)
+    found, forms = set(), 0
+    for char, count in ranked:
+        forms += 1 if char in alone else 2
+        if forms > max_forms or count < minimum:
+            break
+        found.add(char)
+    return found
+
+
+def _alone(chars: Iterable[str]) -> set[str]:
+    """Those that are words by themselves wherever they stand."""
+    chars = sorted(chars)
+    texts = normalization.split_words(tf.constant([f"a{c}" for c in chars]))
+    split = zip(chars, texts.numpy(), strict=True)
+    return {char for char, text in split if b" " in text}
 
 
 def _training_words(
@@ -231,14 +246,9 @@ def _learn(counts: list[tuple[str, int]], threshold: int) -> list[str]:
     pieces = learner.learn_with_thresh(counts, threshold, parameters)
     # The learner gives each character its form inside a word as well, which
     # characters that are words by themselves never have.
-    chars = sorted({char for word, _ in counts for char in word})
-    texts = normalization.split_words(tf.constant([f"a{c}" for c in chars]))
-    alone = {
-        SUFFIX + char
-        for char, text in zip(chars, texts.numpy(), strict=True)
-        if b" " in text
-    }
-    return [piece for piece in pieces if piece not in alone]
+    chars = {char for word, _ in counts for char in word}
+    useless = {SUFFIX + char for char in _alone(chars)}
+    return [piece for piece in pieces if piece not in useless]
 
 
 def _cut(pieces: list[str], alphabet: set[str], vocab_size: int) -> list[str]:
