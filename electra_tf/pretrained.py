@@ -29,8 +29,7 @@ class DetectedToken:
     """A token of a text and how likely it was replaced.
 
     Attributes:
-      token: the vocabulary piece.
-      probability: P(replaced), in [0, 1].
+      token, probability: the vocabulary's piece, P(replaced).
       start, end: bytes of the original text.
     """
 

@@ -57,7 +57,7 @@ class TracedBlock:
         # In one tensor, of which a part moves with the step: by a constant
         # TensorFlow would make a function of its own for each call.
         numbers = tf.stack([place, *streams])
-        weights = [variable.value for variable in block.variables]
+        weights = [tf.convert_to_tensor(v) for v in block.variables]
         return self._function(weights, noise.seed, numbers, x, bias)
 
     def _compute(

@@ -19,9 +19,8 @@ MASK = r"\[MASK\]"
 class Embed(ServedNetwork):
     """`embed` and `embed_ids`.
 
-    Out: `sequence_output` float32 [B, L, H], the last layer, 0 on padding;
-    `pooled`, its [CLS] vector, and `mean`, see `mean_of`, float32 [B, H].
-    `embed` also: `num_tokens` int32 [B], with [CLS] and [SEP]; `truncated`.
+    Out: `sequence_output` float32 [B, L, H], 0 on padding; `pooled`, of [CLS],
+    and `mean`, see `mean_of`, [B, H]; `embed` also `num_tokens`, `truncated`.
     """
 
     def __init__(

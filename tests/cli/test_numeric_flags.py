@@ -94,6 +94,11 @@ CASES = [
         "{}",
         "electra_tf.serving.warmup.verify_saved_model",
     ),
+    Case(
+        "predict",
+        "--model=x --input={}/dev.tsv --output={}/out.tsv",
+        "electra_tf.serving.predicting.open_signatures",
+    ),
     Case("demo", "--backend=http://x", "uvicorn.run"),
 ]
 
@@ -109,7 +114,7 @@ def begin(*arguments, **named):
 def command_of(name: str):
     for module in (
         "pretrain", "finetune", "records", "vocabulary", "weights", "pages",
-        "acceptability",
+        "acceptability", "predict",
     ):  # fmt: skip
         found = importlib.import_module(f"electra_tf.cli.{module}")
         if hasattr(found, name):

@@ -174,13 +174,9 @@ def _alphabet(words: Mapping[str, int], max_forms: float) -> set[str]:
     minimum = counts.total() * _MIN_CHAR_FREQUENCY
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     alone = _alone(counts)
-    found, forms = set(), 0
-    for char, count in ranked:
-        forms += 1 if char in alone else 2
-        if forms > max_forms or count < minimum:
-            break
-        found.add(char)
-    return found
+    forms = np.cumsum([1 if char in alone else 2 for char, _ in ranked])
+    fits = zip(ranked, forms <= max_forms, strict=True)
+    return {char for (char, count), fit in fits if fit and count >= minimum}
 
 
 def _alone(chars: Iterable[str]) -> set[str]:
