@@ -18,7 +18,7 @@ JA = [
     "sudachidict-core>=20240409",
 ]
 SERVING = ["tensorflow-serving-api>=2.20,<2.22"]
-# Before 1.17 it knew neither NumPy 2 nor protobuf 5.
+# Before 1.17 it excluded the protobuf of TensorFlow 2.21.
 ONNX = ["tf2onnx>=1.17", "onnx>=1.16", "onnxruntime>=1.19"]
 LITERT = ["ai-edge-litert>=1.2"]
 OPENVINO = ["openvino>=2024.4"]

@@ -1,22 +1,21 @@
 r"""Every kind of model in every format: the same ten texts through all of them.
 
     pip install -e ".[serving,onnx,litert,openvino]"
-    python benchmarks/export_matrix.py --model_dir=tiny --output=matrix.md
+    python benchmarks/export_matrix.py --model_dir=tiny
 
 Each model is made of the same pre-trained weights with a head of seed 0, is
 exported, and is asked for its ten texts of `ids_network.TEXTS` (pairs: each
 with the one before). A cell is the largest difference of any output from the
-Keras model's, absolute up to 1 and relative above. Columns that begin with
-"text" take strings, the others ids. Where a format cannot, its reason stands
-below the table.
+Keras model's, absolute up to 1 and relative above. All take ids. Where a format
+cannot, its reason stands below the table.
 
-`session` is the loader of TensorFlow Serving, `cli` is `saved_model_cli run`,
-each in a process of its own. `--kinds` and `--formats` leave some out.
+`session` is the loader of TensorFlow Serving, `cli` is `saved_model_cli run`.
+`--kinds` (apart by semicolons) and `--formats` leave some out.
 """
 
 import argparse
+import contextlib
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -49,6 +48,13 @@ KINDS: dict[str, tuple] = {
     "SpanQA, joint head": ("SpanQA", {"head": "joint"}),
     "SpanQA, plain head": ("SpanQA", {"head": "plain"}),
 }  # fmt: skip
+# The command itself does not know TF Text's operations, which a graph that
+# takes texts holds, whichever signature is asked.
+CLI = """
+import tensorflow_text
+from tensorflow.python.tools.saved_model_cli import main
+main()
+"""
 SAVED = ("function", "session", "cli")
 INT8 = "litert int8"
 ENDINGS = {"onnx": "onnx", "openvino": "xml", "litert": "tflite"}
@@ -90,6 +96,16 @@ def run_session(path: str, signature: str) -> Callable:
     return run
 
 
+def numbers_in(folder: str) -> dict[str, np.ndarray]:
+    """Its .npy files; strings are pickled, and left where they are."""
+    found = {}
+    for name in os.listdir(folder):
+        with contextlib.suppress(ValueError):
+            array = np.load(os.path.join(folder, name), allow_pickle=False)
+            found[name.removesuffix(".npy")] = array
+    return found
+
+
 def run_cli(path: str, signature: str) -> Callable:
     """`saved_model_cli run`, which reads and writes .npy files."""
 
@@ -101,11 +117,10 @@ def run_cli(path: str, signature: str) -> Callable:
                 inputs.append(f"{name}={folder}/{name}.npy")
             out = os.path.join(folder, "out")
             os.mkdir(out)
-            beside = os.path.join(os.path.dirname(sys.executable))
-            program = shutil.which("saved_model_cli", path=beside)
             done = subprocess.run(
                 [
-                    program, "run", "--dir", path, "--tag_set", "serve",
+                    sys.executable, "-c", CLI, "run", "--dir", path,
+                    "--tag_set", "serve",
                     "--signature_def", signature, "--inputs",
                     ";".join(inputs), "--outdir", out,
                 ],
@@ -113,12 +128,7 @@ def run_cli(path: str, signature: str) -> Callable:
             )  # fmt: skip
             if done.returncode:
                 raise RuntimeError(done.stderr.strip().splitlines()[-1])
-            return {
-                name.removesuffix(".npy"): np.load(
-                    os.path.join(out, name), allow_pickle=False
-                )
-                for name in os.listdir(out)
-            }
+            return numbers_in(out)
 
     return run
 

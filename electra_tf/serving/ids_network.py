@@ -152,10 +152,13 @@ def _batches(ids: Arrays, fixed: bool) -> Iterator[Arrays]:
 
 
 def comparable(found: Arrays) -> Arrays:
-    """Beams without those of places where no answer may stand.
+    """What may differ by rounding alone.
 
-    They are all as unlikely, and rounding says in which order they come.
+    Without `holds`, which follows from scores, and near a threshold turns;
+    and of beams without those of places where no answer may stand, which are
+    all as unlikely and come in any order.
     """
+    found = {n: x for n, x in found.items() if x.dtype.kind in "fiu"}
     if "start_index" not in found:
         return found
     start = found["start_log_probs"] > NO_ANSWER_HERE / 2  # [B, K]
