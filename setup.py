@@ -18,6 +18,10 @@ JA = [
     "sudachidict-core>=20240409",
 ]
 SERVING = ["tensorflow-serving-api>=2.20,<2.22"]
+# Before 1.17 it excluded the protobuf of TensorFlow 2.21.
+ONNX = ["tf2onnx>=1.17", "onnx>=1.16", "onnxruntime>=1.19"]
+LITERT = ["ai-edge-litert>=1.2"]
+OPENVINO = ["openvino>=2024.4"]
 DEMO = ["starlette>=0.40", "uvicorn>=0.30", "httpx>=0.27", "jinja2>=3.1"]
 # Before 0.4.3 its NumPy interface did not read bfloat16.
 CONVERT = ["safetensors>=0.4.3", "huggingface_hub>=0.20"]
@@ -75,6 +79,9 @@ setup(
         "zstd": ZSTD,
         "sentencepiece": SENTENCEPIECE,
         "serving": SERVING,
+        "onnx": ONNX,
+        "litert": LITERT,
+        "openvino": OPENVINO,
         "demo": DEMO,
         "finetune": FINETUNE,
         "convert": CONVERT,
@@ -90,6 +97,9 @@ setup(
             *ZSTD,
             *SENTENCEPIECE,
             *SERVING,
+            *ONNX,
+            *LITERT,
+            *OPENVINO,
             *DEMO,
             *FINETUNE,
             *CONVERT,

@@ -36,6 +36,7 @@ from electra_tf.serving.export import (
     SavedModelEncoder as SavedModelEncoder,
 )
 from electra_tf.serving.export import export_finetuned as export_finetuned
+from electra_tf.serving.model_export import export_model as export_model
 from electra_tf.training.adamw import AdamW as AdamW
 
 __version__: str

@@ -1,7 +1,9 @@
 """Texts as vectors: an encoder's states, one vector a text."""
 
 import abc
+import os
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -95,6 +97,27 @@ class Embedder(abc.ABC):
         found = np.empty((len(order), parts[0].shape[1]), np.float32)
         found[order] = np.concatenate(parts)
         return found
+
+    def export(
+        self,
+        filepath: str | os.PathLike,
+        format: str = "tf_saved_model",
+        **arguments: Any,
+    ) -> None:
+        """Writes the model for others to run, and prints what was written.
+
+        Args:
+          filepath: a new folder for "tf_saved_model", else a file.
+          format: "tf_saved_model", "onnx", "litert" or "openvino".
+          **arguments: of the format, see `export_model`.
+
+        Raises:
+          InputError: see `export_model`.
+        """
+        from electra_tf import export_model
+
+        model: Any = self
+        print(export_model(model, filepath, format, **arguments))
 
     @abc.abstractmethod
     def _reads(self) -> tuple[Encoder, Tokenizer, int]:

@@ -162,11 +162,8 @@ class PretrainedElectra(Embedder):
             [[cls], before, [self.tokenizer.mask_id], after, [sep]]
         )
         rows = self.config.model.max_position_embeddings
-        if len(ids) > rows:
-            raise InputError(
-                f"text must have at most {rows - 2} tokens; received "
-                f"{len(ids) - 2}"
-            )
+        rule = f"text must have at most {rows - 2} tokens"
+        require(len(ids) <= rows, rule, len(ids) - 2)
         row = tf.constant(ids[None], tf.int32)
         position = tf.constant([[len(before) + 1]])
         logits = self._network("generator")(

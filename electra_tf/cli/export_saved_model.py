@@ -1,12 +1,8 @@
-"""A model to serve or to fine-tune, as a SavedModel or for LiteRT; its check.
-
-A SavedModel is of a pre-trained or a fine-tuned model, a LiteRT (TF Lite) file
-of a discriminator.
-"""
+"""A model as a SavedModel or in another format; the check of a SavedModel."""
 
 import dataclasses
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from electra_tf.cli.app import command
 from electra_tf.config import (
@@ -23,10 +19,11 @@ from electra_tf.files import check_path
 
 if TYPE_CHECKING:
     from electra_tf.data.tokenizers import Tokenizer
+    from electra_tf.finetune.models import TaskModel
+    from electra_tf.pretrained import PretrainedElectra
 
 KERAS = ".keras"
-# What a sound conversion to LiteRT stays below; probabilities.
-TOLERANCE = {"none": 1e-5, "int8": 0.1}
+FILES = ("onnx", "litert", "openvino")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +33,8 @@ class ExportOptions(Options):
     Attributes:
       model_dir: what from_pretrained takes: a run's folder, ...; or a
         fine-tuned model's .keras file.
-      format: litert: the discriminator in a file of built-in ops, for phones.
+      format: saved_model, text in; or a file, ids in, with the tokenizer's
+        files beside it.
       output_dir: the model's base path: the next version (1, 2, ...) is written
         below it; with --for_finetuning a new folder (default:
         <model_dir>/export, where model_dir is the folder of a run or of
@@ -48,33 +46,40 @@ class ExportOptions(Options):
       dtype: how matrices are stored.
       warmup: write warm-up requests (default: where tensorflow-serving-api is
         installed).
-      output: litert: the .tflite file to write.
+      output: the file to write, of openvino an .xml.
+      what: of a pre-trained model in a file (default: detect, where it can).
+      opset_version: onnx: version of its operations.
       max_seq_length: litert: ids of a row; shorter ones are padded.
       quantize: litert: int8 is dynamic range, a quarter of the size.
     """
 
     model_dir: str = field("", GIVEN)
-    format: str = field("saved_model", choices=("saved_model", "litert"))
+    format: str = field("saved_model", choices=("saved_model", *FILES))
     output_dir: str = field("")
     for_finetuning: bool = field(False)
     dropout: float = field(0.1, PROBABILITY)
     dtype: str = field("float32", choices=("float32", "float16"))
     warmup: bool | None = field(None)
     output: str = field("")
-    max_seq_length: int = field(128, at_least(2))
-    quantize: str = field("int8", choices=tuple(TOLERANCE))
+    what: str = field("", choices=("", "detect", "embed"))
+    opset_version: int = field(17, POSITIVE)
+    max_seq_length: int = field(128, at_least(5))
+    quantize: str = field("int8", choices=("none", "int8"))
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_path("output_dir", self.output_dir)
-        is_litert = self.format == "litert"
-        serves = not (is_litert or self.for_finetuning)
+        is_file = self.format in FILES
+        is_onnx, is_litert = self.format == "onnx", self.format == "litert"
+        serves = not (is_file or self.for_finetuning)
         for name, way, holds in (
-            ("output", "format=litert", is_litert),
+            ("output", f"format={', '.join(FILES)}", is_file),
+            ("what", f"format={', '.join(FILES)}", is_file),
+            ("opset_version", "format=onnx", is_onnx),
             ("max_seq_length", "format=litert", is_litert),
             ("quantize", "format=litert", is_litert),
-            ("output_dir", "format=saved_model", not is_litert),
-            ("for_finetuning", "format=saved_model", not is_litert),
+            ("output_dir", "format=saved_model", not is_file),
+            ("for_finetuning", "format=saved_model", not is_file),
             ("dropout", "for_finetuning", self.for_finetuning),
             ("dtype", "a SavedModel that serves", serves),
             ("warmup", "a SavedModel that serves", serves),
@@ -82,34 +87,71 @@ class ExportOptions(Options):
             value, default = getattr(self, name), getattr(type(self), name)
             rule = f"{name} goes with {way} alone"
             require(holds or value == default, rule, value)
-        way = "format=litert" if is_litert else "for_finetuning"
         require(
-            serves or not self.model_dir.endswith(KERAS),
-            f"{way} takes a pre-trained model, so model_dir must not be a "
-            "fine-tuned one",
+            not (self.for_finetuning and self.model_dir.endswith(KERAS)),
+            "for_finetuning takes a pre-trained model, so model_dir must not "
+            "be a fine-tuned one",
             self.model_dir,
         )
-        require(bool(self.output) or not is_litert, "output must be given", "")
+        require(bool(self.output) or not is_file, "output must be given", "")
+
+    def of_file(self) -> dict[str, Any]:
+        """What `export_model` is told of a file."""
+        told: dict[str, Any] = {"what": self.what} if self.what else {}
+        if self.format == "onnx":
+            told["opset_version"] = self.opset_version
+        if self.format == "litert":
+            told["max_seq_length"] = self.max_seq_length
+            told["quantize"] = self.quantize
+        return told
 
 
 @command(ExportOptions)
-def export_saved_model(options: ExportOptions) -> int:
-    """Exports; prints the signatures, or the file's size and error."""
-    if options.format == "litert":
-        return _export_litert(options)
+def export_saved_model(options: ExportOptions) -> None:
+    """Exports; prints the signatures, or the file's size and difference."""
+    from electra_tf.serving.export import export_for_finetuning
+    from electra_tf.serving.model_export import check_file, export_model
     from electra_tf.serving.saved_model import next_version
 
+    if options.format in FILES:
+        told = options.of_file()
+        check_file(options.format, options.output, told)
+        model = _opened(options.model_dir)
+        print(export_model(model, options.output, options.format, **told))
+        return
     path = options.output_dir or _default_place(options.model_dir)
-    if not options.for_finetuning:
-        path = next_version(path)
-    if options.model_dir.endswith(KERAS):
-        names, tokenizer = _export_finetuned(options, path)
+    if options.for_finetuning:
+        from electra_tf.pretrained import from_pretrained
+
+        pretrained = from_pretrained(options.model_dir)
+        tokenizer = pretrained.tokenizer
+        names = export_for_finetuning(pretrained, path, options.dropout)
+        print(f"{path}: signatures {', '.join(names)}")
     else:
-        names, tokenizer = _export_pretrained(options, path)
-    print(f"{path}: signatures {', '.join(names)}")
+        model, path = _opened(options.model_dir), next_version(path)
+        told = {"dtype": options.dtype, "warmup": options.warmup}
+        print(export_model(model, path, **told))
+        tokenizer = getattr(model, "preprocessor", model).tokenizer
     if tokenizer.options.get("word_borders") == WORD_BORDERS[-1]:
         print(f"text must come split, a space between words: {_way(tokenizer)}")
-    return 0
+
+
+def _opened(model_dir: str) -> "PretrainedElectra | TaskModel":
+    """A fine-tuned model where there is the head of one, else a pre-trained."""
+    from electra_tf.finetune import load_model
+    from electra_tf.pretrained import pretrained_of
+    from electra_tf.serving.export import finetuned_class
+    from electra_tf.weights import open_weights
+
+    if model_dir.endswith(KERAS):
+        return load_model(model_dir, compile=False)
+    weights = open_weights(model_dir)
+    if weights.head is None:
+        return pretrained_of(weights)
+    return finetuned_class(weights.head.kind).from_weights(
+        weights,
+        max_seq_length=weights.config.model.max_position_embeddings,
+    )
 
 
 def _way(tokenizer: "Tokenizer") -> str:
@@ -138,83 +180,6 @@ def _default_place(model_dir: str) -> str:
         model_dir,
     )
     return os.path.join(model_dir, "export")
-
-
-def _export_pretrained(
-    options: ExportOptions, path: str
-) -> "tuple[list[str], Tokenizer]":
-    """The signatures' names, and the model's tokenizer."""
-    from electra_tf.pretrained import pretrained_of
-    from electra_tf.serving import export
-    from electra_tf.weights import open_weights
-
-    weights = open_weights(options.model_dir)
-    tokenizer = weights.tokenizer
-    if options.for_finetuning:
-        model = pretrained_of(weights)
-        names = export.export_for_finetuning(model, path, options.dropout)
-        return names, tokenizer
-    if weights.head is None:
-        names = export.export_saved_model(
-            pretrained_of(weights), path, options.dtype, options.warmup
-        )
-        return names, tokenizer
-    finetuned = export.finetuned_class(weights.head.kind).from_weights(
-        weights,
-        max_seq_length=weights.config.model.max_position_embeddings,
-    )
-    names = export.export_finetuned(
-        finetuned, path, dtype=options.dtype, warmup=options.warmup
-    )
-    return names, tokenizer
-
-
-def _export_finetuned(
-    options: ExportOptions, path: str
-) -> "tuple[list[str], Tokenizer]":
-    from electra_tf.finetune import load_model
-    from electra_tf.serving.export import export_finetuned
-
-    model = load_model(options.model_dir, compile=False)
-    names = export_finetuned(
-        model, path, dtype=options.dtype, warmup=options.warmup
-    )
-    return names, model.preprocessor.tokenizer
-
-
-def _export_litert(options: ExportOptions) -> int:
-    import tensorflow as tf
-
-    from electra_tf.files import write_bytes
-    from electra_tf.pretrained import from_pretrained
-    from electra_tf.serving import litert
-
-    model, length = from_pretrained(options.model_dir), options.max_seq_length
-    rows = model.config.model.max_position_embeddings
-    rule = f"max_seq_length must not exceed the model's {rows} positions"
-    require(length <= rows, rule, length)
-    discriminator = model.discriminator
-
-    def network(
-        input_ids: tf.Tensor, input_mask: tf.Tensor, segment_ids: tf.Tensor
-    ) -> tf.Tensor:
-        logits = discriminator(input_ids, input_mask, segment_ids)  # [1, L]
-        return tf.sigmoid(logits) * tf.cast(input_mask, tf.float32)
-
-    content = litert.convert(network, length, options.quantize == "int8")
-    difference = litert.largest_difference(
-        network, content, model.tokenizer.vocab_size, length
-    )
-    bound = TOLERANCE[options.quantize]
-    print(
-        f"{len(content) / 1e6:.1f} MB, largest difference of a probability "
-        f"{difference:.1e}"
-    )
-    if not difference < bound:
-        print(f"not written: the difference is not below {bound:g}")
-        return 1
-    write_bytes(options.output, content)
-    return 0
 
 
 @dataclasses.dataclass(frozen=True)

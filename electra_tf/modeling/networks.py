@@ -1,5 +1,6 @@
 """The networks: an encoder with the head of one task."""
 
+import inspect
 from collections.abc import Iterable
 
 import keras
@@ -37,6 +38,13 @@ class _OnEncoder(keras.Model):
         self.encoder = encoder
         self.head = head
         self.built = True
+
+    def export(self, filepath, format="tf_saved_model", **kwargs):
+        """As Keras has it, for ids of any batch and length: raw outputs."""
+        names = list(inspect.signature(self.call).parameters)[:-1]
+        specs = [tf.TensorSpec([None, None], tf.int32, name) for name in names]
+        kwargs.setdefault("input_signature", specs)
+        return super().export(filepath, format, **kwargs)
 
     def get_config(self):
         encoder = keras.saving.serialize_keras_object(self.encoder)

@@ -83,6 +83,14 @@ class IdRules:
         )
 
 
+class Unchecked(IdRules):
+    """Of formats that have no assertions: what ids are is the caller's care."""
+
+    def checked(self, input_ids, input_mask, segment_ids) -> Ids:
+        ids = (input_ids, input_mask, segment_ids)
+        return tuple(tf.cast(x, tf.int32) for x in ids)
+
+
 def _same_shape(name, x, input_ids):
     found, expected = tf.shape(x), tf.shape(input_ids)
     return tf.debugging.Assert(

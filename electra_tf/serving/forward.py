@@ -1,6 +1,7 @@
 """A network as a SavedModel runs it: in length buckets, from stored weights."""
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import tensorflow as tf
 from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.data.tokenizers.word_splitter import without_splitter
 from electra_tf.modeling.embeddings import Embeddings
-from electra_tf.serving import IdRules
+from electra_tf.serving import IdRules, Unchecked
 
 # Upper ends; what is longer forms the last bucket.
 BUCKETS = (32, 64, 128, 256)
@@ -80,6 +81,7 @@ class Forward:
       num_inputs: how many the network takes.
 
     Attributes:
+      buckets: as given; may be changed before the first graph.
       saved: what the module must track.
     """
 
@@ -92,7 +94,7 @@ class Forward:
         num_inputs: int = 3,
     ):
         self._network = network
-        self._buckets = buckets
+        self.buckets = buckets
         self._variables = variables
         self._weights = weights
         self.saved = weights.stored(variables)
@@ -105,7 +107,7 @@ class Forward:
         if tf.executing_eagerly():
             return self._network(*inputs)
         forward = self._traced.get_concrete_function()
-        if not self._buckets:
+        if not self.buckets:
             return forward(*inputs)
         return self._in_buckets(forward, *inputs)
 
@@ -115,9 +117,9 @@ class Forward:
 
     def _in_buckets(self, forward, *inputs):
         rows, length = tf.unstack(tf.shape(inputs[0]))
-        bucket = tf.searchsorted(self._buckets, row_lengths(inputs[1]))  # [B]
+        bucket = tf.searchsorted(self.buckets, row_lengths(inputs[1]))  # [B]
         used = tf.unique(bucket).y
-        bounds = tf.constant([*self._buckets, tf.int32.max])
+        bounds = tf.constant([*self.buckets, tf.int32.max])
         outputs = tf.nest.map_structure(
             lambda spec: tf.zeros(_shape(spec, rows, length), spec.dtype),
             forward.structured_outputs,
@@ -176,6 +178,12 @@ class ServedNetwork(tf.Module):
         self.max_length = self.rules.max_length
         self.forward = Forward(network, variables, weights, buckets, num_inputs)
         self.weights = self.forward.saved
+
+    def leave_out_checks(self) -> None:
+        """For formats without assertions and loops: ids must be right, and a
+        batch stays together."""
+        self.rules = Unchecked(**dataclasses.asdict(self.rules))
+        self.forward.buckets = ()
 
     def of_ids(self, *ids: tf.Tensor) -> Any:
         """The network's outputs; int64 [B, L] each, whatever a caller sent."""

@@ -218,7 +218,6 @@ class PretrainedModule(tf.Module):
 
     `detect` with a discriminator, `fill_mask` with a generator, `embed` in
     any case. The ids form of detect, or else of embed, is the default.
-
     The vocabulary is an asset, which the id-to-token table reads; the
     tokenizer's compiled model is a constant of the graph.
     """

@@ -82,12 +82,12 @@ CASES = [
     Case(
         "export_saved_model",
         "--model_dir=x --output_dir={}/out --for_finetuning",
-        "electra_tf.weights.open_weights",
+        PRETRAINED,
     ),
     Case(
         "export_saved_model",
         "--model_dir=x --format=litert --output={}/out",
-        PRETRAINED,
+        "electra_tf.weights.open_weights",
     ),
     Case(
         "verify_saved_model",

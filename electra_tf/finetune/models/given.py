@@ -63,6 +63,26 @@ class ColumnModel(keras.Model, Embedder):
         with rules.naming_broken_rules():
             return super().predict(x, *args, **kwargs)
 
+    def export(
+        self,
+        filepath,
+        format="tf_saved_model",
+        verbose=None,
+        input_signature=None,
+        **arguments,
+    ):
+        """As `Embedder.export`; with an `input_signature` Keras' own export.
+
+        Keras would not know what ids are called, and it has no texts.
+        """
+        if input_signature is not None:
+            arguments |= {
+                "verbose": verbose,
+                "input_signature": input_signature,
+            }
+            return super().export(filepath, format, **arguments)
+        return Embedder.export(self, filepath, format, **arguments)
+
     def _ready(self, x, y=None, sample_weight=None) -> tuple[Any, Any, Any]:
         """Columns, or batches of them, as Keras and the model take them."""
         if isinstance(x, tf.data.Dataset):

@@ -174,7 +174,8 @@ class PlainSpanHead(SpanHead):
         ends = ends[:, 0]  # [B, L], the same for all starts
         spans = starts[:, :, None] + ends[:, None]  # [B, L, L]
         allowed = tf.cast(answer_mask, tf.float32)
-        allowed *= 1 - tf.one_hot(0, tf.shape(starts)[1])  # not at [CLS]
+        places = tf.range(tf.shape(starts)[1])  # [L]
+        allowed *= tf.cast(places > 0, tf.float32)  # not at [CLS]
         allowed = allowed[:, :, None] * allowed[:, None]  # [B, L, L]
         longest = tf.minimum(self.max_answer_length, tf.shape(starts)[1])
         ordered = tf.linalg.band_part(allowed, 0, longest - 1)

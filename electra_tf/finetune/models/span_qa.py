@@ -151,9 +151,9 @@ def default_answer_mask(features: Mapping[str, tf.Tensor]) -> tf.Tensor:
     """The second segment and [CLS]: int32 [B, L]."""
     second = tf.cast(features["segment_ids"], tf.int32)
     second *= tf.cast(features["input_mask"], tf.int32)
-    return tf.maximum(
-        second, tf.one_hot(0, tf.shape(second)[1], dtype=tf.int32)
-    )
+    # Not tf.one_hot of one place, which ONNX and OpenVINO do not know.
+    is_cls = tf.equal(tf.range(tf.shape(second)[1]), 0)  # [L]
+    return tf.maximum(second, tf.cast(is_cls, tf.int32))
 
 
 def span_losses(
