@@ -36,7 +36,13 @@ TEST = [
     "pyyaml>=6",
 ]
 LINT = ["ruff>=0.9", "mypy>=1.15"]
-FINETUNE = ["scikit-learn>=1.4", "scipy>=1.11", "seqeval>=1.2.2"]
+# safetensors: files of adapters.
+FINETUNE = [
+    "scikit-learn>=1.4",
+    "scipy>=1.11",
+    "seqeval>=1.2.2",
+    "safetensors>=0.4.3",
+]
 
 setup(
     name="electra_tf",

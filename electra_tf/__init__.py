@@ -51,6 +51,7 @@ def __dir__() -> list[str]:
 # Classes that files hold besides the public ones -> where they stand.
 _STORED = {
     "CopyingLM": "electra_tf.modeling.networks",
+    "Dense": "electra_tf.modeling.lora",
     "Dropout": "electra_tf.modeling.layers",
     "HuggingFaceHead": "electra_tf.finetune.models.text_heads",
     "JointSpanHead": "electra_tf.finetune.models.span_heads",

@@ -102,6 +102,8 @@ class TrainingOptions(Options):
       head: huggingface has a dense layer before the output, as the classes of
         Hugging Face (default: that of init_checkpoint, or paper; question
         answering: qa_head).
+      lora_rank: learn adapters of that rank and the head, not the encoder's
+        weights; 0: all weights.
       compat: google repeats the authors' code where it departs from the paper.
       max_seq_length: (default: question answering 512, others 128; or the
         model's).
@@ -126,6 +128,7 @@ class TrainingOptions(Options):
     weight_decay_rate: float | None = field(None, NOT_NEGATIVE)
     hidden_dropout_prob: float = field(0.1, PROBABILITY)
     head: str | None = field(None, choices=HEAD_STYLES)
+    lora_rank: int = field(0, NOT_NEGATIVE)
     compat: str = field("none", choices=("none", "google"))
     max_seq_length: int | None = field(None, POSITIVE)
     max_train_examples: int | None = field(None, POSITIVE)

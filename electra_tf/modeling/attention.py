@@ -11,6 +11,7 @@ from electra_tf.modeling.layers import (
     gelu,
     trained_gelu,
 )
+from electra_tf.modeling.lora import Dense
 
 # Added to the scores of keys that may not be read, as the authors' code does.
 PADDED_KEY = -10000.0
@@ -135,6 +136,18 @@ class EncoderBlock(BaseLayer):
             self.probs_dropout,
             self.attention_output_dropout,
             self.output_dropout,
+        )
+
+    @property
+    def dense_layers(self) -> tuple[Dense, ...]:
+        """What may have adapters."""
+        return (
+            self.query,
+            self.key,
+            self.value,
+            self.attention_dense,
+            self.intermediate_dense,
+            self.output_dense,
         )
 
     def call(self, x, bias, training=False):

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from electra_tf.errors import require
 from electra_tf.modeling.attention import (
     EncoderBlock,
     attention_bias,
@@ -14,6 +15,7 @@ from electra_tf.modeling.attention import (
 )
 from electra_tf.modeling.embeddings import Embeddings
 from electra_tf.modeling.layers import INITIALIZER_RANGE
+from electra_tf.modeling.lora import add_adapters, check_rank
 from electra_tf.modeling.noise import current_noise
 from electra_tf.modeling.traced_block import TracedBlock
 
@@ -41,6 +43,9 @@ class Encoder(keras.layers.Layer):
       training: whether to drop.
 
     Returns float [B, L, H].
+
+    Attributes:
+      lora_rank: of the adapters, see `enable_lora`; 0 without any.
 
     Example:
       embeddings = Embeddings(vocab_size=30522, embedding_size=128)
@@ -90,6 +95,7 @@ class Encoder(keras.layers.Layer):
             for i in range(num_hidden_layers)
         ]
         self.traced_block = TracedBlock(self.blocks[0])
+        self.lora_rank = 0
 
     def build(
         self,
@@ -104,6 +110,32 @@ class Encoder(keras.layers.Layer):
         with keras.name_scope("encoder"):
             for block in self.blocks:
                 block.build((None, None, self.hidden_size))
+
+    def enable_lora(self, rank: int) -> None:
+        """Lets adapters learn in place of the weights, which rest from now.
+
+        Every Dense layer of every block gets them; embeddings, their
+        projection, biases and LayerNorm rest, too. At first nothing changes
+        in what is computed.
+
+        Args:
+          rank: r, the adapters' inner width.
+
+        Raises:
+          InputError: it is no positive whole number, the encoder is not built
+            yet, or has adapters already.
+
+        Reference: Hu et al. 2021, section 4.1; Dettmers et al. 2023.
+        """
+        check_rank(rank)
+        rule = "enable_lora may be called once, on an encoder that is built"
+        require(self.built and not self.lora_rank, rule, f"rank {rank}")
+        for variable in self.variables:
+            variable.trainable = False
+        for block in self.blocks:
+            for layer in block.dense_layers:
+                add_adapters(layer, rank)
+        self.lora_rank = int(rank)
 
     def call(self, input_ids, input_mask, segment_ids, training=False):
         text = (input_ids, input_mask, segment_ids)
@@ -130,6 +162,8 @@ class Encoder(keras.layers.Layer):
         embeddings = keras.saving.serialize_keras_object(self.embeddings)
         # Built with the encoder, whose name its variables carry.
         embeddings.pop("build_config", None)
+        # A part of the file only where there are any: others read it, too.
+        adapters = {"lora_rank": self.lora_rank} if self.lora_rank else {}
         return {
             **super().get_config(),
             **self.sizes,
@@ -137,6 +171,7 @@ class Encoder(keras.layers.Layer):
             "direction": self.direction,
             "rematerialize": self.rematerialize,
             "embeddings": embeddings,
+            **adapters,
         }
 
     @classmethod
@@ -144,7 +179,12 @@ class Encoder(keras.layers.Layer):
         config = dict(config)
         embeddings = config.pop("embeddings")
         embeddings = keras.saving.deserialize_keras_object(embeddings)
-        return cls(embeddings=embeddings, **config)
+        rank = config.pop("lora_rank", 0)
+        encoder = cls(embeddings=embeddings, **config)
+        if rank:
+            encoder.build()
+            encoder.enable_lora(rank)
+        return encoder
 
 
 def recomputed(layer: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:

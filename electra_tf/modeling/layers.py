@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from electra_tf.errors import require
+from electra_tf.modeling.lora import Dense
 from electra_tf.modeling.noise import current_noise, drop_limit
 
 EPSILON = 1e-12  # of TF1's contrib layer and Hugging Face
@@ -89,9 +90,9 @@ class BaseLayer(keras.layers.Layer):
     def get_config(self):
         return {**super().get_config(), **arguments_of(self, type(self))}
 
-    def make_dense(self, units: int, name: str = "dense") -> keras.layers.Dense:
+    def make_dense(self, units: int, name: str = "dense") -> Dense:
         """A part whose kernel starts with deviation `initializer_range`."""
-        return keras.layers.Dense(
+        return Dense(
             units,
             kernel_initializer=truncated_normal(self.initializer_range),
             name=name,

@@ -146,6 +146,7 @@ def export_finetuned(
             "preprocessor; received none"
         )
     make: Callable = module_of(model)
+    model = model.merged()
     return write_saved_model(
         lambda vocab_file: make(model, preprocessor, vocab_file, dtype),
         preprocessor.tokenizer,

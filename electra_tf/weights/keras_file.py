@@ -120,7 +120,9 @@ def _tokenizer(
 
 def _read_encoder(values: Mapping[str, Any], stored: str) -> Encoder:
     tables = Embeddings.from_config(values["embeddings"]["config"])
-    sizes = {n: x for n, x in values.items() if n not in ("name", "embeddings")}
+    # Without adapters, it reads what they add as a part of the kernels.
+    others = ("name", "embeddings", "lora_rank")
+    sizes = {n: x for n, x in values.items() if n not in others}
     encoder = Encoder(tables, name="electra", **sizes)
     encoder.build()
     # Keras reads what a model has, by its attributes, and leaves the rest.

@@ -1,4 +1,4 @@
-"""Writes a safetensors file, one array in memory at a time.
+"""Writes safetensors files, one array in memory at a time.
 
 The library's own `save_file` wants all arrays at once, and copies them.
 """
@@ -24,6 +24,7 @@ def write_safetensors(
     shapes: Mapping[str, Sequence[int]],
     arrays: Mapping[str, np.ndarray],
     dtype: str,
+    metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Writes a file whole or not at all.
 
@@ -32,12 +33,14 @@ def write_safetensors(
       shapes: name -> shape, in the file's order.
       arrays: name -> array, read one after the other.
       dtype: of the file, one of `DTYPES`.
+      metadata: what else the file says, texts by name.
 
     Raises:
       InputError: an array of another shape, or the file cannot be written.
     """
     width = tf.dtypes.as_dtype(dtype).size
-    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    told = {"format": "pt", **(metadata or {})}
+    header: dict[str, Any] = {"__metadata__": told}
     begin = 0
     for name, shape in shapes.items():
         end = begin + width * math.prod(shape)
@@ -58,3 +61,10 @@ def write_safetensors(
                 rule = f"{name} must have the shape {tuple(shape)}"
                 require(array.shape == tuple(shape), rule, array.shape)
                 file.write(array.tobytes())
+
+
+def read_metadata(path: str) -> dict[str, str]:
+    """What a file says beside its arrays; they are not looked at."""
+    with tf.io.gfile.GFile(path, "rb") as file:
+        (size,) = struct.unpack("<Q", file.read(8))
+        return json.loads(file.read(size)).get("__metadata__", {})

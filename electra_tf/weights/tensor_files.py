@@ -84,7 +84,7 @@ def open_tensors(folder: str) -> StoredTensors:
     path = os.path.join(folder, names[0])
     if path.endswith(_INDEX):
         return _open_shards(folder, path)
-    return StoredTensors((path,), *_open(path))
+    return open_file(path)
 
 
 def _open_shards(folder: str, index: str) -> StoredTensors:
@@ -106,7 +106,7 @@ def _open_shards(folder: str, index: str) -> StoredTensors:
             shard,
         )
         path = os.path.join(folder, shard)
-        files[shard] = StoredTensors((path,), *_open(path))
+        files[shard] = open_file(path)
     for name, shard in weight_map.items():
         require(
             name in files[shard],
@@ -120,8 +120,8 @@ def _open_shards(folder: str, index: str) -> StoredTensors:
     )
 
 
-def _open(path: str) -> tuple[_Shapes, _Read]:
-    """Shapes in one file, and what reads its arrays; errors name the file."""
+def open_file(path: str) -> StoredTensors:
+    """One file, as `open_tensors` a folder's; errors name it."""
     kind = os.path.splitext(path)[1]
     if kind == ".safetensors":
         require_packages("safetensors files need", ("safetensors",), "convert")
@@ -137,7 +137,7 @@ def _open(path: str) -> tuple[_Shapes, _Read]:
 
     # A copy goes when nobody can read from it any more.
     weakref.finalize(read_finite, forget)
-    return shapes, read_finite
+    return StoredTensors((path,), shapes, read_finite)
 
 
 def _local(path: str) -> tuple[str, Callable[[], None]]:

@@ -21,7 +21,10 @@ ELSEWHERE = {
     "BaseLayer",
     "Pretrainer",
     "DisentangledEmbeddings",
+    "AdaptedModel",
+    "PresetModel",
     "ColumnModel",
+    "Dense",  # of Keras, but for its adapters
     "TaskModel",
     "TwoSided",
     "OnClsVector",

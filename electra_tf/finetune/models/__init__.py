@@ -13,6 +13,7 @@ from electra_tf.errors import require
 from electra_tf.finetune.encoder import finetuning_encoder
 from electra_tf.finetune.models import rules
 from electra_tf.finetune.models.given import ColumnModel, Inputs
+from electra_tf.finetune.models.presets import PresetModel
 from electra_tf.finetune.models.stored_heads import stored_arguments
 from electra_tf.finetune.preprocessor import TEXT_NAMES, TextPreprocessor
 from electra_tf.modeling.encoder import Encoder
@@ -23,7 +24,7 @@ from electra_tf.weights.assigning import assign_weights
 from electra_tf.weights.record import OpenedWeights
 
 
-class TaskModel(ColumnModel, abc.ABC):
+class TaskModel(ColumnModel, PresetModel, abc.ABC):
     """An encoder and a task's head, trained by ordinary `fit`.
 
     `compile(optimizer)` alone picks the task's own loss; a loss given to

@@ -12,13 +12,14 @@ from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.embedding import Embedder
 from electra_tf.errors import require
 from electra_tf.finetune.models import rules
+from electra_tf.finetune.models.adapters import AdaptedModel
 from electra_tf.finetune.preprocessor import TextPreprocessor
 from electra_tf.modeling.encoder import Encoder
 
 Inputs: TypeAlias = tf.Tensor | Mapping[str, tf.Tensor]
 
 
-class ColumnModel(keras.Model, Embedder):
+class ColumnModel(AdaptedModel, Embedder):
     """Takes columns of Python, and batches of a `tf.data.Dataset`.
 
     Attributes:

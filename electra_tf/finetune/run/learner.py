@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from electra_tf.config.finetuning import TrainingOptions
 from electra_tf.errors import require
+from electra_tf.finetune.models import TaskModel
 from electra_tf.finetune.models.optimizer import create_optimizer
 from electra_tf.finetune.tasks import Encoded, Task
 from electra_tf.pretrained import PretrainedElectra
@@ -72,7 +73,7 @@ def train(
     examples: Encoded,
     dev: Encoded,
     log_dir: str,
-) -> keras.Model:
+) -> TaskModel:
     """Trains a model of the task.
 
     Args:
@@ -90,6 +91,10 @@ def train(
     keras.utils.clear_session()  # lets go of the trial before
     keras.utils.set_random_seed(seed)
     model = task.build_model(plan)
+    if plan.lora_rank:
+        model.enable_lora(plan.lora_rank)
+        share = 100 * model.trainable_share()
+        say(f"{task.name}: {share:.2f} % of the parameters learn")
     batches = training_batches(examples, plan.train_batch_size, seed)
     optimizer = create_optimizer(
         model,

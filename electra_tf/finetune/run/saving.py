@@ -16,7 +16,7 @@ import tensorflow as tf
 from electra_tf.errors import require
 from electra_tf.files import naming_write_errors, replacing
 
-MODEL = "model.keras"
+MODEL, LORA = "model.keras", "lora.safetensors"
 
 
 def require_room(folder: str, weights: Sequence[np.ndarray]) -> None:

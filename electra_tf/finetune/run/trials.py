@@ -3,6 +3,7 @@
 <output_dir>/results.json, results.md, submission.zip
 <output_dir>/<task>/settings.json      what the trials have in common
 <output_dir>/<task>/model.keras        of the best trial
+<output_dir>/<task>/lora.safetensors   its adapters and head, with --lora_rank
 <output_dir>/<task>/trial_1/result.json      written last
 <output_dir>/<task>/trial_1/...        predictions, tensorboard/
 """
@@ -205,6 +206,8 @@ class TaskRun:
             "seconds": seconds,
             "metrics": metrics,
         }
+        if plan.lora_rank:
+            result["trainable_share"] = model.trainable_share()
         self._write_result(number, {**result, run.HAS_MODEL: False})
         took = tqdm.format_interval(seconds)
         say(f"{task.name}: trial {number}: {learner.shown(metrics)} ({took})")
@@ -213,6 +216,8 @@ class TaskRun:
             learner.write_scalars(log_dir, metrics, steps)
         if plan.save_model and self._best()["trial"] == number:
             saving.save(model, self.model_file, folder)
+            if plan.lora_rank:
+                model.save_lora_weights(os.path.join(self.folder, saving.LORA))
             self._write_result(number, {**result, run.HAS_MODEL: True})
 
     def _write_result(self, number: int, result: Mapping[str, Any]) -> None:

@@ -299,6 +299,35 @@ def test_a_head_is_chosen_and_trained_further(checkpoint, tmp_path):
         np.testing.assert_allclose(again.head.arrays[name], array, atol=1e-6)
 
 
+@pytest.mark.slow
+def test_adapters_are_learned_and_kept_in_a_small_file(
+    checkpoint, task_files, tmp_path
+):
+    given = [checkpoint, task_files, tmp_path / "out", "--task=cola"]
+    finished = finetune(*given, "--lora_rank=2")
+    model = keras.models.load_model(tmp_path / "out" / "cola" / "model.keras")
+    assert model.encoder.lora_rank == 2
+    share = model.trainable_share()
+    assert f"{100 * share:.2f} % of the parameters learn" in finished.err
+    result = read(tmp_path / "out" / "cola" / "trial_1" / "result.json")
+    assert result["trainable_share"] == share < 0.1
+    small = tmp_path / "out" / "cola" / "lora.safetensors"
+    again = type(model).from_pretrained(
+        checkpoint,
+        labels=model.labels,
+        max_seq_length=model.preprocessor.max_seq_length,
+    )
+    before = again.predict(["the cat is glad"], verbose=0)
+    again.load_lora_weights(small)
+    said = model.predict(["the cat is glad"], verbose=0)
+    np.testing.assert_array_equal(
+        again.predict(["the cat is glad"], verbose=0), said
+    )
+    assert np.abs(said - before).max() > 1e-3
+    refused = tiny.command("finetune", *arguments(*given, "--lora_rank=3"))
+    assert "lora_rank was 2, now 3" in refused.error()
+
+
 def test_from_scratch_and_the_drawn_examples(checkpoint):
     from electra_tf.finetune.tasks import Splits
     from electra_tf.finetune.tasks.text_task import Classification
