@@ -159,7 +159,7 @@ def _class_numbers(
         number = labels.index(key) if key in labels else key
         is_class = isinstance(number, WHOLE) and 0 <= number < len(labels)
         rule = f"class_weight must be by labels {reprlib.repr(tuple(labels))}"
-        require(is_class, rule, key)
+        require(bool(is_class), rule, key)
         found[int(number)] = weight
     return found
 

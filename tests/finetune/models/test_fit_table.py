@@ -1,6 +1,8 @@
 """Keras' own callbacks and weights, in every position, in every form."""
 
 import json
+import pathlib
+import textwrap
 
 import keras
 import numpy as np
@@ -15,6 +17,7 @@ from electra_tf.errors import InputError
 from electra_tf.finetune.models.classifiers import Classifier
 from electra_tf.finetune.models.optimizer import create_optimizer
 
+ROOT = pathlib.Path(__file__).parents[3]
 WEIGHTS = [1.0, 0.5, 0.0, 2.0]
 CLASS_WEIGHT = {0: 0.5, 1: 3.0, 2: 1.5}
 BY_ROW = [CLASS_WEIGHT[n] for n in NUMBERS]
@@ -247,3 +250,33 @@ def test_a_history_is_numbers(model):
     """So that it can be written down."""
     history = model.fit(TEXTS, NAMES, verbose=0).history
     assert json.loads(json.dumps(history)) == history
+
+
+@pytest.mark.slow
+def test_the_documented_unfreezing(pretrained):
+    """With two blocks: head; last block; first; embeddings."""
+    page = (ROOT / "docs" / "finetuning.md").read_text(encoding="utf-8")
+    begin = page.index("    class Unfreezing")
+    end = page.index("Keras' other callbacks", begin)
+    code = textwrap.dedent(page[begin:end]).replace("electra_tf.", "")
+    model = make(pretrained, None)
+    moved, last = [], {v.path: v.numpy() for v in model.weights}
+
+    def look(epoch, logs):
+        new = {v.path: v.numpy() for v in model.weights}
+        moved.append({p for p, x in new.items() if (x != last[p]).any()})
+        last.update(new)
+
+    fit = model.fit
+    seen = keras.callbacks.LambdaCallback(on_epoch_end=look)
+    model.fit = lambda *data, callbacks, **given: fit(
+        *data, callbacks=[*callbacks, seen], verbose=0, **given
+    )
+    names = {"texts": TEXTS * 8, "targets": NUMBERS * 8, "model": model}
+    exec(code, {**names, "keras": keras, "create_optimizer": create_optimizer})
+    parts = ["task_head", "layer_1", "layer_0", "embeddings/"]
+    found = [
+        [part for part in parts if any(part in path for path in paths)]
+        for paths in moved
+    ]
+    assert found == [parts[: n + 1] for n in range(4)]
