@@ -1,13 +1,14 @@
 """What `fit`, `evaluate` and `predict` are given, as a model takes it."""
 
-from collections.abc import Iterator, Mapping
+import reprlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from electra_tf.data.columns import check_rows, columns
+from electra_tf.data.columns import WHOLE, check_rows, columns
 from electra_tf.data.tokenizers import Tokenizer
 from electra_tf.embedding import Embedder
 from electra_tf.errors import require
@@ -50,6 +51,9 @@ class ColumnModel(AdaptedModel, Embedder):
             validation_data, *_ = self._ready(validation_data)
         x, y, weight = self._ready(x, y, sample_weight)
         kwargs |= {"validation_data": validation_data, "sample_weight": weight}
+        if (by_class := kwargs.get("class_weight")) is not None:
+            labels = getattr(self, "labels", ())
+            kwargs["class_weight"] = _class_numbers(by_class, labels)
         with rules.naming_broken_rules():
             return super().fit(x, y, *args, **kwargs)
 
@@ -161,6 +165,23 @@ class ColumnModel(AdaptedModel, Embedder):
           InputError: they are none that the task can learn.
         """
         return y
+
+
+def _class_numbers(
+    weights: Mapping[Any, float], labels: Sequence[str]
+) -> dict[int, float]:
+    """Weights by class, its number or its name, by number.
+
+    Keras takes a class that it does not know for one that is not there.
+    """
+    found: dict[int, float] = {}
+    for key, weight in weights.items():
+        number = labels.index(key) if key in labels else key
+        is_class = isinstance(number, WHOLE) and 0 <= number < len(labels)
+        rule = f"class_weight must be by labels {reprlib.repr(tuple(labels))}"
+        require(bool(is_class), rule, key)
+        found[int(number)] = weight
+    return found
 
 
 def _are_batches(x: Any) -> bool:
