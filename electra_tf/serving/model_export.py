@@ -87,6 +87,8 @@ def export_model(
         return f"{path}: signatures {', '.join(names)}"
     what = arguments.pop("what", "")
     check_file(format, path, arguments)
+    if isinstance(model, TaskModel):
+        model = model.merged()
     network = IdsNetwork(model, what, preprocessor)
     settings = _settings(network, **arguments)
     return _write(network, format, path, settings)
