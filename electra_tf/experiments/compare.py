@@ -173,7 +173,9 @@ def _training(
     def run() -> None:
         config = point.config
         values = flat_values(config)
-        flags = [f"--{name}={value}" for name, value in values.items()]
+        # None is not given: it follows from others.
+        told = {n: value for n, value in values.items() if value is not None}
+        flags = [f"--{name}={value}" for name, value in told.items()]
         processes.run("pretrain", flags, label)
         model_dir = config.run.model_dir
         if _latest_step(model_dir) != point.step:
