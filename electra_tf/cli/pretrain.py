@@ -215,16 +215,17 @@ def check_device(options: DeviceOptions) -> int:
     found = []
     for check in device_check.checks(two):
         found.append(check)
-        print(f"{check.name}: {check.worst:.4f} % {check.note}", flush=True)
+        print(f"{check.name}: {check.shown} {check.note}".strip(), flush=True)
     xla = uses_xla(ExecutionConfig())
     rates: dict[str, list[device_check.Rate]] = {}
     for precision in options.precisions:
         rates[precision] = []
         for size in map(int, options.batch_sizes):
-            rates[precision].append(device_check.rate(size, precision, xla))
-            print(precision, rates[precision][-1], flush=True)
+            found_rate = device_check.rate(size, precision, xla)
+            rates[precision].append(found_rate)
+            told = f"{found_rate.sequences:.1f} sequences/s"
+            print(f"{precision}, batch {size}: {told}", flush=True)
     text = device_check.page(device_check.device_name(), found, rates)
     write_text(options.output, text)
     print(f"\n{text}\nwritten to {options.output}")
-    tried = [check for check in found if check.worst == check.worst]
-    return 0 if all(check.passed for check in tried) else 1
+    return 0 if all(check.passed or check.note for check in found) else 1

@@ -64,6 +64,10 @@ class Check:
     def passed(self) -> bool:
         return self.worst <= LIMITS[self.name]
 
+    @property
+    def shown(self) -> str:
+        return "not run" if np.isnan(self.worst) else f"{self.worst:.4f} %"
+
 
 @dataclasses.dataclass(frozen=True)
 class Rate:
@@ -231,12 +235,10 @@ def page(device: str, found: list[Check], rates: dict[str, list[Rate]]) -> str:
         "| --- | ---: | ---: | --- |",
     ]
     for check in found:
-        tried = not np.isnan(check.worst)
-        verdict = ("passed" if check.passed else "FAILED") if tried else ""
-        shown = f"{check.worst:.4f} %" if tried else "not run"
+        verdict = "passed" if check.passed else check.note or "FAILED"
         lines.append(
-            f"| {check.name} | {shown} | {LIMITS[check.name]} % | "
-            f"{verdict or check.note} |"
+            f"| {check.name} | {check.shown} | {LIMITS[check.name]} % | "
+            f"{verdict} |"
         )
     lines += ["", "ELECTRA-Small, 128 tokens, a training step:", ""]
     lines.append("| precision | batch | sequences/s | peak memory, GB |")
